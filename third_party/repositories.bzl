@@ -1,0 +1,90 @@
+"""External repositories, all of them made from what Debian packages and PyPI have installed."""
+
+def _system_library_impl(ctx):
+    ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
+    ctx.symlink(ctx.attr.build_file, "BUILD")
+
+# A library whose headers the C++ toolchain finds by itself (under /usr/include): only a BUILD file is needed.
+_system_library = repository_rule(
+    implementation = _system_library_impl,
+    attrs = {"build_file": attr.label(mandatory = True, allow_single_file = True)},
+    local = True,
+)
+
+def _rules_cc_impl(ctx):
+    ctx.file("WORKSPACE", "workspace(name = \"rules_cc\")\n")
+    ctx.file("BUILD", "")
+    ctx.file("cc/BUILD", "")
+    ctx.symlink(ctx.attr.defs, "cc/defs.bzl")
+    for name in ["action_names.bzl", "cc_toolchain_config_lib.bzl", "find_cc_toolchain.bzl"]:
+        ctx.symlink("/usr/share/bazel/rules/cc/cc/" + name, "cc/" + name)
+
+_rules_cc = repository_rule(
+    implementation = _rules_cc_impl,
+    attrs = {"defs": attr.label(mandatory = True, allow_single_file = True)},
+    local = True,
+)
+
+def _coverage_tools_impl(ctx):
+    ctx.file("WORKSPACE", "workspace(name = \"remote_coverage_tools\")\n")
+    ctx.symlink(ctx.attr.build_file, "BUILD")
+    ctx.file("lcov_merger.sh", "#!/bin/sh\nexit 0\n", executable = True)
+
+_coverage_tools = repository_rule(
+    implementation = _coverage_tools_impl,
+    attrs = {"build_file": attr.label(mandatory = True, allow_single_file = True)},
+    local = True,
+)
+
+def _run_python(ctx, code):
+    result = ctx.execute(["python3", "-c", code])
+    if result.return_code != 0:
+        fail("python3 on PATH failed:\n%s\nRun ./bazelw once: it installs what is missing." % result.stderr)
+    return result.stdout.strip()
+
+def _python_impl(ctx):
+    """The python3 that is first on PATH: its absolute path, its headers and its extension suffix."""
+    executable = _run_python(ctx, "import sys; print(sys.executable)")
+    include = _run_python(ctx, "import sysconfig; print(sysconfig.get_paths()['include'])")
+    ctx.file("WORKSPACE", "workspace(name = \"python\")\n")
+    ctx.file("defs.bzl", "PYTHON = \"%s\"\n" % executable)
+    ctx.symlink(include, "include")
+    ctx.symlink(ctx.attr.build_file, "BUILD")
+
+_python = repository_rule(
+    implementation = _python_impl,
+    attrs = {"build_file": attr.label(mandatory = True, allow_single_file = True)},
+    environ = ["PATH"],
+    local = True,
+)
+
+def _pybind11_impl(ctx):
+    ctx.file("WORKSPACE", "workspace(name = \"pybind11\")\n")
+    ctx.symlink(_run_python(ctx, "import pybind11; print(pybind11.get_include())"), "include")
+    ctx.symlink(ctx.attr.build_file, "BUILD")
+
+_pybind11 = repository_rule(
+    implementation = _pybind11_impl,
+    attrs = {"build_file": attr.label(mandatory = True, allow_single_file = True)},
+    environ = ["PATH"],
+    local = True,
+)
+
+def mgec_repositories():
+    # What Bazel would otherwise download.
+    _rules_cc(name = "rules_cc", defs = "//third_party/rules_cc:defs.bzl")
+    _coverage_tools(name = "remote_coverage_tools", build_file = "//third_party/coverage_tools:coverage_tools.BUILD")
+    native.local_repository(name = "rules_java", path = "/usr/share/bazel/rules/java")
+    native.local_repository(name = "rules_proto", path = "/usr/share/bazel/rules/proto")
+    native.local_repository(name = "platforms", path = "/usr/share/bazel/tools/platforms")
+    native.local_repository(name = "bazel_skylib", path = "/usr/share/bazel/tools/skylib")
+
+    native.new_local_repository(
+        name = "llvm",
+        path = "/usr/lib/llvm-19",
+        build_file = "//third_party/llvm:llvm.BUILD",
+    )
+    for name in ["absl", "benchmark", "flatbuffers", "gtest", "json", "xxhash"]:
+        _system_library(name = name, build_file = "//third_party/%s:%s.BUILD" % (name, name))
+    _python(name = "python", build_file = "//third_party/python:python.BUILD")
+    _pybind11(name = "pybind11", build_file = "//third_party/pybind11:pybind11.BUILD")
