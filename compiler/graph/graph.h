@@ -130,8 +130,8 @@ class Graph {
   Node* insertion_point_ = nullptr;
 };
 
-// Every operand defined before its use, types as the operators infer them, constants of the right size, names of inputs
-// and outputs unique. Internal, naming the node, otherwise.
+// Every operand defined before its use, types as the operators infer them, constants of the right size, input
+// names unique. Internal, naming the node, otherwise.
 absl::Status Verify(const Graph& g);
 
 }  // namespace mgec::graph
