@@ -11,26 +11,35 @@ namespace {
 double Rsqrt(double x) { return 1 / std::sqrt(x); }
 double Sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
-// The inverse of erfc by Halley's method, from the starting value of Numerical Recipes.
+// The inverse of erfc for q <= 0.5, by Halley's method from the starting value of Numerical Recipes.
+double ErfcInvTail(double q) {
+  const double t = std::sqrt(-2 * std::log(q / 2));
+  double z = -0.70711 * ((2.30753 + t * 0.27061) / (1 + t * (0.99229 + t * 0.04481)) - t);
+  for (int i = 0; i < 4; ++i) {
+    const double error = std::erfc(z) - q;
+    z += error / (1.12837916709551257 * std::exp(-z * z) - z * error);
+  }
+  return z;
+}
+
+// The inverse of erf for |x| <= 0.5, by Newton's method.
+double ErfInvCenter(double x) {
+  double z = x * 0.88622692545275801;
+  for (int i = 0; i < 6 && x != 0; ++i) z -= (std::erf(z) - x) / (1.12837916709551257 * std::exp(-z * z));
+  return z;
+}
+
 double ErfcInv(double q) {
   if (std::isnan(q) || q < 0 || q > 2) return std::numeric_limits<double>::quiet_NaN();
   if (q == 0) return std::numeric_limits<double>::infinity();
   if (q == 2) return -std::numeric_limits<double>::infinity();
-  const double p = q < 1 ? q : 2 - q;  // exact
-  const double t = std::sqrt(-2 * std::log(p / 2));
-  double z = -0.70711 * ((2.30753 + t * 0.27061) / (1 + t * (0.99229 + t * 0.04481)) - t);
-  for (int i = 0; i < 4; ++i) {
-    const double error = std::erfc(z) - p;
-    z += error / (1.12837916709551257 * std::exp(-z * z) - z * error);
-  }
-  return q < 1 ? z : -z;
+  if (q < 0.5) return ErfcInvTail(q);
+  return q > 1.5 ? -ErfcInvTail(2 - q) : ErfInvCenter(1 - q);
 }
 
 double ErfInv(double x) {
-  if (std::fabs(x) > 0.5) return x > 0 ? ErfcInv(1 - x) : -ErfcInv(1 + x);
-  double z = x * 0.88622692545275801;  // already right where the correction would vanish
-  for (int i = 0; i < 6 && x != 0; ++i) z -= (std::erf(z) - x) / (1.12837916709551257 * std::exp(-z * z));
-  return z;
+  if (!(std::fabs(x) > 0.5)) return ErfInvCenter(x);
+  return x > 0 ? ErfcInv(1 - x) : -ErfcInv(1 + x);
 }
 
 }  // namespace

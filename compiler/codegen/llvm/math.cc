@@ -81,17 +81,18 @@ llvm::Value* VectorMath::Sigmoid(V x) {
   return b_.CreateSelect(b_.CreateFCmpOLT(x, K(x, -kLimit)), K(x, 0), result);
 }
 
-// x P(x^2) / Q(x^2), fitted for the smallest relative error up to where the result rounds to one.
+// x P(x^2) / Q(x^2), fitted for the smallest relative error. The limit is where the quotient comes out as exactly one.
 llvm::Value* VectorMath::Tanh(V x) {
-  x = Clamp(x, -8.02, 8.02);
+  x = Clamp(x, -8.139, 8.139);
   V z = Mul(x, x);
   V p = Mul(x, Horner(z, {1.394553628e-8, 2.102733560e-5, 3.520756727e-3, 1.340216100e-1, 1}));
   V q = Horner(z, {8.015776984e-7, 3.326951409e-4, 2.597254514e-2, 4.673548340e-1, 1});
   return Clamp(Div(p, q), -1, 1);
 }
 
+// As tanh.
 llvm::Value* VectorMath::Erf(V x) {
-  x = Clamp(x, -3.95, 3.95);
+  x = Clamp(x, -3.696, 3.696);
   V z = Mul(x, x);
   V p = Mul(x, Horner(z, {2.310134028e-4, 3.64366676e-3, 5.169660021e-2, 0.1913292133, 1.128379132}));
   V q = Horner(z, {-1.103718665e-7, 2.304348883e-5, 1.067067863e-3, 1.455571282e-2, 0.1134512587, 0.5028934444, 1});
@@ -136,7 +137,7 @@ llvm::Value* VectorMath::Unary(Op op, V x) {
   }
   V wide = Widen(x);
   switch (op) {
-    case Op::kExpm1: return Narrow(Expm1D(wide));
+    case Op::kExpm1: return Narrow(CopySign(Expm1D(wide), wide));
     case Op::kLog1p: return Narrow(Log1pD(wide));
     case Op::kAsin: return Narrow(AsinD(wide));
     case Op::kAcos: return Narrow(AcosD(wide));

@@ -168,7 +168,9 @@ llvm::Value* VectorMath::AsinhD(V x) {
 }
 
 llvm::Value* VectorMath::AcoshD(V x) {
-  V t = Sub(x, K(x, 1));
+  // Below one there is no result; far below, rounding would make one up.
+  V valid = b_.CreateFCmpOGE(x, K(x, 1));
+  V t = b_.CreateSelect(valid, Sub(x, K(x, 1)), llvm::ConstantFP::getNaN(x->getType()));
   return Log1pD(Add(t, Sqrt(Mul(t, Add(t, K(x, 2))))));
 }
 
