@@ -163,7 +163,7 @@ int Program::CompileNode(const Expr& e) {
     case Op::kInt:
     case Op::kFloat: {
       const int place = Allocate(1);
-      if (e->op == Op::kInt) cells_[static_cast<size_t>(place)].i = e->int_value;
+      if (e->op == Op::kInt) cells_[static_cast<size_t>(place)].i = Wrap(e->type.scalar, e->int_value);
       else cells_[static_cast<size_t>(place)].f = static_cast<float>(e->float_value);
       return place;
     }
