@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "compiler/graph/infer_hook.h"
 #include "compiler/ops/common.h"
+#include "compiler/ops/fused.h"
 
 namespace mgec::ops {
 namespace {
@@ -59,6 +60,7 @@ OpContext ContextOf(const graph::Node& node) {
 }
 
 absl::StatusOr<kernel::Definition> DefinitionOf(const graph::Node& node) {
+  if (node.body != nullptr) return FusedDefinition(*node.body);
   const OpDef* op = FindOp(node.op);
   if (op == nullptr || !op->define) return absl::InternalError(absl::StrCat("'", node.op, "' has no definition"));
   return op->define(ContextOf(node));

@@ -54,7 +54,7 @@ OpDef& RegisterOp(absl::string_view name);
 
 #define REGISTER_OP(name) static ::mgec::ops::OpDef& op_registration_##name = ::mgec::ops::RegisterOp(#name)
 
-// The definition of a node of a registered operator.
+// The definition of a node of a registered operator, or of a fused node.
 absl::StatusOr<kernel::Definition> DefinitionOf(const graph::Node& node);
 OpContext ContextOf(const graph::Node& node);
 // The kernel scalar that stores a dtype.

@@ -1,0 +1,38 @@
+// Memory with shared owners: what tensors, inputs and outputs of networks live in.
+#ifndef MGEC_RUNTIME_BUFFER_H_
+#define MGEC_RUNTIME_BUFFER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "runtime/memory.h"
+#include "runtime/status.h"
+
+namespace mgec {
+
+// A range of memory that lives as long as somebody holds the Buffer. The range never changes; its contents belong to
+// whoever holds it, and writing is not synchronized.
+class Buffer {
+ public:
+  // New memory, zero filled and aligned to a page.
+  static Result<std::shared_ptr<Buffer>> Allocate(size_t size);
+
+  // Memory of the caller. `owner` is dropped with the Buffer and may be null if the memory outlives it anyway.
+  static std::shared_ptr<Buffer> Wrap(void* data, size_t size, std::shared_ptr<void> owner);
+
+  uint8_t* data() const { return data_; }
+  size_t size() const { return size_; }
+
+ private:
+  Buffer() = default;
+
+  Mapping mapping_;
+  std::shared_ptr<void> owner_;
+  uint8_t* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+}  // namespace mgec
+
+#endif  // MGEC_RUNTIME_BUFFER_H_

@@ -1,0 +1,135 @@
+// VerifyMetadata(): every number of the metadata is in range.
+#include <string_view>
+
+#include "runtime/artifact_verify.h"
+#include "runtime/data_type.h"
+
+namespace mgec {
+namespace {
+
+constexpr uint64_t kMaxArena = uint64_t{1} << 46;
+
+Status Bad(const std::string& where, const char* what) {
+  return Status(StatusCode::kDataLoss, Format("metadata section: %s: %s; the artifact was not written correctly: compile "
+                                              "the model again with `bazel run //tools:compile -- MODEL.mge`",
+                                              where.c_str(), what));
+}
+
+using Tensors = flatbuffers::Vector<flatbuffers::Offset<fb::Tensor>>;
+
+// Checks one side of the network's edge and computes the size of each tensor.
+Status VerifyTensors(const Tensors* tensors, const std::string& where, std::vector<uint64_t>* sizes) {
+  for (size_t i = 0; i < Count(tensors); ++i) {
+    const fb::Tensor* tensor = tensors->Get(i);
+    const std::string here = Format("%s %zu", where.c_str(), i);
+    if (tensor->name()->size() == 0) return Bad(here, "no name");
+    for (size_t j = 0; j < i; ++j) {
+      if (tensors->Get(j)->name()->string_view() == tensor->name()->string_view()) {
+        return Bad(here, "the name is not unique");
+      }
+    }
+    if (static_cast<int>(tensor->dtype()) >= kDataTypeCount) return Bad(here, "unknown element type");
+    uint64_t bytes = 0;
+    const uint32_t* dims = tensor->shape() == nullptr ? nullptr : tensor->shape()->data();
+    if (!TensorBytes(static_cast<DataType>(tensor->dtype()), dims, Count(tensor->shape()), &bytes)) {
+      return Bad(here, "impossible shape");
+    }
+    sizes->push_back(bytes);
+  }
+  return Status();
+}
+
+// Programs differ in shapes only.
+bool SameExceptShape(const Tensors* a, const Tensors* b) {
+  if (Count(a) != Count(b)) return false;
+  for (size_t i = 0; i < Count(a); ++i) {
+    if (a->Get(i)->name()->string_view() != b->Get(i)->name()->string_view()) return false;
+    if (a->Get(i)->dtype() != b->Get(i)->dtype()) return false;
+  }
+  return true;
+}
+
+struct Spaces {
+  uint64_t arena;
+  uint64_t constants;
+  std::vector<uint64_t> inputs;
+  std::vector<uint64_t> outputs;
+
+  // The size of the memory that the binding names; false if there is none.
+  bool SizeOf(const fb::Binding& binding, uint64_t* size) const {
+    switch (binding.space()) {
+      case fb::BufferSpace::Arena:
+        *size = arena;
+        return binding.index() == 0;
+      case fb::BufferSpace::Constant:
+        *size = constants;
+        return binding.index() == 0;
+      case fb::BufferSpace::Input:
+      case fb::BufferSpace::Output: {
+        const std::vector<uint64_t>& sizes = binding.space() == fb::BufferSpace::Input ? inputs : outputs;
+        if (binding.index() >= sizes.size()) return false;
+        *size = sizes[binding.index()];
+        return true;
+      }
+    }
+    return false;
+  }
+};
+
+Status VerifyStep(const fb::Step& step, const fb::Plan& plan, const Spaces& spaces, const std::string& where) {
+  if (step.kernel() >= Count(plan.kernels())) return Bad(where, "no such kernel");
+  for (size_t i = 0; i < Count(step.bindings()); ++i) {
+    const fb::Binding& binding = *step.bindings()->Get(i);
+    uint64_t size = 0;
+    if (!spaces.SizeOf(binding, &size)) return Bad(where, Format("argument %zu names no memory", i).c_str());
+    if (binding.offset() > size || binding.size() > size - binding.offset()) {
+      return Bad(where, Format("argument %zu reaches outside its memory", i).c_str());
+    }
+  }
+  return Status();
+}
+
+Status VerifyPlan(const fb::Plan& plan, const ArtifactLayout& layout, Spaces spaces, const std::string& where) {
+  if (plan.code_section() >= layout.sections.size() ||
+      layout.sections[plan.code_section()].kind != static_cast<uint32_t>(SectionKind::kCode)) {
+    return Bad(where, "its code section is not one");
+  }
+  const uint64_t code_size = layout.sections[plan.code_section()].size;
+  for (size_t i = 0; i < Count(plan.kernels()); ++i) {
+    if (plan.kernels()->Get(i)->code_offset() >= code_size) {
+      return Bad(Format("%s, kernel %zu", where.c_str(), i), "its code lies outside the code section");
+    }
+  }
+  if (plan.arena_size() > kMaxArena) return Bad(where, "impossible arena size");
+  spaces.arena = plan.arena_size();
+  for (size_t i = 0; i < Count(plan.steps()); ++i) {
+    MGEC_RETURN_IF_ERROR(VerifyStep(*plan.steps()->Get(i), plan, spaces, Format("%s, step %zu", where.c_str(), i)));
+  }
+  return Status();
+}
+
+}  // namespace
+
+Status VerifyMetadata(const fb::Metadata& metadata, const ArtifactLayout& layout) {
+  if (Count(metadata.programs()) == 0) return Bad("programs", "there are none");
+  const fb::Program& first = *metadata.programs()->Get(0);
+  for (size_t i = 0; i < metadata.programs()->size(); ++i) {
+    const fb::Program& program = *metadata.programs()->Get(i);
+    const std::string where = Format("program %zu", i);
+    Spaces spaces = {0, layout.constants_size, {}, {}};
+    MGEC_RETURN_IF_ERROR(VerifyTensors(program.inputs(), where + ", input", &spaces.inputs));
+    MGEC_RETURN_IF_ERROR(VerifyTensors(program.outputs(), where + ", output", &spaces.outputs));
+    if (!SameExceptShape(first.inputs(), program.inputs()) || !SameExceptShape(first.outputs(), program.outputs())) {
+      return Bad(where, "its inputs or outputs differ from those of program 0 in more than shape");
+    }
+    if (Count(program.plans()) == 0) return Bad(where, "no plans");
+    for (size_t j = 0; j < program.plans()->size(); ++j) {
+      const fb::Plan& plan = *program.plans()->Get(j);
+      MGEC_RETURN_IF_ERROR(VerifyPlan(plan, layout, spaces, Format("%s, plan %zu (%.32s)", where.c_str(), j,
+                                                                   plan.target()->c_str())));
+    }
+  }
+  return Status();
+}
+
+}  // namespace mgec

@@ -1,0 +1,148 @@
+// Runs a compiled model.
+//
+//   NetworkOptions options;
+//   options.threads = 2;
+//   Result<std::unique_ptr<Network>> loaded = Network::Load(artifact, options);
+//   if (!loaded.ok()) ...
+//   Network& network = *loaded.value();
+//   memcpy(network.input_data(0), image, network.input(0).bytes);
+//   network.Forward();
+//   const float* scores = reinterpret_cast<const float*>(network.output_data(0));
+//
+// A Network may be used by one thread at a time. Different Networks, also of one Artifact, are independent.
+#ifndef MGEC_RUNTIME_NETWORK_H_
+#define MGEC_RUNTIME_NETWORK_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/artifact.h"
+#include "runtime/buffer.h"
+#include "runtime/data_type.h"
+#include "runtime/kernel_abi.h"
+#include "runtime/memory.h"
+#include "runtime/status.h"
+#include "runtime/thread_pool.h"
+
+namespace mgec {
+
+struct NetworkOptions {
+  int threads = 1;  // 1 to ThreadPool::kMaxThreads; the thread that calls Forward() is one of them
+};
+
+// One launch of the plan, for profiles. The texts live as long as the Artifact.
+struct StepInfo {
+  std::string_view name;    // the model's name of the node
+  std::string_view op;      // what it computes
+  std::string_view kernel;  // the generated function
+  uint64_t macs = 0;
+  uint64_t bytes = 0;
+  uint64_t total_ns = 0;  // over all profiled passes
+};
+
+class Network {
+ public:
+  // Prepares the first program of the artifact, with memory of its own for inputs (zeros) and outputs.
+  static Result<std::unique_ptr<Network>> Load(std::shared_ptr<const Artifact> artifact, const NetworkOptions& options);
+  ~Network();
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+
+  // Inputs and outputs in the model's order, for the shapes that are selected. All tensors are dense and row-major.
+  size_t input_count() const { return inputs_.size(); }
+  size_t output_count() const { return outputs_.size(); }
+  const TensorInfo& input(size_t index) const { return inputs_[index].info; }
+  const TensorInfo& output(size_t index) const { return outputs_[index].info; }
+
+  // The index of a name, or -1.
+  int FindInput(std::string_view name) const;
+  int FindOutput(std::string_view name) const;
+
+  // Selects the program that was compiled for these shapes, one per input. Memory that was bound to an input or output
+  // whose size changes is let go of, and memory of the Network's own takes its place (contents undefined). Costs an
+  // allocation the first time a program is selected. On error nothing changes, and the message lists the shapes that
+  // work.
+  Status SelectShapes(const std::vector<Shape>& input_shapes);
+
+  // The memory that the next Forward() reads or writes: input(index).bytes or output(index).bytes, aligned to 64 bytes
+  // unless the caller bound other memory.
+  uint8_t* input_data(size_t index) const { return inputs_[index].data; }
+  uint8_t* output_data(size_t index) const { return outputs_[index].data; }
+
+  // The owner of that memory, to keep or to bind to another network.
+  const std::shared_ptr<Buffer>& input_buffer(size_t index) const { return inputs_[index].buffer; }
+  const std::shared_ptr<Buffer>& output_buffer(size_t index) const { return outputs_[index].buffer; }
+
+  // Makes the network read or write `buffer`, from `offset` bytes on, without a copy; the network shares its ownership.
+  // Errors: fewer bytes than the tensor has, or an address that is not a multiple of the element size. Inputs and
+  // outputs must not overlap.
+  Status BindInput(size_t index, std::shared_ptr<Buffer> buffer, size_t offset = 0);
+  Status BindOutput(size_t index, std::shared_ptr<Buffer> buffer, size_t offset = 0);
+
+  // Computes all outputs. Cannot fail. Does not allocate or lock, and on one thread makes no system call.
+  void Forward();
+
+  // From now on Forward() takes the time of every step, at some cost. Starts counting from zero.
+  void EnableProfile(bool enable);
+  // The steps of the selected program, in order; total_ns is over the last profiled_passes() passes.
+  std::vector<StepInfo> Profile() const;
+  uint64_t profiled_passes() const { return profiled_passes_; }
+
+  int threads() const { return pool_->threads(); }
+  size_t arena_size() const { return arena_.size(); }
+  // The target whose code runs, for example "x86-64-v3".
+  std::string_view target() const;
+  const std::shared_ptr<const Artifact>& artifact() const { return artifact_; }
+
+ private:
+  // An entry of the pointer table that depends on an input's or output's address.
+  struct Patch {
+    uint32_t slot;
+    uint64_t offset;
+  };
+
+  struct Edge {
+    TensorInfo info;
+    std::shared_ptr<Buffer> buffer;
+    uint8_t* data = nullptr;
+    std::vector<Patch> patches;
+  };
+
+  struct Step {
+    KernelFunction function;
+    KernelContext context;
+    uint32_t tasks;
+    bool serial;
+    bool barrier_after;  // between steps that different threads may run
+  };
+
+  Network() = default;
+
+  Status Prepare(size_t program);
+  void BuildSteps(const fb::Plan& plan);
+  Status Bind(Edge* edge, std::shared_ptr<Buffer> buffer, size_t offset, const char* what);
+  std::string WorkingShapes() const;
+  void RunSteps(int thread);
+  void RunStepsProfiled(int thread);
+
+  std::shared_ptr<const Artifact> artifact_;
+  std::unique_ptr<ThreadPool> pool_;
+  size_t program_ = 0;
+  const fb::Plan* plan_ = nullptr;
+  std::vector<Edge> inputs_;
+  std::vector<Edge> outputs_;
+  Mapping arena_;
+  std::vector<void*> pointers_;  // the arguments of all steps, one after the other
+  std::vector<Step> steps_;
+  bool profile_ = false;
+  uint64_t profiled_passes_ = 0;
+  std::vector<uint64_t> step_ns_;
+};
+
+}  // namespace mgec
+
+#endif  // MGEC_RUNTIME_NETWORK_H_

@@ -1,0 +1,40 @@
+// Small artifacts for tests of everything that runs artifacts, made without the compiler. Their kernels are a few bytes
+// of x86-64 machine code in test_artifact.cc.
+#ifndef MGEC_RUNTIME_TESTING_TEST_ARTIFACT_H_
+#define MGEC_RUNTIME_TESTING_TEST_ARTIFACT_H_
+
+#include <string>
+#include <vector>
+
+#include "runtime/artifact_generated.h"
+#include "runtime/data_type.h"
+
+namespace mgec {
+
+// How to build one; every field may be changed to make a bad artifact.
+struct TestArtifactOptions {
+  // One program per shape; all tensors of a program have its shape.
+  std::vector<Shape> shapes = {{2, 3}};
+  std::vector<std::string> targets = {"x86-64-v3"};
+  std::vector<std::string> inputs = {"a", "b"};
+  std::vector<std::string> outputs = {"sum", "scaled"};
+  // How many times the steps are repeated (with the same result).
+  int repeats = 1;
+  // Added to numbers that the loader has to check.
+  uint64_t extra_binding_size = 0;
+  uint64_t extra_binding_offset = 0;
+  uint32_t extra_binding_index = 0;
+  uint64_t extra_code_offset = 0;
+  uint32_t extra_kernel_index = 0;
+  uint32_t extra_code_section = 0;
+  uint8_t space = static_cast<uint8_t>(fb::BufferSpace::Arena);  // of the intermediate result
+  uint8_t dtype = static_cast<uint8_t>(fb::DataType::Float32);   // of every tensor
+};
+
+// A network of two steps on float32: sum = inputs[0] + inputs[last]; scaled = sum * 0.5, where the sum also passes
+// through the arena. With one output only `scaled` is left.
+std::string MakeTestArtifact(const TestArtifactOptions& options = {});
+
+}  // namespace mgec
+
+#endif  // MGEC_RUNTIME_TESTING_TEST_ARTIFACT_H_
