@@ -71,7 +71,8 @@ class ModelImporter {
     for (const auto& [name, shape] : options_.input_shapes) {
       if (names.count(name) == 0) return absl::InvalidArgumentError(absl::StrCat("there is no input \"", name, "\""));
       if (shape.empty() || shape.size() > kMaxRank) {
-        return absl::InvalidArgumentError(absl::StrCat("input \"", name, "\" cannot have ", shape.size(), " dimensions"));
+        return absl::InvalidArgumentError(
+            absl::StrCat("input \"", name, "\" cannot have ", shape.size(), " dimensions"));
       }
       for (int64_t extent : shape) {
         if (extent < 1) return absl::InvalidArgumentError(absl::StrCat("input \"", name, "\" cannot be empty"));
@@ -85,6 +86,10 @@ class ModelImporter {
     if (importer == nullptr) return Refuse(op, Unsupported(WhyUnknown(op)));
     if (importer->check != nullptr) {
       if (const absl::Status s = importer->check(op); !s.ok()) return Refuse(op, s);
+    }
+    if (op.output_dtype.has_value() && mge::IsQuantized(op.output_dtype->type)) {
+      return Refuse(op, Unsupported(absl::StrCat("output of type ", fbs::EnumNameDTypeEnum(op.output_dtype->type)),
+                                    "float32, float16"));
     }
     Values inputs;
     for (int variable : op.inputs) {
@@ -104,8 +109,8 @@ class ModelImporter {
   // The type that the file demands must be the one that came out: MegEngine can accumulate or convert differently.
   void CheckOutputType(const Operator& op) {
     if (!op.output_dtype.has_value()) return;
-    const Value* value = values_[op.first_output];
     const absl::StatusOr<graph::DType> wanted = ToGraphDType(*op.output_dtype);
+    const Value* value = values_[op.first_output];
     if (value == nullptr || (wanted.ok() && *wanted == value->type.dtype)) return;
     Refuse(op, Unsupported(absl::StrCat("output of type ", fbs::EnumNameDTypeEnum(op.output_dtype->type))));
     for (int i = 0; i < op.num_outputs; ++i) values_[op.first_output + i] = nullptr;

@@ -93,7 +93,9 @@ absl::StatusOr<Value*> ImportWhere(ImportContext& c) {
 absl::StatusOr<Value*> ImportMaskedFill(ImportContext& c) {
   Value* x = c.input(0);
   Shape mask_shape = c.shape(1);
-  if (mask_shape.size() > x->type.shape.size()) return absl::InvalidArgumentError("the mask has more dimensions than x");
+  if (mask_shape.size() > x->type.shape.size()) {
+    return absl::InvalidArgumentError("the mask has more dimensions than x");
+  }
   mask_shape.resize(x->type.shape.size(), 1);
   ASSIGN_OR_RETURN(Value * mask, c.Reshape(c.input(1), mask_shape));
   ASSIGN_OR_RETURN(mask, c.Cast(mask, graph::DTypeKind::kBool));

@@ -47,7 +47,8 @@ absl::StatusOr<Value*> ImportBroadcast(ImportContext& c) {
   return c.Add("broadcast", {c.input(0)}, {{"shape", shape}});
 }
 
-// Output axis i is input axis pattern[i], or a new axis of size 1 for -1. Input axes that are not mentioned have size 1.
+// Output axis i is input axis pattern[i], or a new axis of size 1 for -1. Input axes that are not mentioned have
+// size 1.
 absl::StatusOr<Value*> ImportDimshuffle(ImportContext& c) {
   const auto* pattern = c.Param<param::Dimshuffle>().pattern();
   const Shape& in = c.shape(0);
@@ -120,8 +121,8 @@ absl::StatusOr<Values> ImportSplit(ImportContext& c) {
   for (int i = 1; i < c.num_inputs(); ++i) {
     ASSIGN_OR_RETURN(const int64_t extent, c.Int(i));
     if (extent < 0 || extent > shape[axis] - begin) {
-      return absl::InvalidArgumentError(absl::StrCat("part ", i - 1, " of ", extent, " does not fit axis ", axis, " of ",
-                                                     graph::ToString(shape)));
+      return absl::InvalidArgumentError(
+          absl::StrCat("part ", i - 1, " of ", extent, " does not fit axis ", axis, " of ", graph::ToString(shape)));
     }
     Shape first(shape.size(), 0), last = shape;
     first[axis] = begin;
@@ -147,11 +148,11 @@ absl::Status CheckPadding(const Operator& op) {
 
 absl::StatusOr<Value*> ImportPadding(ImportContext& c) {
   const auto& p = c.Param<param::Padding>();
+  const size_t rank = c.shape(0).size();  // at most 7
   const Shape front = {p.front_offset_dim0(), p.front_offset_dim1(), p.front_offset_dim2(), p.front_offset_dim3(),
                        p.front_offset_dim4(), p.front_offset_dim5(), p.front_offset_dim6()};
   const Shape back = {p.back_offset_dim0(), p.back_offset_dim1(), p.back_offset_dim2(), p.back_offset_dim3(),
                       p.back_offset_dim4(), p.back_offset_dim5(), p.back_offset_dim6()};
-  const size_t rank = c.shape(0).size();
   return c.Add("pad", {c.input(0)},
                {{"before", Shape(front.begin(), front.begin() + rank)},
                 {"after", Shape(back.begin(), back.begin() + rank)},

@@ -1,5 +1,7 @@
 #include "compiler/mge/importer.h"
 
+#include <cstring>
+
 #include "absl/strings/cord.h"
 #include "compiler/ops/evaluate.h"
 
@@ -7,6 +9,12 @@ namespace mgec::mge {
 namespace {
 
 constexpr absl::string_view kSupportedPayload = "mgec/supported";
+
+// What to say of operand `i`, whose value could not be had.
+absl::Status NotConstant(int i, const absl::Status& status) {
+  if (!absl::IsFailedPrecondition(status)) return status;
+  return Unsupported(absl::StrCat("operand ", i, " depends on data: ", status.message()), "constant operands");
+}
 
 }  // namespace
 
@@ -95,10 +103,24 @@ absl::StatusOr<Value*> ImportContext::Cast(Value* x, const graph::DType& dtype) 
 
 absl::StatusOr<std::vector<int64_t>> ImportContext::Ints(int i) const {
   absl::StatusOr<std::vector<int64_t>> values = ops::EvaluateInts(inputs_[i]);
-  if (!values.ok() && absl::IsFailedPrecondition(values.status())) {
-    return Unsupported(absl::StrCat("operand ", i, " depends on data: ", values.status().message()), "constant operands");
-  }
+  if (!values.ok()) return NotConstant(i, values.status());
   return values;
+}
+
+absl::StatusOr<double> ImportContext::Number(int i) const {
+  const TensorType& type = inputs_[i]->type;
+  if (type.dtype.kind != graph::DTypeKind::kFloat32) {
+    ASSIGN_OR_RETURN(const int64_t value, Int(i));
+    return static_cast<double>(value);
+  }
+  const absl::StatusOr<ops::TensorData> data = ops::EvaluateConstant(inputs_[i]);
+  if (!data.ok()) return NotConstant(i, data.status());
+  float value = 0;
+  if ((*data)->size() != sizeof(value)) {
+    return absl::InvalidArgumentError(absl::StrCat("operand ", i, " is of type ", graph::ToString(type)));
+  }
+  std::memcpy(&value, (*data)->data(), sizeof(value));
+  return value;
 }
 
 absl::StatusOr<int64_t> ImportContext::Int(int i) const {

@@ -82,6 +82,7 @@ class ImportContext {
   absl::StatusOr<std::vector<int64_t>> Ints(int i) const;
   // The same for exactly one number.
   absl::StatusOr<int64_t> Int(int i) const;
+  absl::StatusOr<double> Number(int i) const;
 
   // Unsupported unless input i is floating point.
   absl::Status RequireFloat(int i) const;
