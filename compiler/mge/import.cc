@@ -108,7 +108,7 @@ class ModelImporter {
 
   // The type that the file demands must be the one that came out: MegEngine can accumulate or convert differently.
   void CheckOutputType(const Operator& op) {
-    if (!op.output_dtype.has_value()) return;
+    if (!op.output_dtype.has_value() || op.num_outputs == 0) return;
     const absl::StatusOr<graph::DType> wanted = ToGraphDType(*op.output_dtype);
     const Value* value = values_[op.first_output];
     if (value == nullptr || (wanted.ok() && *wanted == value->type.dtype)) return;

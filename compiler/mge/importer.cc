@@ -102,6 +102,12 @@ absl::StatusOr<Value*> ImportContext::Cast(Value* x, const graph::DType& dtype) 
 }
 
 absl::StatusOr<std::vector<int64_t>> ImportContext::Ints(int i) const {
+  // A shape or less, however much memory the file would like to have for it.
+  const Shape& shape = inputs_[i]->type.shape;
+  if (shape.size() != 1 || shape[0] > kMaxRank) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("operand ", i, " of shape ", graph::ToString(shape), " cannot be a list of at most 7 numbers"));
+  }
   absl::StatusOr<std::vector<int64_t>> values = ops::EvaluateInts(inputs_[i]);
   if (!values.ok()) return NotConstant(i, values.status());
   return values;
