@@ -100,4 +100,17 @@ Result<const fb::Plan*> Artifact::ChoosePlan(size_t program) const {
                        name_.c_str(), targets.c_str(), BestTarget(), BestTarget()));
 }
 
+TensorInfo DescribeTensor(const fb::Tensor& tensor) {
+  TensorInfo info;
+  info.name = tensor.name()->str();
+  info.dtype = static_cast<DataType>(tensor.dtype());
+  if (tensor.shape() != nullptr) info.shape.assign(tensor.shape()->begin(), tensor.shape()->end());
+  info.scale = tensor.scale();
+  info.zero_point = tensor.zero_point();
+  uint64_t bytes = 0;
+  TensorBytes(info.dtype, info.shape.data(), info.shape.size(), &bytes);  // verified when the artifact was opened
+  info.bytes = bytes;
+  return info;
+}
+
 }  // namespace mgec
