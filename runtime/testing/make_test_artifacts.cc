@@ -23,10 +23,11 @@ int main(int argc, char** argv) {
   mgec::TestArtifactOptions add;  // (a, b) -> (sum, scaled), [2, 3]
   mgec::TestArtifactOptions batches = add;
   batches.shapes = {{2, 3}, {4, 3}};
-  mgec::TestArtifactOptions classifier;  // data -> scores = (data + data) / 2 = data, [1, 3, 8, 8]
+  mgec::TestArtifactOptions classifier;  // data [N, 3, 224, 224] -> scores [N, 1000], its first elements
   classifier.inputs = {"data"};
   classifier.outputs = {"scores"};
-  classifier.shapes = {{1, 3, 8, 8}};
+  classifier.shapes = {{1, 3, 224, 224}, {2, 3, 224, 224}};
+  classifier.classes = 1000;
   const bool written = Write(folder + "/add.mgec", add) && Write(folder + "/batches.mgec", batches) &&
                        Write(folder + "/classifier.mgec", classifier);
   if (!written) std::fprintf(stderr, "make_test_artifacts: cannot write to %s\n", argv[1]);
