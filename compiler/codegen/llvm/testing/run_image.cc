@@ -1,0 +1,49 @@
+#include "compiler/codegen/llvm/testing/run_image.h"
+
+#include <sys/mman.h>
+
+#include <cstring>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "runtime/kernel_abi.h"
+
+namespace mgec::codegen {
+
+absl::StatusOr<MappedImage> MappedImage::Map(const CodeImage& image) {
+  MappedImage m;
+  m.size_ = image.bytes.size();
+  m.entries_ = image.entry_offsets;
+  if (m.size_ == 0) return m;
+  void* base = mmap(nullptr, m.size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (base == MAP_FAILED) return absl::InternalError("mmap failed");
+  m.base_ = base;
+  std::memcpy(base, image.bytes.data(), m.size_);
+  if (mprotect(base, m.size_, PROT_READ | PROT_EXEC) != 0) return absl::InternalError("mprotect failed");
+  return m;
+}
+
+MappedImage::MappedImage(MappedImage&& other) noexcept
+    : base_(std::exchange(other.base_, nullptr)), size_(other.size_), entries_(std::move(other.entries_)) {}
+
+MappedImage::~MappedImage() {
+  if (base_) munmap(base_, size_);
+}
+
+void MappedImage::Run(size_t kernel, const std::vector<void*>& buffers, uint32_t begin, uint32_t end) const {
+  const KernelContext context{buffers.data()};
+  auto* function = reinterpret_cast<KernelFunction>(static_cast<char*>(base_) + entries_.at(kernel));
+  function(&context, begin, end);
+}
+
+bool CanRun(const kernel::Target& target, std::string* why_not) {
+  *why_not = "";
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) *why_not = "needs AVX2 and FMA";
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (target.name == "x86-64-v4" && !avx512) *why_not = "needs AVX-512";
+  return why_not->empty();
+}
+
+}  // namespace mgec::codegen

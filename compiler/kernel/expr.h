@@ -1,0 +1,180 @@
+// Expressions of tensor programs: immutable, shared, side-effect free.
+//
+// Two levels use the same nodes. An operator's *definition* (tensor_expr.h) reads tensors by multi-dimensional index
+// (kRead) and may hold reductions (kReduce). A *scheduled kernel* (stmt.h) reads flat buffers (kLoad) and knows vectors;
+// kRead and kReduce do not occur in it.
+//
+//   Expr x = Load(buffer, i * 8 + 3, /*lanes=*/8);       // eight consecutive floats
+//   Expr y = Max(x * Broadcast(scale, 8) + b, Float(0)); // scalars meet vectors by broadcasting
+#ifndef MGEC_COMPILER_KERNEL_EXPR_H_
+#define MGEC_COMPILER_KERNEL_EXPR_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "compiler/kernel/type.h"
+
+namespace mgec::kernel {
+
+enum class Op : uint8_t {
+  // Leaves.
+  kInt,    // integer or bool constant `int_value`
+  kFloat,  // float32 constant `float_value`
+  kVar,    // a loop variable or a let-bound value: `var`
+  // Memory.
+  kRead,  // definition level: element `args` (one index per dimension) of input tensor number `tensor`
+  kLoad,  // `buffer` at element offset args[0]. Scalar index with type.lanes > 1: consecutive elements. Vector index:
+          // gather. args[1], if present, is a bool mask of the same lanes: lanes that are off are not touched, give 0.
+  kReduce,  // definition level: combine args[0] over `reduce_axes` with `combiner`, starting from its neutral element
+  // Unary: args[0].
+  kNeg, kAbs, kSign, kNot,
+  kFloor, kCeil, kTrunc,
+  kRound,      // half away from zero
+  kRoundEven,  // half to even
+  kSqrt, kRsqrt, kExp, kExpm1, kLog, kLog1p, kSin, kCos, kTan, kAsin, kAcos, kAtan, kSinh, kCosh, kTanh, kAsinh, kAcosh,
+  kAtanh, kErf, kErfc, kErfInv, kErfcInv, kSigmoid,
+  kIsNan, kIsInf,  // bool
+  kCast,       // to `type`: float to int truncates toward zero (saturating), int to int wraps, to bool is != 0
+  kBitcast,    // same size
+  kBroadcast,  // scalar to type.lanes
+  // Binary: args[0], args[1] of equal type.
+  kAdd, kSub, kMul,
+  kDiv,  // integers truncate toward zero (C); division by zero is the program's fault except for floats
+  kMod,  // remainder with the sign of the dividend (C, fmod)
+  kFloorDiv, kFloorMod,  // integers: floor division and its remainder (sign of the divisor)
+  kMin,  // a < b ? a : b   (so the second operand where either is NaN)
+  kMax,  // a > b ? a : b
+  kPow, kAtan2,
+  kAnd, kOr, kXor,  // bits for integers, logic for bool
+  kShl, kShr,       // arithmetic for signed types
+  kLt, kLe, kEq, kNe,  // bool of the same lanes; ordered compare, except kNe which is true for NaN
+  // Ternary.
+  kFma,     // args[0] * args[1] + args[2], rounded once; float32 only
+  kSelect,  // args[0] (bool, scalar or the lanes of type) ? args[1] : args[2]. Only the chosen side is evaluated at
+            // definition level; in scheduled kernels both sides are evaluated, so their loads must be in bounds.
+  // Vectors.
+  kRamp,     // args[0] + {0, 1, .., lanes-1} * int_value; scalar integer args[0]
+  kSlice,    // type.lanes lanes of args[0] from lane int_value
+  kConcat,   // lanes of args[0] followed by those of args[1]
+  kShuffle,  // lanes `shuffle` of args[0]
+  kReduceAdd, kReduceMax, kReduceMin,  // horizontal: vector to scalar; kReduceAdd in pairwise (tree) order
+};
+
+enum class Combiner : uint8_t { kSum, kProduct, kMin, kMax };
+
+struct ExprNode;
+using Expr = std::shared_ptr<const ExprNode>;
+
+// A named value, identified by address. Loop variables are kInt64 scalars; let-bound variables have any type.
+struct VarNode {
+  std::string name;
+  Type type;
+};
+using Var = std::shared_ptr<const VarNode>;
+
+// Memory that a kernel touches.
+enum class BufferKind : uint8_t {
+  kArgument,  // pointer from the kernel context
+  kRegister,  // `size` values of `lanes` lanes that never live in memory: indices are compile-time constants
+  kStack,     // scratch on the kernel's stack, 64-byte aligned, `size` elements; at most 64 KiB
+};
+struct BufferNode {
+  std::string name;
+  BufferKind kind = BufferKind::kArgument;
+  Scalar scalar = Scalar::kFloat32;
+  int lanes = 1;     // of one register; 1 for other kinds
+  int64_t size = 0;  // elements (registers: number of registers). Arguments: what the kernel may touch.
+  int argument = -1; // kArgument: position in KernelContext::buffers
+  int alignment = 4; // bytes, guaranteed for element 0
+};
+using Buffer = std::shared_ptr<const BufferNode>;
+
+struct ReduceAxis {
+  Var var;
+  int64_t extent;
+};
+
+struct ExprNode {
+  Op op;
+  Type type;
+  int64_t int_value = 0;
+  double float_value = 0;
+  Var var;
+  int tensor = -1;
+  Buffer buffer;
+  Combiner combiner = Combiner::kSum;
+  std::vector<ReduceAxis> reduce_axes;
+  std::vector<int> shuffle;
+  std::vector<Expr> args;
+};
+
+// --- Construction. All check types with assertions: a mismatch is a bug of the compiler, never of its input. ---
+Expr Int(int64_t v, Type t = kIndexType);
+Expr Float(double v, int lanes = 1);
+Expr Bool(bool v);
+Var MakeVar(std::string name, Type t = kIndexType);
+Expr Use(const Var& v);
+Expr Read(int tensor, Scalar type, std::vector<Expr> indices);
+Expr Load(Buffer b, Expr index, int lanes = 1, Expr mask = nullptr);
+Expr Reg(const Buffer& b, int64_t i);  // a register's value
+Expr Reduce(Combiner c, std::vector<ReduceAxis> axes, Expr body);
+Expr Unary(Op op, Expr a);
+Expr Binary(Op op, Expr a, Expr b);  // broadcasts a scalar operand to the other's lanes
+Expr Select(Expr cond, Expr a, Expr b);
+Expr Fma(Expr a, Expr b, Expr c);
+Expr Cast(Type t, Expr a);
+Expr Bitcast(Type t, Expr a);
+Expr Broadcast(Expr a, int lanes);
+Expr Ramp(Expr base, int64_t stride, int lanes);
+Expr Slice(Expr a, int first, int lanes);
+Expr ConcatLanes(Expr a, Expr b);
+Expr Shuffle(Expr a, std::vector<int> lanes);
+Expr HorizontalReduce(Op op, Expr a);
+Expr Min(Expr a, Expr b);
+Expr Max(Expr a, Expr b);
+Expr FloorDiv(Expr a, Expr b);
+Expr FloorMod(Expr a, Expr b);
+Expr And(Expr a, Expr b);
+Expr Or(Expr a, Expr b);
+
+Buffer ArgumentBuffer(std::string name, Scalar scalar, int64_t size, int argument, int alignment);
+Buffer RegisterBuffer(std::string name, Scalar scalar, int lanes, int64_t count);
+Buffer StackBuffer(std::string name, Scalar scalar, int64_t size);
+
+Expr operator+(Expr a, Expr b);
+Expr operator-(Expr a, Expr b);
+Expr operator*(Expr a, Expr b);
+Expr operator/(Expr a, Expr b);
+Expr operator<(Expr a, Expr b);
+Expr operator<=(Expr a, Expr b);
+Expr operator>(Expr a, Expr b);
+Expr operator>=(Expr a, Expr b);
+Expr operator+(Expr a, int64_t b);
+Expr operator-(Expr a, int64_t b);
+Expr operator*(Expr a, int64_t b);
+Expr operator<(Expr a, int64_t b);
+Expr operator>=(Expr a, int64_t b);
+
+// --- Traversal. ---
+// True and the value where e is an integer constant.
+bool IsConst(const Expr& e, int64_t* value = nullptr);
+// A copy of `e` with other arguments (and, for kLoad etc., everything else kept).
+Expr WithArgs(const Expr& e, std::vector<Expr> args);
+// Rebuilds `e` bottom-up; `f` sees each node after its arguments and returns its replacement (or the node itself).
+// Shared nodes are visited once.
+Expr Rewrite(const Expr& e, const std::function<Expr(const Expr&)>& f);
+// Replaces variables.
+Expr Substitute(const Expr& e, const std::unordered_map<const VarNode*, Expr>& values);
+// Calls f on every node once, arguments first.
+void Visit(const Expr& e, const std::function<void(const Expr&)>& f);
+std::string ToString(const Expr& e);
+// The operator's name in prints: "add", "exp", ...
+const char* Name(Op op);
+
+}  // namespace mgec::kernel
+
+#endif  // MGEC_COMPILER_KERNEL_EXPR_H_

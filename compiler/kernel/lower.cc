@@ -1,0 +1,184 @@
+#include "compiler/kernel/lower.h"
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+#include <unordered_map>
+
+namespace mgec::kernel {
+
+Expr ReplaceReads(const Expr& e, const Definition& d, const Ranges& ranges, const ReadFunction& read) {
+  Ranges all = ranges;
+  Visit(e, [&](const Expr& n) {
+    for (const ReduceAxis& a : n->reduce_axes) all[a.var.get()] = {0, a.extent - 1};
+  });
+  return Rewrite(e, [&](const Expr& n) -> Expr {
+    if (n->op != Op::kRead) return n;
+    const std::vector<int64_t>& shape = d.info(n->tensor).shape;
+    std::vector<Expr> index;
+    for (size_t i = 0; i < shape.size(); ++i) {
+      Expr at = Simplify(n->args[i], all);
+      const std::optional<Range> r = BoundsOf(at, all);
+      if (!r || r->lo < 0) at = Max(at, Int(0));
+      if (!r || r->hi >= shape[i]) at = Min(at, Int(shape[i] - 1));
+      index.push_back(at);
+    }
+    return read(n->tensor, index);
+  });
+}
+
+Expr Neutral(Combiner c, Type t) {
+  const bool f = t.scalar == Scalar::kFloat32;
+  const double inf = std::numeric_limits<double>::infinity();
+  auto integer = [&](bool lowest) {
+    const int bits = SizeOf(t.scalar) * 8 - (IsSigned(t.scalar) ? 1 : 0);
+    const int64_t highest = bits >= 63 ? std::numeric_limits<int64_t>::max() : (int64_t{1} << bits) - 1;
+    return lowest ? (IsSigned(t.scalar) ? -highest - 1 : 0) : highest;
+  };
+  switch (c) {
+    case Combiner::kSum: return f ? Float(0, t.lanes) : Int(0, t);
+    case Combiner::kProduct: return f ? Float(1, t.lanes) : Int(1, t);
+    case Combiner::kMin: return f ? Float(inf, t.lanes) : Int(integer(false), t);
+    case Combiner::kMax: return f ? Float(-inf, t.lanes) : Int(integer(true), t);
+  }
+  return nullptr;
+}
+
+Expr Combine(Combiner c, Expr a, Expr b) {
+  switch (c) {
+    case Combiner::kSum:
+      // A float product that is added is rounded once.
+      if (b->op == Op::kMul && b->type.scalar == Scalar::kFloat32) return Fma(b->args[0], b->args[1], a);
+      return a + b;
+    case Combiner::kProduct: return a * b;
+    case Combiner::kMin: return Min(b, a);
+    case Combiner::kMax: return Max(b, a);
+  }
+  return nullptr;
+}
+
+namespace {
+
+// Calls f for every point of the box, in row-major order.
+void ForEachPoint(const std::vector<ReduceAxis>& axes, const std::function<void(const std::vector<int64_t>&)>& f) {
+  std::vector<int64_t> at(axes.size(), 0);
+  for (const ReduceAxis& a : axes) {
+    if (a.extent <= 0) return;
+  }
+  for (;;) {
+    f(at);
+    size_t i = axes.size();
+    while (i > 0 && ++at[i - 1] == axes[i - 1].extent) at[--i] = 0;
+    if (i == 0) return;
+  }
+}
+
+Expr EmitReduce(Block& b, const Expr& n, int64_t unroll, const Ranges& ranges) {
+  int64_t points = 1;
+  for (const ReduceAxis& a : n->reduce_axes) points *= a.extent;
+  if (points == 0) return Neutral(n->combiner, n->type);
+  if (points <= unroll) {
+    Expr sum;
+    ForEachPoint(n->reduce_axes, [&](const std::vector<int64_t>& at) {
+      std::unordered_map<const VarNode*, Expr> values;
+      for (size_t i = 0; i < at.size(); ++i) values[n->reduce_axes[i].var.get()] = Int(at[i]);
+      Expr term = EmitReductions(b, Simplify(Substitute(n->args[0], values), ranges), unroll, ranges);
+      sum = b.Let("r", sum == nullptr ? term : Combine(n->combiner, sum, term));
+    });
+    return sum;
+  }
+  const Buffer acc = RegisterBuffer("acc", n->type.scalar, n->type.lanes, 1);
+  b.Set(acc, 0, Neutral(n->combiner, n->type));
+  std::unordered_map<const VarNode*, Expr> values;
+  Ranges inner = ranges;
+  std::function<void(Block&, size_t)> nest = [&](Block& block, size_t i) {
+    if (i == n->reduce_axes.size()) {
+      Expr term = EmitReductions(block, Simplify(Substitute(n->args[0], values), inner), unroll, inner);
+      block.Set(acc, 0, Combine(n->combiner, Reg(acc, 0), term));
+      return;
+    }
+    block.For(n->reduce_axes[i].var->name, 0, n->reduce_axes[i].extent, [&](Block& body, Expr v) {
+      values[n->reduce_axes[i].var.get()] = v;
+      if (v->op == Op::kVar) inner[v->var.get()] = {0, n->reduce_axes[i].extent - 1};
+      nest(body, i + 1);
+    });
+  };
+  nest(b, 0);
+  return b.Let("reduced", Reg(acc, 0));
+}
+
+// Finds the outermost reductions first: an inner one is emitted inside its loops.
+Expr EmitOutermost(Block& b, const Expr& e, int64_t unroll, const Ranges& ranges,
+                   std::unordered_map<const ExprNode*, Expr>& done) {
+  auto it = done.find(e.get());
+  if (it != done.end()) return it->second;
+  Expr result;
+  if (e->op == Op::kReduce) {
+    result = EmitReduce(b, e, unroll, ranges);
+  } else {
+    std::vector<Expr> args;
+    for (const Expr& a : e->args) args.push_back(EmitOutermost(b, a, unroll, ranges, done));
+    result = WithArgs(e, std::move(args));
+  }
+  done.emplace(e.get(), result);
+  return result;
+}
+
+}  // namespace
+
+Expr EmitReductions(Block& b, const Expr& e, int64_t unroll, Ranges ranges) {
+  std::unordered_map<const ExprNode*, Expr> done;
+  return EmitOutermost(b, e, unroll, ranges, done);
+}
+
+Expr FlatIndex(const std::vector<Expr>& index, const std::vector<int64_t>& shape) {
+  Expr flat = Int(0);
+  int64_t stride = 1;
+  std::vector<Expr> terms;
+  for (size_t i = index.size(); i-- > 0;) {
+    terms.push_back(index[i] * stride);
+    stride *= shape[i];
+  }
+  for (size_t i = terms.size(); i-- > 0;) flat = flat + terms[i];
+  return flat;
+}
+
+Kernel LowerNaive(const Definition& d, int stage, const std::string& name) {
+  const Stage& s = d.stages()[stage];
+  Kernel k;
+  k.name = name;
+  k.task = MakeVar("task");
+  for (int t = 0; t <= d.num_inputs() + stage; ++t) {
+    const TensorInfo& info = d.info(t);
+    int64_t size = 1;
+    for (int64_t n : info.shape) size *= n;
+    k.arguments.push_back(ArgumentBuffer("t" + std::to_string(t), info.scalar, size, t, SizeOf(info.scalar)));
+  }
+  const Buffer out = k.arguments.back();
+  Ranges ranges;
+  std::unordered_map<const VarNode*, Expr> values;
+  std::vector<Expr> index;
+  std::function<void(Block&, size_t)> nest = [&](Block& b, size_t i) {
+    if (i < s.vars.size()) {
+      b.For(s.vars[i]->name, 0, s.info.shape[i], [&](Block& body, Expr v) {
+        values[s.vars[i].get()] = v;
+        if (v->op == Op::kVar) ranges[v->var.get()] = {0, s.info.shape[i] - 1};
+        index.resize(i);
+        index.push_back(v);
+        nest(body, i + 1);
+      });
+      return;
+    }
+    Expr body = ReplaceReads(Substitute(s.body, values), d, ranges, [&](int t, const std::vector<Expr>& at) {
+      return Load(k.arguments[t], FlatIndex(at, d.info(t).shape));
+    });
+    body = EmitReductions(b, body, /*unroll=*/1, ranges);
+    b.Store(out, FlatIndex(index, s.info.shape), body);
+  };
+  Block b;
+  nest(b, 0);
+  k.body = b.Take();
+  return k;
+}
+
+}  // namespace mgec::kernel

@@ -1,0 +1,85 @@
+// Statements and kernels: what a schedule produces and code generators print.
+//
+// A kernel runs `body` once for every task in the half-open range that the runtime gives it; `task` is the variable that
+// holds the number of the task. Statement order is meaningful: schedules emit register tiles in the exact order in which
+// the machine should execute them, and code generators keep that order.
+//
+//   for k in [0, 64) step 1:
+//     let b = load w[k * 16] x16
+//     acc[0] = fma(broadcast(x[k]), b, acc[0])
+#ifndef MGEC_COMPILER_KERNEL_STMT_H_
+#define MGEC_COMPILER_KERNEL_STMT_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compiler/kernel/expr.h"
+
+namespace mgec::kernel {
+
+enum class StmtKind : uint8_t {
+  kBlock,     // stmts in order
+  kFor,       // for var = begin; var < end; var += step: stmts. The body may run zero times.
+  kLet,       // var = value, visible in the statements that follow in the same block
+  kStore,     // buffer[index] = value. Vector value: consecutive elements from a scalar index, or a scatter for a
+              // vector index. `mask` as in kLoad. Registers: index is a constant.
+  kIf,        // if cond (scalar bool): stmts, else: otherwise
+  kPrefetch,  // hint that the cache line at buffer[index] is read soon; any address is allowed
+};
+
+struct StmtNode;
+using Stmt = std::shared_ptr<const StmtNode>;
+
+struct StmtNode {
+  StmtKind kind;
+  std::vector<Stmt> stmts;      // kBlock, kFor, kIf
+  std::vector<Stmt> otherwise;  // kIf
+  Var var;                      // kFor, kLet
+  Expr begin, end;              // kFor
+  int64_t step = 1;             // kFor, positive
+  Expr value;                   // kLet, kStore
+  Buffer buffer;                // kStore, kPrefetch
+  Expr index;                   // kStore, kPrefetch
+  Expr mask;                    // kStore, may be null
+  Expr cond;                    // kIf
+};
+
+struct Kernel {
+  std::string name;             // unique within a code image; a C identifier
+  std::vector<Buffer> arguments;
+  Var task;
+  int64_t tasks = 1;            // number of tasks of one launch
+  std::vector<Stmt> body;
+};
+
+// Collects statements in order.
+//
+//   Block b;
+//   Expr x = b.Let("x", Load(in, i, 8));
+//   b.For("k", 0, 64, [&](Block& b, Expr k) { b.Store(out, k, x); });
+class Block {
+ public:
+  Expr Let(std::string name, Expr value);
+  void Store(const Buffer& b, Expr index, Expr value, Expr mask = nullptr);
+  void Set(const Buffer& reg, int64_t i, Expr value);  // a register
+  void Prefetch(const Buffer& b, Expr index);
+  void For(std::string name, Expr begin, Expr end, int64_t step, const std::function<void(Block&, Expr)>& body);
+  void For(std::string name, int64_t begin, int64_t end, const std::function<void(Block&, Expr)>& body);
+  void If(Expr cond, const std::function<void(Block&)>& then, const std::function<void(Block&)>& otherwise = nullptr);
+  void Append(Stmt s);
+  std::vector<Stmt> Take();
+  bool empty() const { return stmts_.empty(); }
+
+ private:
+  std::vector<Stmt> stmts_;
+};
+
+// Human-readable text, one statement a line; what --emit=kernels prints.
+std::string ToString(const Kernel& k);
+// A canonical text of everything that decides the machine code except the kernel's name: equal text, equal code.
+std::string Fingerprint(const Kernel& k);
+
+}  // namespace mgec::kernel
+
+#endif  // MGEC_COMPILER_KERNEL_STMT_H_

@@ -1,0 +1,54 @@
+#include "compiler/kernel/target.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace mgec::kernel {
+namespace {
+
+// `features` only repeats what the code generator relies on; LLVM's CPU name already implies it. Without FMA and F16C
+// in force LLVM would silently emit calls to a C library that an image does not have.
+Target X86V3() {
+  Target t;
+  t.name = "x86-64-v3";
+  t.triple = "x86_64-unknown-linux-gnu";
+  t.cpu = "x86-64-v3";
+  t.features = "+avx2,+fma,+f16c,+bmi,+bmi2";
+  t.vector_lanes = 8;
+  t.vector_registers = 16;
+  t.broadcast_folds = false;
+  return t;
+}
+
+Target X86V4() {
+  Target t;
+  t.name = "x86-64-v4";
+  t.triple = "x86_64-unknown-linux-gnu";
+  t.cpu = "x86-64-v4";
+  t.features = "+avx2,+fma,+f16c,+bmi,+bmi2,+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl";
+  t.vector_lanes = 16;
+  t.vector_registers = 32;
+  t.broadcast_folds = true;
+  return t;
+}
+
+}  // namespace
+
+std::vector<Target> DefaultTargets() { return {X86V4(), X86V3()}; }
+
+absl::StatusOr<Target> FindTarget(absl::string_view name) {
+  std::vector<std::string> known;
+  for (Target& t : DefaultTargets()) {
+    if (t.name == name) return std::move(t);
+    known.push_back(t.name);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("unknown target '", name, "'; known targets: ", absl::StrJoin(known, ", ")));
+}
+
+}  // namespace mgec::kernel

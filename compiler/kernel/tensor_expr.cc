@@ -1,0 +1,71 @@
+#include "compiler/kernel/tensor_expr.h"
+
+#include <cassert>
+#include <utility>
+
+namespace mgec::kernel {
+namespace {
+
+std::vector<Var> IndexVars(const char* prefix, size_t n) {
+  std::vector<Var> vars;
+  for (size_t i = 0; i < n; ++i) vars.push_back(MakeVar(prefix + std::to_string(i)));
+  return vars;
+}
+
+std::vector<Expr> Uses(const std::vector<Var>& vars) {
+  std::vector<Expr> uses;
+  for (const Var& v : vars) uses.push_back(Use(v));
+  return uses;
+}
+
+}  // namespace
+
+int Definition::AddStage(std::vector<int64_t> shape, Scalar scalar, const IndexFunction& body) {
+  Stage stage;
+  stage.info = {scalar, std::move(shape)};
+  stage.vars = IndexVars("i", stage.info.shape.size());
+  stage.body = body(Uses(stage.vars));
+  assert(stage.body->type == Type(scalar));
+  stages_.push_back(std::move(stage));
+  return num_inputs() + static_cast<int>(stages_.size()) - 1;
+}
+
+Expr Definition::At(int t, std::vector<Expr> indices) const {
+  assert(indices.size() == info(t).shape.size());
+  return Read(t, info(t).scalar, std::move(indices));
+}
+
+Expr Definition::AtOr(int t, std::vector<Expr> indices, Expr otherwise) const {
+  const std::vector<int64_t>& shape = info(t).shape;
+  Expr inside = Bool(true);
+  for (size_t i = 0; i < indices.size(); ++i) {
+    if (indices[i]->op == Op::kVar) continue;  // a plain output index is in bounds
+    inside = And(inside, And(indices[i] >= int64_t{0}, indices[i] < shape[i]));
+  }
+  return Select(inside, At(t, std::move(indices)), std::move(otherwise));
+}
+
+Expr Definition::AtBroadcast(int t, const std::vector<Expr>& output_index) const {
+  const std::vector<int64_t>& shape = info(t).shape;
+  if (shape.size() > output_index.size()) {  // only [1] and other single elements may have more dimensions
+    return At(t, std::vector<Expr>(shape.size(), Int(0)));
+  }
+  std::vector<Expr> index;
+  const size_t skipped = output_index.size() - shape.size();
+  for (size_t i = 0; i < shape.size(); ++i) index.push_back(shape[i] == 1 ? Int(0) : output_index[skipped + i]);
+  return At(t, std::move(index));
+}
+
+Expr Definition::Reduce(Combiner c, const std::vector<int64_t>& extents, const IndexFunction& body) const {
+  const std::vector<Var> vars = IndexVars("r", extents.size());
+  std::vector<ReduceAxis> axes;
+  for (size_t i = 0; i < extents.size(); ++i) axes.push_back({vars[i], extents[i]});
+  return kernel::Reduce(c, std::move(axes), body(Uses(vars)));
+}
+
+std::vector<int> Definition::outputs() const {
+  if (!outputs_.empty()) return outputs_;
+  return {num_inputs() + static_cast<int>(stages_.size()) - 1};
+}
+
+}  // namespace mgec::kernel

@@ -1,0 +1,138 @@
+// Vectorize and LargestDecided of lower.h.
+#include <algorithm>
+#include <unordered_map>
+
+#include "compiler/kernel/lower.h"
+
+namespace mgec::kernel {
+namespace {
+
+class Vectorizer {
+ public:
+  Vectorizer(const Var& v, Expr base, int lanes) : var_(v), base_(std::move(base)), lanes_(lanes) {}
+
+  Expr operator()(const Expr& e) {
+    auto it = done_.find(e.get());
+    if (it != done_.end()) return it->second;
+    Expr result = Build(e);
+    done_.emplace(e.get(), result);
+    return result;
+  }
+
+ private:
+  Expr Build(const Expr& e) {
+    if (!Depends(e)) return e;
+    if (e->op == Op::kVar) return Ramp(base_, 1, lanes_);
+    if (e->op == Op::kLoad) return BuildLoad(e);
+    if (e->type == kIndexType) {  // linear index values stay ramps
+      if (std::optional<int64_t> stride = StrideOf(e, var_)) {
+        return Ramp(Substitute(e, {{var_.get(), base_}}), *stride, lanes_);
+      }
+    }
+    std::vector<Expr> args;
+    for (const Expr& a : e->args) args.push_back((*this)(a));
+    switch (e->op) {
+      case Op::kSelect: return Select(args[0], args[1], args[2]);
+      case Op::kFma: return Fma(args[0], args[1], args[2]);
+      case Op::kCast: return Cast(e->type, args[0]);
+      case Op::kBitcast: return Bitcast(e->type, args[0]);
+      default: break;
+    }
+    if (args.size() == 2) return Binary(e->op, args[0], args[1]);
+    return Unary(e->op, args[0]);
+  }
+
+  Expr BuildLoad(const Expr& e) {
+    const Expr& index = e->args[0];
+    const std::optional<int64_t> stride = StrideOf(index, var_);
+    if (stride) {
+      const Expr first = Substitute(index, {{var_.get(), base_}});
+      if (*stride == 0) return Load(e->buffer, first);
+      if (*stride == 1) return Load(e->buffer, first, lanes_);
+      return Load(e->buffer, Ramp(first, *stride, lanes_));
+    }
+    return Load(e->buffer, (*this)(index));
+  }
+
+  bool Depends(const Expr& e) {
+    auto it = depends_.find(e.get());
+    if (it != depends_.end()) return it->second;
+    bool d = e->op == Op::kVar && e->var == var_;
+    for (const Expr& a : e->args) d = Depends(a) || d;
+    depends_.emplace(e.get(), d);
+    return d;
+  }
+
+  const Var var_;
+  const Expr base_;
+  const int lanes_;
+  std::unordered_map<const ExprNode*, Expr> done_;
+  std::unordered_map<const ExprNode*, bool> depends_;
+};
+
+int64_t FloorDivide(int64_t a, int64_t b) { return a / b - ((a % b != 0) && ((a < 0) != (b < 0))); }
+
+}  // namespace
+
+Expr Vectorize(const Expr& e, const Var& v, const Expr& base, int lanes) {
+  if (lanes == 1) return Substitute(e, {{v.get(), base}});
+  return Vectorizer(v, base, lanes)(e);
+}
+
+Range LargestDecided(const Expr& e, const Var& v, Range domain, const Ranges& others) {
+  Ranges all = others;
+  all[v.get()] = domain;
+  std::vector<Range> undecided;
+  Visit(e, [&](const Expr& n) {
+    for (const ReduceAxis& a : n->reduce_axes) all[a.var.get()] = {0, a.extent - 1};
+  });
+  Visit(e, [&](const Expr& n) {
+    const bool compare = n->op == Op::kLt || n->op == Op::kLe || n->op == Op::kMin || n->op == Op::kMax;
+    if (!compare || n->args[0]->type != kIndexType) return;
+    Linear difference = LinearOf(n->args[0] - n->args[1]);
+    int64_t k = 0;
+    Range rest{difference.constant, difference.constant};
+    for (const auto& [term, c] : difference.terms) {
+      if (term->op == Op::kVar && term->var == v) {
+        k += c;
+        continue;
+      }
+      const std::optional<Range> r = BoundsOf(term, all);
+      if (!r || DependsOn(term, v)) {
+        if (DependsOn(term, v)) undecided.push_back(domain);
+        return;
+      }
+      rest.lo += std::min(r->lo * c, r->hi * c);
+      rest.hi += std::max(r->lo * c, r->hi * c);
+    }
+    if (k == 0) return;
+    // k * v + rest < 0 (or <= 0) holds always below `sure`, never from `never` on; with k < 0 the other way round.
+    const int64_t shift = n->op == Op::kLt ? 0 : 1;  // integers: x <= 0 is x - 1 < 0
+    const int64_t a = k > 0 ? k : -k;
+    int64_t lo, hi;  // undecided values of v: [lo, hi]
+    if (k > 0) {
+      lo = FloorDivide(shift - 1 - rest.hi, a) + 1;
+      hi = FloorDivide(shift - rest.lo + a - 1, a) - 1;
+    } else {
+      lo = FloorDivide(rest.lo - shift, a) + 1;
+      hi = FloorDivide(rest.hi - shift + 1 + a - 1, a) - 1;
+    }
+    if (lo <= hi && lo <= domain.hi && hi >= domain.lo) undecided.push_back({lo, hi});
+    // A comparison that flips between two values decides both sides, but not as one range.
+    else if (lo > domain.lo && lo <= domain.hi) undecided.push_back({lo, lo - 1});
+  });
+  std::sort(undecided.begin(), undecided.end(), [](const Range& a, const Range& b) { return a.lo < b.lo; });
+  Range best{domain.lo, domain.lo - 1};
+  int64_t from = domain.lo;
+  auto consider = [&](int64_t to) {  // [from, to]
+    if (to - from > best.hi - best.lo) best = {from, to};
+  };
+  for (const Range& u : undecided) {
+    consider(std::min(u.lo - 1, domain.hi));
+    from = std::max(from, u.hi + 1);
+  }
+  if (from <= domain.hi) consider(domain.hi);
+  return best;
+}
+
+}  // namespace mgec::kernel

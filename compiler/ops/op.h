@@ -1,0 +1,66 @@
+// The operator registry: everything the compiler knows of an operator stands in one file of this folder.
+//
+//   // softmax.cc
+//   REGISTER_OP(softmax).Inputs(1).Infer(InferSame).Define(DefineSoftmax);
+//
+// Operands that MegEngine computes in the graph but that decide a shape (Reshape's target, Subtensor's bounds, ...) are
+// attributes here: the importer evaluates them (EvaluateConstant in compiler/ops/evaluate.h).
+#ifndef MGEC_COMPILER_OPS_OP_H_
+#define MGEC_COMPILER_OPS_OP_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "compiler/graph/graph.h"
+#include "compiler/kernel/tensor_expr.h"
+
+namespace mgec::ops {
+
+// What an operator sees when it infers its types or defines itself.
+struct OpContext {
+  const graph::Attributes& attributes;
+  std::vector<graph::TensorType> inputs;
+};
+
+using InferFunction = std::function<absl::StatusOr<std::vector<graph::TensorType>>(const OpContext&)>;
+// Input tensors of the definition are the operator's, as kernel scalars of their storage types.
+using DefineFunction = std::function<absl::StatusOr<kernel::Definition>(const OpContext&)>;
+
+struct OpDef {
+  std::string name;
+  int min_inputs = 1;
+  int max_inputs = 1;  // -1: any number
+  InferFunction infer;
+  DefineFunction define;  // null: the operator has a meaning of its own in the compiler ("input", "constant")
+  bool pointwise = false;  // one stage; output element i depends on (broadcast) element i of each input only
+  bool view = false;       // moves elements without changing them
+
+  OpDef& Inputs(int n) { min_inputs = max_inputs = n; return *this; }
+  OpDef& Inputs(int lo, int hi) { min_inputs = lo; max_inputs = hi; return *this; }
+  OpDef& Infer(InferFunction f) { infer = std::move(f); return *this; }
+  OpDef& Define(DefineFunction f) { define = std::move(f); return *this; }
+  OpDef& Pointwise() { pointwise = true; return *this; }
+  OpDef& View() { view = true; return *this; }
+};
+
+// Null for an unknown name.
+const OpDef* FindOp(absl::string_view name);
+// All names, sorted.
+std::vector<std::string> AllOps();
+OpDef& RegisterOp(absl::string_view name);
+
+#define REGISTER_OP(name) static ::mgec::ops::OpDef& op_registration_##name = ::mgec::ops::RegisterOp(#name)
+
+// The definition of a node of a registered operator, or of a fused node.
+absl::StatusOr<kernel::Definition> DefinitionOf(const graph::Node& node);
+OpContext ContextOf(const graph::Node& node);
+// The kernel scalar that stores a dtype.
+kernel::Scalar StorageOf(const graph::DType& d);
+kernel::TensorInfo InfoOf(const graph::TensorType& t);
+
+}  // namespace mgec::ops
+
+#endif  // MGEC_COMPILER_OPS_OP_H_

@@ -1,0 +1,78 @@
+// 2-d pooling, NCHW, floor output size. Adaptive pooling is imported as its uniform window.
+#include "compiler/ops/common.h"
+
+namespace mgec::ops {
+namespace {
+
+using kernel::Float;
+using kernel::Int;
+using kernel::Max;
+using kernel::Min;
+
+struct PoolParams {
+  std::string mode;
+  std::vector<int64_t> window, stride, pad;
+  Shape out;
+};
+
+absl::StatusOr<PoolParams> ParamsOf(const OpContext& c) {
+  PoolParams p;
+  const TensorType& x = c.inputs[0];
+  RETURN_IF_ERROR(CheckRank(x, 4, "x"));
+  RETURN_IF_ERROR(CheckFloat(x, "x"));
+  p.mode = c.attributes.String("mode");
+  if (p.mode != "max" && p.mode != "average" && p.mode != "average_count_exclude_padding") {
+    return absl::InvalidArgumentError(absl::StrCat("there is no pooling mode '", p.mode, "'"));
+  }
+  ASSIGN_OR_RETURN(p.window, PairOf(c.attributes, "window", 2, 1));
+  ASSIGN_OR_RETURN(p.stride, PairOf(c.attributes, "stride", 2, 1));
+  ASSIGN_OR_RETURN(p.pad, PairOf(c.attributes, "pad", 0, 0));
+  p.out = x.shape;
+  for (int i = 0; i < 2; ++i) {
+    const int64_t span = x.shape[2 + i] + 2 * p.pad[i] - p.window[i];
+    if (span < 0 || p.pad[i] >= p.window[i]) {
+      return absl::InvalidArgumentError(absl::StrCat("a window of ", p.window[i], " with padding ", p.pad[i],
+                                                     " does not fit an input of ", x.shape[2 + i]));
+    }
+    p.out[2 + i] = span / p.stride[i] + 1;
+  }
+  return p;
+}
+
+Types InferPool(const OpContext& c) {
+  ASSIGN_OR_RETURN(PoolParams p, ParamsOf(c));
+  return std::vector<TensorType>{{c.inputs[0].dtype, p.out}};
+}
+
+// Number of window positions along one axis that lie inside the input, as float.
+Expr CountInside(Expr start, int64_t window, int64_t extent) {
+  return kernel::Cast(kernel::Type(Scalar::kFloat32),
+                      Min(start + window, Int(extent)) - Max(start, Int(0)));
+}
+
+absl::StatusOr<Definition> DefinePool(const OpContext& c) {
+  ASSIGN_OR_RETURN(PoolParams p, ParamsOf(c));
+  Definition d = DefinitionFor(c);
+  const Scalar s = StorageOf(c.inputs[0].dtype);
+  const Shape& in = c.inputs[0].shape;
+  const bool is_max = p.mode == "max";
+  const bool padded = p.pad[0] != 0 || p.pad[1] != 0;
+  const Expr outside = kernel::Cast(kernel::Type(s), Float(is_max ? -3.4028234663852886e38 : 0));
+  d.AddStage(p.out, s, [&](const Indices& i) {
+    const Expr h0 = i[2] * p.stride[0] + (-p.pad[0]);
+    const Expr w0 = i[3] * p.stride[1] + (-p.pad[1]);
+    Expr y = d.Reduce(is_max ? Combiner::kMax : Combiner::kSum, p.window, [&](const Indices& r) {
+      Indices index = {i[0], i[1], h0 + r[0], w0 + r[1]};
+      return ToFloat(padded ? d.AtOr(0, index, outside) : d.At(0, index));
+    });
+    if (p.mode == "average" || (!is_max && !padded)) y = y * Float(1.0 / static_cast<double>(p.window[0] * p.window[1]));
+    else if (!is_max) y = y / (CountInside(h0, p.window[0], in[2]) * CountInside(w0, p.window[1], in[3]));
+    return FromFloat(s, y);
+  });
+  return d;
+}
+
+REGISTER_OP(pool2d).Inputs(1).Infer(InferPool).Define(DefinePool);
+
+}  // namespace
+}  // namespace mgec::ops
