@@ -70,11 +70,12 @@ Kernel Tile(int rows, int vectors, int lanes, int unroll) {
 
 TEST(CodegenTest, RunsWhatWasGenerated) {
   const std::vector<Kernel> kernels = ManyKernels(20);
-  int ran = 0;
-  std::string why_not;
+  std::string why_not, skipped;
   for (const Target& target : DefaultTargets()) {
-    if (!CanRun(target, &why_not)) continue;
-    ++ran;
+    if (!CanRun(target, &why_not)) {
+      skipped += target.name + " " + why_not + " ";
+      continue;
+    }
     absl::StatusOr<CodeImage> image = Generate(kernels, target, Options());
     ASSERT_TRUE(image.ok()) << image.status();
     ASSERT_EQ(image->entry_offsets.size(), kernels.size());
@@ -86,7 +87,7 @@ TEST(CodegenTest, RunsWhatWasGenerated) {
       for (float v : y) EXPECT_EQ(v, static_cast<float>(i) + 0.5f);
     }
   }
-  if (ran == 0) GTEST_SKIP() << "skipped: " << why_not;
+  if (!skipped.empty()) GTEST_SKIP() << "skipped: " << skipped;
 }
 
 TEST(CodegenTest, BytesDoNotDependOnThreadsOrDirectory) {
@@ -182,7 +183,7 @@ INSTANTIATE_TEST_SUITE_P(Tiles, TileTest,
                                            TileCase{"x86-64-v3", 6, 2, 8}, TileCase{"x86-64-v3", 4, 3, 4},
                                            TileCase{"x86-64-v3", 4, 3, 8}, TileCase{"x86-64-v3", 12, 1, 1},
                                            TileCase{"x86-64-v4", 14, 2, 4}, TileCase{"x86-64-v4", 14, 2, 8},
-                                           TileCase{"x86-64-v4", 6, 4, 8}, TileCase{"x86-64-v4", 8, 3, 8},
+                                           TileCase{"x86-64-v4", 6, 4, 4}, TileCase{"x86-64-v4", 8, 3, 8},
                                            TileCase{"x86-64-v4", 28, 1, 4}));
 
 }  // namespace

@@ -199,5 +199,15 @@ TEST(ExprTest, RampComparisons) {
   }
 }
 
+// Says which targets the tests above have left out.
+TEST(ExprTest, OnEveryTarget) {
+  Comparison c;
+  Buffer o = c.Output(Scalar::kFloat32, 1);
+  Block b;
+  b.Store(o, Int(0), Float(1));
+  EXPECT_EQ(c.Run(std::move(b)), "");
+  if (!c.skipped().empty()) GTEST_SKIP() << "skipped: " << c.skipped();
+}
+
 }  // namespace
 }  // namespace mgec::codegen

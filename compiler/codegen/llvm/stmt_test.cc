@@ -168,7 +168,7 @@ TEST(StmtTest, MaskedAccessesStopAtTheEndOfMemory) {
   auto* memory = static_cast<char*>(mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   ASSERT_NE(memory, MAP_FAILED);
   ASSERT_EQ(mprotect(memory + page, page, PROT_NONE), 0);
-  int ran = 0;
+  std::string why_not, skipped;
   for (Scalar s : {Scalar::kFloat32, Scalar::kInt8, Scalar::kFloat16}) {
     Kernel k;
     k.name = "k";
@@ -181,9 +181,10 @@ TEST(StmtTest, MaskedAccessesStopAtTheEndOfMemory) {
     b.Store(x, Int(0), Load(x, Int(0), 16, mask), mask);
     k.body = b.Take();
     for (const Target& target : DefaultTargets()) {
-      std::string why_not;
-      if (!CanRun(target, &why_not)) continue;
-      ++ran;
+      if (!CanRun(target, &why_not)) {
+        skipped = target.name + " " + why_not;
+        continue;
+      }
       absl::StatusOr<CodeImage> image = Generate({k}, target, Options());
       ASSERT_TRUE(image.ok()) << image.status();
       absl::StatusOr<MappedImage> code = MappedImage::Map(*image);
@@ -192,7 +193,7 @@ TEST(StmtTest, MaskedAccessesStopAtTheEndOfMemory) {
     }
   }
   munmap(memory, 2 * page);
-  if (ran == 0) GTEST_SKIP() << "skipped: needs AVX2 and FMA";
+  if (!skipped.empty()) GTEST_SKIP() << "skipped: " << skipped;
 }
 
 // Random index expressions in loops: what is hoisted must not change what is computed.
@@ -233,6 +234,16 @@ TEST(StmtTest, RandomIndices) {
     });
     ASSERT_EQ(c.Run(std::move(b)), "") << round;
   }
+}
+
+// Says which targets the tests above have left out.
+TEST(StmtTest, OnEveryTarget) {
+  Comparison c;
+  Buffer o = c.Output(Scalar::kFloat32, 1);
+  Block b;
+  b.Store(o, Int(0), Float(1));
+  EXPECT_EQ(c.Run(std::move(b)), "");
+  if (!c.skipped().empty()) GTEST_SKIP() << "skipped: " << c.skipped();
 }
 
 }  // namespace
