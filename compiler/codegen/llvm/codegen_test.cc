@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -106,6 +107,18 @@ TEST(CodegenTest, BytesDoNotDependOnThreadsOrDirectory) {
     EXPECT_EQ(a->elf, b->elf);
     EXPECT_EQ(a->entry_offsets, b->entry_offsets);
   }
+}
+
+TEST(CodegenTest, SeveralThreadsMayGenerate) {
+  const std::vector<Kernel> kernels = ManyKernels(9);
+  std::vector<std::string> bytes(3);
+  std::vector<std::thread> threads;
+  for (std::string& b : bytes) {
+    threads.emplace_back([&] { b = Generate(kernels, DefaultTargets()[1], Options()).value().bytes; });
+  }
+  for (std::thread& t : threads) t.join();
+  EXPECT_EQ(bytes[0], bytes[1]);
+  EXPECT_EQ(bytes[0], bytes[2]);
 }
 
 TEST(CodegenTest, LeavesNoFilesBehind) {
