@@ -16,7 +16,8 @@ llvm::Value* KernelEmitter::ToFloat32(Type from, llvm::Value* v) {
   llvm::Type* f32 = IrType(Type(Scalar::kFloat32, from.lanes));
   switch (from.scalar) {
     case Scalar::kFloat32: return v;
-    case Scalar::kFloat16: return b_.CreateFPExt(b_.CreateBitCast(v, v->getType()->getWithNewType(b_.getHalfTy())), f32);
+    case Scalar::kFloat16:
+      return b_.CreateFPExt(b_.CreateBitCast(v, v->getType()->getWithNewType(b_.getHalfTy())), f32);
     case Scalar::kBFloat16: {
       const Type word(Scalar::kInt32, from.lanes);
       return b_.CreateBitCast(b_.CreateShl(b_.CreateZExt(v, IrType(word)), IntConstant(word, 16)), f32);

@@ -128,7 +128,8 @@ namespace {
 
 bool Consecutive(const std::vector<LinearIndex>& lanes) {
   for (size_t l = 1; l < lanes.size(); ++l) {
-    if (!SameTerms(lanes[0], lanes[l]) || lanes[l].constant != lanes[0].constant + static_cast<int64_t>(l)) return false;
+    const int64_t expected = lanes[0].constant + static_cast<int64_t>(l);
+    if (!SameTerms(lanes[0], lanes[l]) || lanes[l].constant != expected) return false;
   }
   return true;
 }

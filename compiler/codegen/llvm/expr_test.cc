@@ -62,8 +62,9 @@ TEST(ExprTest, IntegerUnary) {
 
 TEST(ExprTest, FloatBinary) {
   for (Op op : {Op::kAdd, Op::kSub, Op::kMul, Op::kDiv, Op::kMod, Op::kMin, Op::kMax, Op::kPow, Op::kAtan2}) {
-    CompareLanewise(Scalar::kFloat32, Scalar::kFloat32, Name(op), [&](Expr x, Expr y, Expr) { return Binary(op, x, y); },
-                    IsMath(op) ? 1 : 0);
+    CompareLanewise(
+        Scalar::kFloat32, Scalar::kFloat32, Name(op), [&](Expr x, Expr y, Expr) { return Binary(op, x, y); },
+        IsMath(op) ? 1 : 0);
   }
   for (Op op : {Op::kLt, Op::kLe, Op::kEq, Op::kNe}) {
     CompareLanewise(Scalar::kFloat32, Scalar::kBool, Name(op), [&](Expr x, Expr y, Expr) { return Binary(op, x, y); });
@@ -185,7 +186,8 @@ TEST(ExprTest, Ramps) {
 
 // Masks come from comparing a ramp of indices with a bound, which is done in 32 bits.
 TEST(ExprTest, RampComparisons) {
-  const std::vector<int64_t> bounds = {-1000, -1, 0, 1, 2, 7, 8, 9, 15, 16, 17, 100, int64_t{1} << 40, -(int64_t{1} << 40)};
+  const int64_t far = int64_t{1} << 40;
+  const std::vector<int64_t> bounds = {-1000, -1, 0, 1, 2, 7, 8, 9, 15, 16, 17, 100, far, -far};
   for (int64_t stride : {1, 2, 5, -1, 0}) {
     Comparison c;
     Buffer n = c.InputOf(Scalar::kInt64, bounds), o = c.Output(Scalar::kBool, 4096);

@@ -177,14 +177,15 @@ std::vector<std::vector<float>> Pairs() {
     pairs[1].push_back(y);
   };
   std::uniform_real_distribution<float> moderate(-20, 20);
+  auto small = [&] { return static_cast<float>(static_cast<int>(random() % 41) - 20); };
   for (int i = 0; i < 200000; ++i) {
     add(any(), any());
     add(moderate(random), moderate(random));
     add(std::exp(moderate(random)), moderate(random));
-    add(static_cast<float>(static_cast<int>(random() % 41) - 20), static_cast<float>(static_cast<int>(random() % 41) - 20) / 2);
+    add(small(), small() / 2);
   }
-  const std::vector<float> special = {0.0f, -0.0f, 1, -1, 2, -2, 3, -3, 0.5f, -0.5f, 1e-45f, -1e-45f, 16777216, -16777215,
-                                      3e38f, -3e38f, kInf, -kInf, kNan};
+  const float special[] = {0.0f,   -0.0f,   1,        -1,        2,     -2,     3,    -3,    0.5f, -0.5f,
+                           1e-45f, -1e-45f, 16777216, -16777215, 3e38f, -3e38f, kInf, -kInf, kNan};
   for (float x : special) {
     for (float y : special) add(x, y);
   }

@@ -54,7 +54,8 @@ TEST(StmtTest, IndicesDivide) {
   const Expr values[] = {FloorDiv(t, Int(7)), FloorMod(t, Int(7)), FloorDiv(s, Int(7)), FloorMod(s, Int(7)),
                          FloorDiv(s, Int(8)), FloorMod(s, Int(8)), FloorDiv(s, Int(-7)), FloorMod(s, Int(-7)),
                          s / Int(7), Binary(Op::kMod, s, Int(7)), FloorDiv(Int(100), t + 1), FloorMod(Int(-100), t + 1),
-                         Max(s, Int(3)), FloorDiv(Max(s, Int(0)), Int(3)), Select(s < 0, s * 2, t), FloorDiv(t * t, Int(3))};
+                         Max(s, Int(3)), FloorDiv(Max(s, Int(0)), Int(3)), Select(s < 0, s * 2, t),
+                         FloorDiv(t * t, Int(3))};
   for (size_t i = 0; i < std::size(values); ++i) b.Store(o, t * 16 + static_cast<int64_t>(i), values[i]);
   EXPECT_EQ(c.Run(std::move(b)), "");
 }
@@ -157,7 +158,8 @@ TEST(StmtTest, GathersAndScatters) {
     store(Load(x, Select(mask, indices, indices + Int(int64_t{1} << 40)), 8, mask));
     b.Store(o, Ramp(t * 512 + 200, 3, 8), Load(x, t * 8, 8));
     b.Store(o, indices + Broadcast(t * 512 + 300, 8), Load(x, t * 8, 8));
-    b.Store(o, Select(mask, indices + Broadcast(t * 512 + 400, 8), indices - Int(int64_t{1} << 40)), Load(x, t * 8, 8), mask);
+    b.Store(o, Select(mask, indices + Broadcast(t * 512 + 400, 8), indices - Int(int64_t{1} << 40)),
+            Load(x, t * 8, 8), mask);
     EXPECT_EQ(c.Run(std::move(b)), "") << Name(s);
   }
 }
@@ -165,8 +167,9 @@ TEST(StmtTest, GathersAndScatters) {
 // Lanes that are off are not touched, even where touching them would fault.
 TEST(StmtTest, MaskedAccessesStopAtTheEndOfMemory) {
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  auto* memory = static_cast<char*>(mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-  ASSERT_NE(memory, MAP_FAILED);
+  void* pages = mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(pages, MAP_FAILED);
+  auto* memory = static_cast<char*>(pages);
   ASSERT_EQ(mprotect(memory + page, page, PROT_NONE), 0);
   std::string why_not, skipped;
   for (Scalar s : {Scalar::kFloat32, Scalar::kInt8, Scalar::kFloat16}) {
