@@ -43,12 +43,13 @@ def _open_artifact(model, config):
     if config is not None and config.has_compression:
         raise RuntimeError("Unexpected compression method: compiled models are not compressed")
     name = config.bare_model_cryption_name if config is not None else ""
+    private = config is not None and bool(config.options.weight_preprocess)
     if not name:
-        return Artifact.from_bytes(model, "model") if isinstance(model, bytes) else Artifact.open(model)
+        return Artifact.from_bytes(model, "model", private) if isinstance(model, bytes) else Artifact.open(model, private)
     if not isinstance(model, bytes):
         with open(model, "rb") as file:
             model = file.read()
-    return Artifact.from_bytes(decryption.decrypt(name, model), "decrypted model")
+    return Artifact.from_bytes(decryption.decrypt(name, model), "decrypted model", private)
 
 
 def _call(callback, *args):
