@@ -1,0 +1,220 @@
+#include "compiler/mge/import.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_format.h"
+#include "compiler/mge/importer.h"
+
+namespace mgec::mge {
+namespace {
+
+const Registry& AllImporters() {
+  static const Registry* const registry = [] {
+    auto* r = new Registry();
+    RegisterData(*r);
+    RegisterElemwise(*r);
+    RegisterConv(*r);
+    RegisterPool(*r);
+    RegisterNorm(*r);
+    RegisterReduce(*r);
+    RegisterLinalg(*r);
+    RegisterShape(*r);
+    RegisterIndex(*r);
+    RegisterRelayout(*r);
+    return r;
+  }();
+  return *registry;
+}
+
+// Why an operator has no importer.
+std::string WhyUnknown(const Operator& op) {
+  if (op.info == nullptr) return "operator that MegEngine does not have";
+  if (op.type == "CustomOpNode" || op.type == "ExternCOprRunner") {
+    return op.blobs.empty() ? "operator" : absl::StrCat("\"", absl::Utf8SafeCHexEscape(op.blobs[0]), "\"");
+  }
+  if (absl::StrContains(op.type, "Backward") && op.type != "ConvolutionBackwardData" &&
+      op.type != "Convolution3DBackwardData") {
+    return "operator, which is for training";
+  }
+  return "operator";
+}
+
+// One import of one model.
+class ModelImporter {
+ public:
+  ModelImporter(const Model& model, const ImportOptions& options)
+      : model_(model), options_(options), values_(model.variables.size()), known_(model.variables.size()) {}
+
+  absl::StatusOr<graph::Graph> Run(std::vector<UnsupportedItem>* unsupported) {
+    RETURN_IF_ERROR(CheckOptions());
+    for (const Operator& op : model_.operators) ImportOperator(op);
+    AddOutputs();
+    if (unsupported != nullptr) *unsupported = items_;
+    if (!items_.empty()) {
+      return absl::UnimplementedError(absl::StrCat("needs ", items_.size(),
+                                                   items_.size() == 1 ? " thing that is" : " things that are",
+                                                   " not supported\n", FormatUnsupported(items_)));
+    }
+    if (!error_.ok()) return error_;
+    return std::move(graph_);
+  }
+
+ private:
+  absl::Status CheckOptions() const {
+    std::set<absl::string_view> names;
+    for (const Operator& op : model_.operators) {
+      if (op.type == "Host2DeviceCopy") names.insert(op.tensors[0].name);
+    }
+    for (const auto& [name, shape] : options_.input_shapes) {
+      if (names.count(name) == 0) return absl::InvalidArgumentError(absl::StrCat("there is no input \"", name, "\""));
+      if (shape.empty() || shape.size() > kMaxRank) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("input \"", name, "\" cannot have ", shape.size(), " dimensions"));
+      }
+      for (int64_t extent : shape) {
+        if (extent < 1) return absl::InvalidArgumentError(absl::StrCat("input \"", name, "\" cannot be empty"));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  void ImportOperator(const Operator& op) {
+    const OperatorImporter* importer = op.info == nullptr ? nullptr : AllImporters().Find(op.type);
+    if (importer == nullptr) return Refuse(op, Unsupported(WhyUnknown(op)));
+    if (importer->check != nullptr) {
+      if (const absl::Status s = importer->check(op); !s.ok()) return Refuse(op, s);
+    }
+    if (op.output_dtype.has_value() && mge::IsQuantized(op.output_dtype->type)) {
+      return Refuse(op, Unsupported(absl::StrCat("output of type ", fbs::EnumNameDTypeEnum(op.output_dtype->type)),
+                                    "float32, float16"));
+    }
+    Values inputs;
+    for (int variable : op.inputs) {
+      if (values_[variable] == nullptr) return ReportMissingOutput(variable);
+      inputs.push_back(values_[variable]);
+    }
+    ImportContext context(op, options_, graph_, NameOf(op), inputs);
+    const absl::StatusOr<Values> outputs = importer->import(context);
+    if (!outputs.ok()) return Refuse(op, Classify(op, inputs, outputs.status()));
+    for (size_t i = 0; i < outputs->size() && static_cast<int>(i) < op.num_outputs; ++i) {
+      values_[op.first_output + i] = (*outputs)[i];
+    }
+    for (int i = 0; i < op.num_outputs; ++i) known_[op.first_output + i] = true;
+    CheckOutputType(op);
+  }
+
+  // The type that the file demands must be the one that came out: MegEngine can accumulate or convert differently.
+  void CheckOutputType(const Operator& op) {
+    if (!op.output_dtype.has_value() || op.num_outputs == 0) return;
+    const absl::StatusOr<graph::DType> wanted = ToGraphDType(*op.output_dtype);
+    const Value* value = values_[op.first_output];
+    if (value == nullptr || (wanted.ok() && *wanted == value->type.dtype)) return;
+    Refuse(op, Unsupported(absl::StrCat("output of type ", fbs::EnumNameDTypeEnum(op.output_dtype->type))));
+    for (int i = 0; i < op.num_outputs; ++i) values_[op.first_output + i] = nullptr;
+  }
+
+  // The operators of the graph say InvalidArgument both for operands that can never be right and for types that they do
+  // not support yet. The first is likelier for the common types, the second for all others.
+  static absl::Status Classify(const Operator& op, const Values& inputs, const absl::Status& status) {
+    if (!absl::IsInvalidArgument(status)) return status;
+    for (const Value* input : inputs) {
+      const graph::DType& dtype = input->type.dtype;
+      if (IsQuantized(dtype)) return Unsupported("operands of type quantized", "float32, float16");
+      if (!IsFloating(dtype) && dtype.kind != graph::DTypeKind::kInt32 && dtype.kind != graph::DTypeKind::kBool) {
+        return Unsupported(absl::StrCat("operands of type ", graph::ToString(dtype)));
+      }
+    }
+    return absl::InvalidArgumentError(absl::StrCat(Describe(op), ": ", status.message()));
+  }
+
+  // A value that is unknown because its operator was refused has been reported already. One that its importer does not
+  // make (such as the saved mean of a normalization) has not.
+  void ReportMissingOutput(int variable) {
+    if (!known_[variable]) return;
+    known_[variable] = false;
+    const Operator& producer = model_.operators[model_.variables[variable].producer];
+    Refuse(producer, Unsupported(absl::StrCat("use of output ", variable - producer.first_output)));
+  }
+
+  void Refuse(const Operator& op, const absl::Status& status) {
+    if (!absl::IsUnimplemented(status)) {
+      error_.Update(status);
+      return;
+    }
+    const std::string type = absl::Utf8SafeCHexEscape(op.type);
+    const auto it = std::find_if(items_.begin(), items_.end(), [&](const UnsupportedItem& item) {
+      return item.op == type && item.detail == status.message();
+    });
+    UnsupportedItem& item = it != items_.end() ? *it : items_.emplace_back();
+    item.op = type;
+    item.detail = std::string(status.message());
+    item.supported = SupportedInstead(status);
+    ++item.count;
+    item.nodes.push_back(NameOf(op));
+  }
+
+  // The operator's own name, or that of its result, or its number.
+  std::string NameOf(const Operator& op) const {
+    if (!op.name.empty()) return absl::Utf8SafeCHexEscape(op.name);
+    for (int i = op.num_outputs; i-- > 0;) {
+      const absl::string_view name = model_.variables[op.first_output + i].name;
+      if (!name.empty()) return absl::Utf8SafeCHexEscape(name);
+    }
+    return absl::StrCat("#", op.index);
+  }
+
+  void AddOutputs() {
+    for (size_t i = 0; i < model_.outputs.size(); ++i) {
+      const Output& output = model_.outputs[i];
+      Value* value = values_[output.variable];
+      if (value == nullptr) {
+        ReportMissingOutput(output.variable);
+      } else {
+        graph_.AddOutput(value, output.name.empty() ? absl::StrCat("unnamed", i) : std::string(output.name));
+      }
+    }
+  }
+
+  const Model& model_;
+  const ImportOptions& options_;
+  graph::Graph graph_;
+  Values values_;            // of each variable; null where there is none
+  std::vector<bool> known_;  // whether the variable's operator was imported
+  std::vector<UnsupportedItem> items_;
+  absl::Status error_;  // the first that is no Unsupported
+};
+
+}  // namespace
+
+std::string FormatUnsupported(const std::vector<UnsupportedItem>& items) {
+  constexpr size_t kMaxNames = 2;
+  size_t op_width = 0, detail_width = 0;
+  for (const UnsupportedItem& item : items) {
+    op_width = std::max(op_width, item.op.size());
+    detail_width = std::max(detail_width, item.detail.size());
+  }
+  std::string text;
+  for (const UnsupportedItem& item : items) {
+    std::string names;
+    for (size_t i = 0; i < std::min(kMaxNames, item.nodes.size()); ++i) {
+      absl::StrAppend(&names, names.empty() ? "" : ", ", "\"", item.nodes[i], "\"");
+    }
+    if (item.nodes.size() > kMaxNames) names += ", ..";
+    absl::StrAppendFormat(&text, "  %-*s  %-*s  %d use%s  %s", static_cast<int>(op_width), item.op,
+                          static_cast<int>(detail_width), item.detail, item.count, item.count == 1 ? " " : "s", names);
+    if (!item.supported.empty()) absl::StrAppend(&text, "  supported: ", item.supported);
+    text += "\n";
+  }
+  return text;
+}
+
+absl::StatusOr<graph::Graph> Import(const Model& model, const ImportOptions& options,
+                                    std::vector<UnsupportedItem>* unsupported) {
+  if (unsupported != nullptr) unsupported->clear();
+  return ModelImporter(model, options).Run(unsupported);
+}
+
+}  // namespace mgec::mge

@@ -1,0 +1,46 @@
+// MatrixMul, BatchedMatrixMul, Dot.
+#include "compiler/mge/importer.h"
+
+namespace mgec::mge {
+namespace {
+
+absl::Status CheckMatrixMul(const Operator& op) {
+  const param::MatrixMulFormat format = op.Param<param::MatrixMul>()->format();
+  if (format == param::MatrixMulFormat::DEFAULT) return absl::OkStatus();
+  return Unsupported(absl::StrCat("format=", EnumText(EnumNameMatrixMulFormat(format), static_cast<uint32_t>(format))),
+                     "DEFAULT");
+}
+
+absl::StatusOr<Value*> Multiply(ImportContext& c, size_t rank) {
+  RETURN_IF_ERROR(c.RequireFloat(0));
+  RETURN_IF_ERROR(c.RequireFloat(1));
+  if (c.shape(0).size() != rank || c.shape(1).size() != rank) {
+    return absl::InvalidArgumentError(absl::StrCat("operands ", graph::ToString(c.shape(0)), " and ",
+                                                   graph::ToString(c.shape(1)), " must have ", rank, " dimensions"));
+  }
+  const auto& p = c.Param<param::MatrixMul>();
+  return c.Add("matmul", c.inputs(),
+               {{"transpose_a", int64_t{p.transpose_a()}}, {"transpose_b", int64_t{p.transpose_b()}}});
+}
+
+absl::StatusOr<Value*> ImportMatrixMul(ImportContext& c) { return Multiply(c, 2); }
+absl::StatusOr<Value*> ImportBatchedMatrixMul(ImportContext& c) { return Multiply(c, 3); }
+
+// Two vectors; one of a single element counts for all elements of the other.
+absl::StatusOr<Value*> ImportDot(ImportContext& c) {
+  RETURN_IF_ERROR(c.RequireFloat(0));
+  RETURN_IF_ERROR(c.RequireFloat(1));
+  if (c.shape(0).size() != 1 || c.shape(1).size() != 1) return absl::InvalidArgumentError("operands must be vectors");
+  ASSIGN_OR_RETURN(Value * product, c.Add("mul", c.inputs()));
+  return c.Add("reduce", {product}, {{"mode", std::string("sum")}, {"axes", std::vector<int64_t>{0}}});
+}
+
+}  // namespace
+
+void RegisterLinalg(Registry& r) {
+  r.Add("BatchedMatrixMul", ImportBatchedMatrixMul, CheckMatrixMul);
+  r.Add("Dot", ImportDot);
+  r.Add("MatrixMul", ImportMatrixMul, CheckMatrixMul);
+}
+
+}  // namespace mgec::mge

@@ -1,0 +1,115 @@
+// Normalizations: BatchNorm, LayerNorm, GroupNorm, InstanceNorm, GeneralNorm, Softmax, LRN.
+#include <numeric>
+
+#include "compiler/mge/importer.h"
+
+namespace mgec::mge {
+namespace {
+
+absl::Status CheckBatchNorm(const Operator& op) {
+  if (op.Param<param::BN>()->fwd_mode() == param::BNFwdMode::INFERENCE && op.inputs.size() == 5) {
+    return absl::OkStatus();
+  }
+  return Unsupported("fwd_mode=TRAINING", "INFERENCE");
+}
+
+// The operands are x, scale, bias, mean, variance; whichever dimensions are normalised, they broadcast against x.
+// y is the last output; those before it are for training.
+absl::StatusOr<Values> ImportBatchNorm(ImportContext& c) {
+  RETURN_IF_ERROR(c.RequireFloat(0));
+  Values outputs(c.op().num_outputs, nullptr);
+  ASSIGN_OR_RETURN(outputs.back(), c.Add("batch_norm", c.inputs(), {{"epsilon", c.Param<param::BN>().epsilon()}}));
+  return outputs;
+}
+
+// Normalises the axes [begin, end); weight and bias have the shape of these axes.
+absl::StatusOr<Value*> NormalizeAxes(ImportContext& c, uint64_t begin, uint64_t end, bool affine, float eps) {
+  RETURN_IF_ERROR(c.RequireFloat(0));
+  const Shape& shape = c.shape(0);
+  if (begin >= end || end > shape.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("cannot normalise axes ", begin, " to ", end, " of ",
+                                                   graph::ToString(shape)));
+  }
+  if (affine != (c.num_inputs() == 3)) {
+    return absl::InvalidArgumentError(absl::StrCat("has ", c.num_inputs(), " inputs, affine=", affine));
+  }
+  std::vector<int64_t> axes(end - begin);
+  std::iota(axes.begin(), axes.end(), static_cast<int64_t>(begin));
+  Values inputs = {c.input(0)};
+  for (int i = 1; i < c.num_inputs(); ++i) {
+    Shape aligned(shape.begin() + begin, shape.begin() + end);
+    aligned.resize(aligned.size() + shape.size() - end, 1);
+    ASSIGN_OR_RETURN(Value * parameter, c.Reshape(c.input(i), aligned));
+    inputs.push_back(parameter);
+  }
+  return c.Add("layer_norm", inputs, {{"axes", axes}, {"eps", static_cast<double>(eps)}});
+}
+
+absl::StatusOr<Value*> ImportLayerNorm(ImportContext& c) {
+  const auto& p = c.Param<param::LayerNorm>();
+  const uint64_t rank = c.shape(0).size();
+  if (p.normalized_dim() > rank) {
+    return absl::InvalidArgumentError(absl::StrCat("cannot normalise ", p.normalized_dim(), " axes of ", rank));
+  }
+  return NormalizeAxes(c, rank - p.normalized_dim(), rank, p.affine(), p.eps());
+}
+
+absl::StatusOr<Value*> ImportGeneralNorm(ImportContext& c) {
+  const auto& p = c.Param<param::GeneralNorm>();
+  return NormalizeAxes(c, p.axis_start(), p.axis_end(), p.affine(), p.eps());
+}
+
+absl::Status CheckGroupNorm(const Operator& op) {
+  const param::ConvolutionFormat format = op.Param<param::GroupNorm>()->format();
+  if (format == param::ConvolutionFormat::NCHW) return absl::OkStatus();
+  return Unsupported(
+      absl::StrCat("format=", EnumText(EnumNameConvolutionFormat(format), static_cast<uint32_t>(format))), "NCHW");
+}
+
+absl::StatusOr<Value*> NormalizeGroups(ImportContext& c, int64_t group) {
+  RETURN_IF_ERROR(c.RequireFloat(0));
+  const auto& p = c.Param<param::GroupNorm>();
+  if (p.affine() != (c.num_inputs() == 3)) {
+    return absl::InvalidArgumentError(absl::StrCat("has ", c.num_inputs(), " inputs, affine=", p.affine()));
+  }
+  return c.Add("group_norm", c.inputs(), {{"group", group}, {"eps", static_cast<double>(p.eps())}});
+}
+
+absl::StatusOr<Value*> ImportGroupNorm(ImportContext& c) {
+  return NormalizeGroups(c, c.Param<param::GroupNorm>().group());
+}
+
+absl::StatusOr<Value*> ImportInstanceNorm(ImportContext& c) {
+  if (c.shape(0).size() < 2) return absl::InvalidArgumentError("needs channels");
+  return NormalizeGroups(c, c.shape(0)[1]);
+}
+
+absl::StatusOr<Value*> ImportSoftmax(ImportContext& c) {
+  RETURN_IF_ERROR(c.RequireFloat(0));
+  ASSIGN_OR_RETURN(const int64_t axis, NormalizeAxis(c.Param<param::Softmax>().axis(), c.shape(0).size()));
+  return c.Add("softmax", {c.input(0)}, {{"axis", axis}});
+}
+
+absl::StatusOr<Value*> ImportLrn(ImportContext& c) {
+  RETURN_IF_ERROR(c.RequireFloat(0));
+  const auto& p = c.Param<param::LRN>();
+  return c.Add("lrn", {c.input(0)},
+               {{"n", static_cast<int64_t>(p.n())},
+                {"k", static_cast<double>(p.k())},
+                {"alpha", static_cast<double>(p.alpha())},
+                {"beta", static_cast<double>(p.beta())}});
+}
+
+}  // namespace
+
+void RegisterNorm(Registry& r) {
+  r.AddMany("BatchNorm", ImportBatchNorm, CheckBatchNorm);
+  r.Add("GeneralNorm", ImportGeneralNorm);
+  r.Add("GroupNorm", ImportGroupNorm, CheckGroupNorm);
+  r.Add("InstanceNorm", ImportInstanceNorm, CheckGroupNorm);
+  r.Add("LRN", ImportLrn);
+  r.Add("LayerNorm", ImportLayerNorm);
+  r.Add("Softmax", ImportSoftmax);
+}
+
+}  // namespace mgec::mge

@@ -1,0 +1,91 @@
+// RelayoutFormat: activations from one layout to another. The modes that rearrange weights do not occur in files that
+// were optimised for inference, because the weights were rearranged when the file was written.
+#include <optional>
+
+#include "compiler/mge/importer.h"
+#include "compiler/mge/layout.h"
+
+namespace mgec::mge {
+namespace {
+
+using param::RelayoutFormatMode;
+
+struct Change {
+  Layout from, to;
+};
+
+// Nothing for the modes that are for weights.
+std::optional<Change> ChangeOf(RelayoutFormatMode mode) {
+  const Layout nchw, nhwc{Layout::kNhwc}, nhwcd4{Layout::kNhwcd4, 4}, chwn4{Layout::kChwn4, 4};
+  const auto blocked = [](int64_t block) { return Layout{Layout::kNchwBlocked, block}; };
+  switch (mode) {
+    case RelayoutFormatMode::NHWC_NHWCD4:
+    case RelayoutFormatMode::NHWC_NHWCD4I:
+      return Change{nhwc, nhwcd4};
+    case RelayoutFormatMode::NHWCD4_NHWC:
+    case RelayoutFormatMode::NHWCD4I_NHWC:
+      return Change{nhwcd4, nhwc};
+    case RelayoutFormatMode::NCHW_NHWCD4:
+    case RelayoutFormatMode::NCHW_NHWCD4I:
+      return Change{nchw, nhwcd4};
+    case RelayoutFormatMode::NHWCD4_NCHW:
+    case RelayoutFormatMode::NHWCD4I_NCHW:
+      return Change{nhwcd4, nchw};
+    case RelayoutFormatMode::NCHW4_CHWN4:
+      return Change{blocked(4), chwn4};
+    case RelayoutFormatMode::CHWN4_NCHW4:
+      return Change{chwn4, blocked(4)};
+    case RelayoutFormatMode::NCHW_NCHW4:
+    case RelayoutFormatMode::NCHW_NCHW4_IC_SMALL:
+      return Change{nchw, blocked(4)};
+    case RelayoutFormatMode::NCHW4_NCHW:
+      return Change{blocked(4), nchw};
+    case RelayoutFormatMode::NCHW_NCHW88:
+      return Change{nchw, blocked(8)};
+    case RelayoutFormatMode::NCHW88_NCHW:
+      return Change{blocked(8), nchw};
+    case RelayoutFormatMode::NCHW_NCHW64:
+      return Change{nchw, blocked(64)};
+    case RelayoutFormatMode::NCHW64_NCHW:
+      return Change{blocked(64), nchw};
+    case RelayoutFormatMode::NCHW_NHWC:
+      return Change{nchw, nhwc};
+    case RelayoutFormatMode::NHWC_NCHW:
+      return Change{nhwc, nchw};
+    default:
+      return std::nullopt;
+  }
+}
+
+absl::Status CheckRelayout(const Operator& op) {
+  const auto& p = *op.Param<param::RelayoutFormat>();
+  if (!ChangeOf(p.mode()).has_value()) {
+    return Unsupported(absl::StrCat("mode=", EnumText(EnumNameRelayoutFormatMode(p.mode()),
+                                                      static_cast<uint32_t>(p.mode()))),
+                       "modes for activations");
+  }
+  // In groups, each group has its own filling.
+  if (p.group() > 1) return Unsupported("group > 1", "group=1");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Value*> ImportRelayout(ImportContext& c) {
+  const auto& p = c.Param<param::RelayoutFormat>();
+  const Change change = *ChangeOf(p.mode());
+  // The value of the channels that fill up a block depends on the type.
+  RETURN_IF_ERROR(c.RequireFloat(0));
+  ASSIGN_OR_RETURN(Value * x, ToNchw(c, c.input(0), change.from));
+  const bool drops = p.mode() == RelayoutFormatMode::NCHW4_NCHW || p.mode() == RelayoutFormatMode::NCHW64_NCHW;
+  if (drops && p.oc() != 0 && x->type.shape.size() == 4 && x->type.shape[1] > p.oc()) {
+    Shape end = x->type.shape;
+    end[1] = p.oc();
+    ASSIGN_OR_RETURN(x, c.Add("slice", {x}, {{"begin", Shape{0, 0, 0, 0}}, {"end", end}, {"step", Shape{1, 1, 1, 1}}}));
+  }
+  return FromNchw(c, x, change.to);
+}
+
+}  // namespace
+
+void RegisterRelayout(Registry& r) { r.Add("RelayoutFormat", ImportRelayout, CheckRelayout); }
+
+}  // namespace mgec::mge
