@@ -81,6 +81,7 @@ class LiteNetwork:
         self._artifact = None
         self._core = None
         self._start_callback = self._finish_callback = self._async_callback = None
+        self._lock = threading.Lock()  # held while the runtime works
         self._running = None  # the thread of an asynchronous forward()
         self._running_error = None
         self._profile_path = None
@@ -137,7 +138,8 @@ class LiteNetwork:
         self._finish_running()
         if self._start_callback is not None:
             _call(self._start_callback, self._edge.tensors_by_io(LiteTensorPhase.LITE_INPUT))
-        self._edge.prepare()
+        with self._lock:
+            self._edge.prepare()
         if self.config.options.fake_next_exec:
             self.config.options.fake_next_exec = 0
             return
@@ -160,7 +162,8 @@ class LiteNetwork:
             self._write_profile()
 
     def _run(self):
-        self._core.forward()
+        with self._lock:
+            self._core.forward()
         for dump in self._dumps:
             dump.write(self._edge)
 
