@@ -40,6 +40,10 @@ class Artifact {
 
   const fb::Metadata& metadata() const { return *layout_.metadata; }
 
+  // The whole file, file_size() bytes, and where its sections are.
+  const uint8_t* file() const { return file_.data(); }
+  const ArtifactLayout& layout() const { return layout_; }
+
   // Aligned to a page; constants_size() bytes.
   uint8_t* constants() const {
     return constants_.data() != nullptr ? constants_.data() : file_.data() + layout_.constants_offset;
