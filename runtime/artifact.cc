@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -95,9 +96,27 @@ Result<const fb::Plan*> Artifact::ChoosePlan(size_t program) const {
     if (TargetEnabled(plan->target()->string_view())) return plan;
     targets += (targets.empty() ? "" : ", ") + plan->target()->str();
   }
+  const char* forced = std::getenv("MGEC_TARGET");
+  if (forced != nullptr && *forced != '\0') {
+    return Status(StatusCode::kUnsupported, Format("%s: compiled for %s, but MGEC_TARGET=%s allows %s at most",
+                                                   name_.c_str(), targets.c_str(), forced, BestTarget()));
+  }
   return Status(StatusCode::kUnsupported,
-                Format("%s: compiled for %s, but this machine runs %s; compile the model again with --target=%s",
-                       name_.c_str(), targets.c_str(), BestTarget(), BestTarget()));
+                Format("%s: compiled for %s, but this machine runs %s at most; compile the model again for that",
+                       name_.c_str(), targets.c_str(), BestTarget()));
+}
+
+TensorInfo DescribeTensor(const fb::Tensor& tensor) {
+  TensorInfo info;
+  info.name = tensor.name()->str();
+  info.dtype = static_cast<DataType>(tensor.dtype());
+  if (tensor.shape() != nullptr) info.shape.assign(tensor.shape()->begin(), tensor.shape()->end());
+  info.scale = tensor.scale();
+  info.zero_point = tensor.zero_point();
+  uint64_t bytes = 0;
+  TensorBytes(info.dtype, info.shape.data(), info.shape.size(), &bytes);  // verified when the artifact was opened
+  info.bytes = bytes;
+  return info;
 }
 
 }  // namespace mgec

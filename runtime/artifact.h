@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "runtime/artifact_verify.h"
+#include "runtime/data_type.h"
 #include "runtime/memory.h"
 #include "runtime/status.h"
 
@@ -59,6 +60,9 @@ class Artifact {
   ArtifactLayout layout_;
   std::vector<Mapping> code_;  // by section; empty where there is no code for this CPU
 };
+
+// What a verified artifact says of an input or output.
+TensorInfo DescribeTensor(const fb::Tensor& tensor);
 
 }  // namespace mgec
 

@@ -10,19 +10,6 @@ using Tensors = flatbuffers::Vector<flatbuffers::Offset<fb::Tensor>>;
 
 std::string_view View(const flatbuffers::String* text) { return text == nullptr ? std::string_view() : text->string_view(); }
 
-TensorInfo MakeInfo(const fb::Tensor& tensor) {
-  TensorInfo info;
-  info.name = tensor.name()->str();
-  info.dtype = static_cast<DataType>(tensor.dtype());
-  if (tensor.shape() != nullptr) info.shape.assign(tensor.shape()->begin(), tensor.shape()->end());
-  info.scale = tensor.scale();
-  info.zero_point = tensor.zero_point();
-  uint64_t bytes = 0;
-  TensorBytes(info.dtype, info.shape.data(), info.shape.size(), &bytes);  // verified when the artifact was opened
-  info.bytes = bytes;
-  return info;
-}
-
 bool SameShape(const fb::Tensor& tensor, const Shape& shape) {
   if (Count(tensor.shape()) != shape.size()) return false;
   for (size_t i = 0; i < shape.size(); ++i) {
@@ -78,7 +65,7 @@ Status Network::Prepare(size_t index) {
   const auto new_edges = [](const Tensors* tensors, const std::vector<Edge>& old, std::vector<Edge>* edges) {
     for (size_t i = 0; i < old.size(); ++i) {
       Edge edge;
-      edge.info = MakeInfo(*tensors->Get(i));
+      edge.info = DescribeTensor(*tensors->Get(i));
       if (old[i].buffer != nullptr && old[i].info.bytes == edge.info.bytes) {
         edge.buffer = old[i].buffer;
         edge.data = old[i].data;
@@ -188,7 +175,7 @@ std::string Network::WorkingShapes() const {
   for (const fb::Program* program : *artifact_->metadata().programs()) {
     if (!text.empty()) text += "; or ";
     for (size_t i = 0; i < Count(program->inputs()); ++i) {
-      const TensorInfo info = MakeInfo(*program->inputs()->Get(i));
+      const TensorInfo info = DescribeTensor(*program->inputs()->Get(i));
       text += (i ? ", " : "") + info.name + " " + ShapeToString(info.shape);
     }
   }

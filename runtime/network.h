@@ -9,7 +9,8 @@
 //   network.Forward();
 //   const float* scores = reinterpret_cast<const float*>(network.output_data(0));
 //
-// A Network may be used by one thread at a time. Different Networks, also of one Artifact, are independent.
+// A Network may be used by one thread at a time. Different Networks, also of one Artifact, are independent. After fork(),
+// the child must not run Networks of more than one thread that the parent has loaded: their threads are not there.
 #ifndef MGEC_RUNTIME_NETWORK_H_
 #define MGEC_RUNTIME_NETWORK_H_
 

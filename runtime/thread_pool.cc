@@ -2,6 +2,7 @@
 
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -11,10 +12,20 @@
 namespace mgec {
 namespace {
 
-// One check takes about 40 cycles (the pause instruction), so these are about 5 us between two forward passes, where
-// the caller may stay away for long, and about 50 us inside one, where the others are sure to come.
-constexpr int kIdleSpins = 400;
-constexpr int kBarrierSpins = 4000;
+// How long to wait before sleeping. A spin takes about 40 cycles (the pause instruction); a yield about 1 us, and lets a
+// thread go on that the system has put on the same CPU, which spinning would keep waiting.
+// Between two forward passes the caller may stay away for long: about 5 us.
+constexpr Patience kIdle = {400, 0};
+// Inside one, the others are sure to come: about 5 us, then 30 us and more.
+constexpr Patience kBarrier = {400, 40};
+// With more threads than CPUs, who spins keeps the others from working.
+constexpr Patience kCrowded = {0, 4};
+
+// The CPUs that this process may run on.
+int AvailableCpus() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+}
 
 void Pause() {
 #if defined(__x86_64__)
@@ -46,10 +57,14 @@ void Gate::Advance() {
   if (sleepers_.load(std::memory_order_seq_cst) != 0) FutexWakeAll(&value_);
 }
 
-void Gate::WaitWhile(uint32_t old, int spins) {
-  for (int i = 0; i < spins; ++i) {
+void Gate::WaitWhile(uint32_t old, const Patience& patience) {
+  for (int i = 0; i < patience.spins; ++i) {
     if (value() != old) return;
     Pause();
+  }
+  for (int i = 0; i < patience.yields; ++i) {
+    if (value() != old) return;
+    sched_yield();
   }
   sleepers_.fetch_add(1, std::memory_order_seq_cst);
   while (value_.load(std::memory_order_seq_cst) == old) FutexWait(&value_, old);
@@ -61,6 +76,7 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::Create(int threads) {
     return Status(StatusCode::kInvalidArgument, Format("%d threads; 1 to %d are possible", threads, kMaxThreads));
   }
   std::unique_ptr<ThreadPool> pool(new ThreadPool(threads));
+  pool->patience_ = threads <= AvailableCpus() ? kBarrier : kCrowded;
   pool->workers_.reserve(threads - 1);
   for (int thread = 1; thread < threads; ++thread) {
     // pthread_create() instead of std::thread: that throws when the system has no threads left.
@@ -106,13 +122,13 @@ void ThreadPool::Barrier() {
     arrived_.store(0, std::memory_order_relaxed);
     barrier_.Advance();
   } else {
-    barrier_.WaitWhile(round, kBarrierSpins);
+    barrier_.WaitWhile(round, patience_);
   }
 }
 
 void ThreadPool::Work(int thread) {
   for (uint32_t round = 0;; ++round) {
-    start_.WaitWhile(round, kIdleSpins);
+    start_.WaitWhile(round, kIdle);
     if (stop_) return;
     function_(argument_, thread);
     Barrier();

@@ -14,6 +14,12 @@
 
 namespace mgec {
 
+// How often to look for a change before sleeping: `spins` times in a loop, then `yields` times with sched_yield() between.
+struct Patience {
+  int spins;
+  int yields;
+};
+
 // A counter that threads wait on. Reading and advancing it never sleep; advancing makes a system call only if somebody
 // sleeps.
 class Gate {
@@ -21,8 +27,8 @@ class Gate {
   uint32_t value() const { return value_.load(std::memory_order_acquire); }
   // Adds one and lets everybody go on. What was written before is visible to them.
   void Advance();
-  // Returns when the value differs from `old`: checks `spins` times, then sleeps.
-  void WaitWhile(uint32_t old, int spins);
+  // Returns when the value differs from `old`; sleeps when the patience is over.
+  void WaitWhile(uint32_t old, const Patience& patience);
 
  private:
   std::atomic<uint32_t> value_{0};
@@ -56,6 +62,7 @@ class ThreadPool {
   void Work(int thread);
 
   const int threads_;
+  Patience patience_ = {0, 0};
   Function function_ = nullptr;
   void* argument_ = nullptr;
   bool stop_ = false;

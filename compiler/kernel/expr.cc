@@ -324,10 +324,13 @@ Expr WithArgs(const Expr& e, std::vector<Expr> args) {
   bool same = true;
   for (size_t i = 0; i < args.size(); ++i) same = same && args[i] == e->args[i];
   if (same) return e;
-  // Through the constructors, so that constants fold again.
+  // Through the constructors, so that constants fold again and a vector argument makes a vector.
   if (e->op >= Op::kAdd && e->op <= Op::kNe) return Binary(e->op, args[0], args[1]);
   if (e->op == Op::kSelect) return Select(args[0], args[1], args[2]);
   if (e->op == Op::kCast) return Cast(e->type, args[0]);
+  if (e->op >= Op::kNeg && e->op <= Op::kIsInf) return Unary(e->op, args[0]);
+  if (e->op == Op::kFma) return Fma(args[0], args[1], args[2]);
+  if (e->op == Op::kReduce) return Reduce(e->combiner, e->reduce_axes, args[0]);
   auto copy = std::make_shared<ExprNode>(*e);
   copy->args = std::move(args);
   return copy;

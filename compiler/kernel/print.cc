@@ -166,7 +166,9 @@ class Printer {
       default: break;
     }
     if (const char* infix = Infix(e->op)) {
-      std::string s = absl::StrCat(Print(e->args[0], true), infix, Print(e->args[1], true));
+      std::string s = Print(e->args[0], true);  // names are given in reading order
+      absl::StrAppend(&s, infix);
+      s += Print(e->args[1], true);
       return parentheses ? absl::StrCat("(", s, ")") : s;
     }
     return absl::StrCat(kernel::Name(e->op), "(", List(e->args), ")");
@@ -189,15 +191,18 @@ class Printer {
     switch (s.kind) {
       case StmtKind::kBlock: break;
       case StmtKind::kFor:
-        absl::StrAppend(out, "for ", NameOf(*s.var), " in [", Print(s.begin), ", ", Print(s.end), ") step ", s.step,
-                        ":\n");
+        absl::StrAppend(out, "for ", NameOf(*s.var), " in [");
+        absl::StrAppend(out, Print(s.begin), ", ");
+        absl::StrAppend(out, Print(s.end), ") step ", s.step, ":\n");
         Print(s.stmts, indent + 1, out);
         break;
       case StmtKind::kLet:
-        absl::StrAppend(out, "let ", NameOf(*s.var), " = ", Print(s.value), "\n");
+        absl::StrAppend(out, "let ", NameOf(*s.var), " = ");
+        absl::StrAppend(out, Print(s.value), "\n");
         break;
       case StmtKind::kStore:
-        absl::StrAppend(out, s.buffer->name, "[", Print(s.index), "] = ", Print(s.value));
+        absl::StrAppend(out, s.buffer->name, "[", Print(s.index), "] = ");
+        absl::StrAppend(out, Print(s.value));
         if (s.mask) absl::StrAppend(out, " where ", Print(s.mask, true));
         out->push_back('\n');
         break;

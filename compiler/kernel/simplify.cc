@@ -166,6 +166,10 @@ Expr SimplifyCompare(const Expr& e, const Ranges& ranges) {
 }
 
 Expr SimplifyNode(const Expr& e, const Ranges& ranges) {
+  if (e->op == Op::kVar && e->type == kIndexType) {
+    auto it = ranges.find(e->var.get());
+    if (it != ranges.end() && it->second.lo == it->second.hi) return Int(it->second.lo);
+  }
   if (e->args.empty() || e->args[0]->type != kIndexType) return e;
   switch (e->op) {
     case Op::kAdd:

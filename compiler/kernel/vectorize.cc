@@ -31,15 +31,7 @@ class Vectorizer {
     }
     std::vector<Expr> args;
     for (const Expr& a : e->args) args.push_back((*this)(a));
-    switch (e->op) {
-      case Op::kSelect: return Select(args[0], args[1], args[2]);
-      case Op::kFma: return Fma(args[0], args[1], args[2]);
-      case Op::kCast: return Cast(e->type, args[0]);
-      case Op::kBitcast: return Bitcast(e->type, args[0]);
-      default: break;
-    }
-    if (args.size() == 2) return Binary(e->op, args[0], args[1]);
-    return Unary(e->op, args[0]);
+    return WithArgs(e, std::move(args));
   }
 
   Expr BuildLoad(const Expr& e) {

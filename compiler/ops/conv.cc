@@ -8,8 +8,8 @@ namespace {
 
 using kernel::Float;
 
-absl::StatusOr<int64_t> OutputExtent(int64_t in, int64_t k, int64_t stride, int64_t pad, int64_t dilation) {
-  const int64_t span = in + 2 * pad - ((k - 1) * dilation + 1);
+absl::StatusOr<int64_t> OutputExtent(int64_t in, int64_t k, int64_t stride, int64_t pads, int64_t dilation) {
+  const int64_t span = in + pads - ((k - 1) * dilation + 1);
   if (span < 0) return absl::InvalidArgumentError(absl::StrCat("a window of ", k, " does not fit an input of ", in));
   return span / stride + 1;
 }
@@ -74,7 +74,18 @@ absl::StatusOr<ConvParams> ConvParamsOf(const OpContext& c) {
   const TensorType& w = c.inputs[1];
   ConvParams p;
   ASSIGN_OR_RETURN(p.stride, PairOf(c.attributes, "stride", 1, 1));
-  ASSIGN_OR_RETURN(p.pad, PairOf(c.attributes, "pad", 0, 0));
+  // Four numbers pad each side by its own width: top, left, bottom, right.
+  const std::vector<int64_t> pad = c.attributes.Ints("pad");
+  if (pad.size() == 4) {
+    for (int64_t v : pad) {
+      if (v < 0 || v > (int64_t{1} << 31)) return absl::InvalidArgumentError("padding must not be negative");
+    }
+    p.pad = {pad[0], pad[1]};
+    p.pad_after = {pad[2], pad[3]};
+  } else {
+    ASSIGN_OR_RETURN(p.pad, PairOf(c.attributes, "pad", 0, 0));
+    p.pad_after = p.pad;
+  }
   ASSIGN_OR_RETURN(p.dilation, PairOf(c.attributes, "dilation", 1, 1));
   p.group = c.attributes.Int("group", 1);
   p.flip = c.attributes.Int("flip", 0) != 0;
@@ -95,8 +106,10 @@ absl::StatusOr<ConvParams> ConvParamsOf(const OpContext& c) {
                                                    ToString(x.shape), " in ", p.group, " groups"));
   }
   p.kernel = {w.shape[w.shape.size() - 2], w.shape[w.shape.size() - 1]};
-  ASSIGN_OR_RETURN(p.out_h, OutputExtent(x.shape[2], p.kernel[0], p.stride[0], p.pad[0], p.dilation[0]));
-  ASSIGN_OR_RETURN(p.out_w, OutputExtent(x.shape[3], p.kernel[1], p.stride[1], p.pad[1], p.dilation[1]));
+  ASSIGN_OR_RETURN(p.out_h, OutputExtent(x.shape[2], p.kernel[0], p.stride[0], p.pad[0] + p.pad_after[0],
+                                         p.dilation[0]));
+  ASSIGN_OR_RETURN(p.out_w, OutputExtent(x.shape[3], p.kernel[1], p.stride[1], p.pad[1] + p.pad_after[1],
+                                         p.dilation[1]));
   return p;
 }
 

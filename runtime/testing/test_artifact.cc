@@ -64,7 +64,7 @@ std::vector<flatbuffers::Offset<fb::Tensor>> Tensors(Builder& builder, const std
 }
 
 flatbuffers::Offset<fb::Plan> MakePlan(Builder& builder, const TestArtifactOptions& options, const std::string& target,
-                                       uint32_t code_section, const Shape& shape) {
+                                       uint32_t code_section, const Shape& shape) {  // of the outputs
   uint32_t elements = 1;
   for (uint32_t dim : shape) elements *= dim;
   const uint64_t bytes = elements * sizeof(float);
@@ -111,12 +111,13 @@ std::string MakeTestArtifact(const TestArtifactOptions& options) {
   Builder builder;
   std::vector<flatbuffers::Offset<fb::Program>> programs;
   for (const Shape& shape : options.shapes) {
+    const Shape output_shape = options.classes == 0 ? shape : Shape{shape[0], options.classes};
     std::vector<flatbuffers::Offset<fb::Plan>> plans;
     for (size_t i = 0; i < options.targets.size(); ++i) {
-      plans.push_back(MakePlan(builder, options, options.targets[i], code[i], shape));
+      plans.push_back(MakePlan(builder, options, options.targets[i], code[i], output_shape));
     }
     const auto inputs = Tensors(builder, options.inputs, shape, options.dtype);
-    const auto outputs = Tensors(builder, options.outputs, shape, options.dtype);
+    const auto outputs = Tensors(builder, options.outputs, output_shape, options.dtype);
     programs.push_back(fb::CreateProgramDirect(builder, &inputs, &outputs, &plans));
   }
   fb::FinishMetadataBuffer(builder, fb::CreateMetadataDirect(builder, "test", "test.mge", 0, 101300, 2, nullptr,

@@ -15,6 +15,8 @@ namespace mgec {
 struct TestArtifactOptions {
   // One program per shape; all tensors of a program have its shape.
   std::vector<Shape> shapes = {{2, 3}};
+  // If not 0, the outputs have the shape {first dimension of the inputs, this} and are made of the first elements.
+  uint32_t classes = 0;
   std::vector<std::string> targets = {"x86-64-v3"};
   std::vector<std::string> inputs = {"a", "b"};
   std::vector<std::string> outputs = {"sum", "scaled"};

@@ -1,5 +1,170 @@
 #include "compiler/codegen/llvm/math.h"
+
+#include <cassert>
+
+#include "llvm/IR/Intrinsics.h"
+
 namespace mgec::codegen {
-llvm::Value* VectorMath::Unary(kernel::Op op, llvm::Value* x) { return x; }
-llvm::Value* VectorMath::Binary(kernel::Op op, llvm::Value* x, llvm::Value* y) { return x; }
+
+using kernel::Op;
+namespace Intrinsic = llvm::Intrinsic;
+
+llvm::Type* VectorMath::Vector(llvm::Type* element) {
+  return lanes_ == 1 ? element : llvm::FixedVectorType::get(element, static_cast<unsigned>(lanes_));
 }
+
+llvm::Value* VectorMath::K(V like, double value) { return llvm::ConstantFP::get(like->getType(), value); }
+
+llvm::Value* VectorMath::Bits(llvm::Type* type, uint64_t value) { return llvm::ConstantInt::get(type, value); }
+
+llvm::Value* VectorMath::Fma(V a, V b, V c) { return b_.CreateIntrinsic(Intrinsic::fma, {a->getType()}, {a, b, c}); }
+
+llvm::Value* VectorMath::Abs(V a) { return b_.CreateUnaryIntrinsic(Intrinsic::fabs, a); }
+
+llvm::Value* VectorMath::Sqrt(V a) { return b_.CreateUnaryIntrinsic(Intrinsic::sqrt, a); }
+
+llvm::Value* VectorMath::CopySign(V magnitude, V sign) {
+  return b_.CreateBinaryIntrinsic(Intrinsic::copysign, magnitude, sign);
+}
+
+llvm::Value* VectorMath::Horner(V x, std::initializer_list<double> coefficients) {
+  V sum = nullptr;
+  for (double c : coefficients) sum = sum ? Fma(sum, x, K(x, c)) : K(x, c);
+  return sum;
+}
+
+namespace {
+
+// Added to a float32 below 2^22 in magnitude, it rounds to an integer, which is then also in the low bits.
+constexpr double kRoundMagic = 12582912;  // 1.5 * 2^23
+constexpr uint32_t kRoundMagicBits = 0x4b400000;
+constexpr uint32_t kOneBits = 0x3f800000;
+constexpr double kLog2E = 1.4426950408889634;
+// ln 2 in two parts, for x - n ln 2 with fused multiply-adds.
+constexpr double kLn2High = 0.693147182464599609375;
+constexpr double kLn2Low = -1.904654299957767e-09;
+
+}  // namespace
+
+// exp(x) = 2^n exp(r) with |r| <= ln 2 / 2. 2^n is applied as two factors, because n reaches from -150 (the smallest
+// denormal) to 128 (infinity).
+llvm::Value* VectorMath::Exp(V x) {
+  x = Clamp(x, -104.5, 89.0);
+  V t = Fma(x, K(x, kLog2E), K(x, kRoundMagic));
+  V n = Sub(t, K(x, kRoundMagic));
+  V r = Fma(n, K(x, -kLn2High), x);
+  r = Fma(n, K(x, -kLn2Low), r);
+  V q = Horner(r, {0.001381459638218356, 0.0083687170908303705, 0.041668388092698516, 0.16666520629439388,
+                   0.49999993447560159});
+  V e = Add(Fma(Mul(r, r), q, r), K(x, 1));
+  V exponent = b_.CreateSub(b_.CreateBitCast(t, Int32()), Bits(Int32(), kRoundMagicBits));
+  V half = b_.CreateAShr(exponent, Bits(Int32(), 1));
+  for (V part : {half, b_.CreateSub(exponent, half)}) {
+    V power = b_.CreateShl(b_.CreateAdd(part, Bits(Int32(), 127)), Bits(Int32(), 23));
+    e = Mul(e, b_.CreateBitCast(power, Float()));
+  }
+  return e;
+}
+
+// 1 / (1 + exp(-x)). exp is shorter here: clamped, 2^n is one factor, and the sum is fused with its product.
+llvm::Value* VectorMath::Sigmoid(V x) {
+  constexpr double kLimit = 87.33;
+  V y = Clamp(x, -kLimit, kLimit);
+  V t = Fma(y, K(x, -kLog2E), K(x, kRoundMagic));
+  V n = Sub(t, K(x, kRoundMagic));
+  V r = Fma(n, K(x, -kLn2High), b_.CreateFNeg(y));
+  r = Fma(n, K(x, -kLn2Low), r);
+  V e = Horner(r, {0.00831252224641231, 0.04189015991576242, 0.16667114636675257, 0.49999231465836702, 1, 1});
+  // The bits of the magic number itself are shifted out.
+  V power = b_.CreateAdd(b_.CreateShl(b_.CreateBitCast(t, Int32()), Bits(Int32(), 23)), Bits(Int32(), kOneBits));
+  V result = Div(K(x, 1), Fma(e, b_.CreateBitCast(power, Float()), K(x, 1)));
+  return b_.CreateSelect(b_.CreateFCmpOLT(x, K(x, -kLimit)), K(x, 0), result);
+}
+
+// x P(x^2) / Q(x^2), fitted for the smallest relative error. The limit is where the quotient comes out as exactly one.
+llvm::Value* VectorMath::Tanh(V x) {
+  x = Clamp(x, -8.139, 8.139);
+  V z = Mul(x, x);
+  V p = Mul(x, Horner(z, {1.394553628e-8, 2.102733560e-5, 3.520756727e-3, 1.340216100e-1, 1}));
+  V q = Horner(z, {8.015776984e-7, 3.326951409e-4, 2.597254514e-2, 4.673548340e-1, 1});
+  return Clamp(Div(p, q), -1, 1);
+}
+
+// As tanh.
+llvm::Value* VectorMath::Erf(V x) {
+  x = Clamp(x, -3.696, 3.696);
+  V z = Mul(x, x);
+  V p = Mul(x, Horner(z, {2.310134028e-4, 3.64366676e-3, 5.169660021e-2, 0.1913292133, 1.128379132}));
+  V q = Horner(z, {-1.103718665e-7, 2.304348883e-5, 1.067067863e-3, 1.455571282e-2, 0.1134512587, 0.5028934444, 1});
+  return Clamp(Div(p, q), -1, 1);
+}
+
+// log(x) = e ln 2 + log(1 + f) with 1 + f between sqrt(1/2) and sqrt(2).
+llvm::Value* VectorMath::Log(V x) {
+  V denormal = b_.CreateFCmpOLT(x, K(x, 0x1p-126));
+  V scaled = b_.CreateSelect(denormal, Mul(x, K(x, 0x1p23)), x);
+  V bits = b_.CreateBitCast(scaled, Int32());
+  V exponent = b_.CreateAShr(b_.CreateSub(bits, Bits(Int32(), 0x3f3504f3)), Bits(Int32(), 23));
+  V f = Sub(b_.CreateBitCast(b_.CreateSub(bits, b_.CreateShl(exponent, Bits(Int32(), 23))), Float()), K(x, 1));
+  V e = Add(b_.CreateSIToFP(exponent, Float()), b_.CreateSelect(denormal, K(x, -23), K(x, 0)));
+  V z = Mul(f, f);
+  V q = Horner(f, {-0.076344299060680049, 0.12761550359725746, -0.13160195053269574, 0.14201762467096321,
+                   -0.16623356479374798, 0.20001226667457328, -0.25000821056215072, 0.33333331709694863});
+  // ln 2 in two parts of which the first has 11 bits: its product with e is exact.
+  V tail = Fma(e, K(x, -2.12194440054690583e-4), Mul(Mul(f, z), q));
+  tail = Fma(z, K(x, -0.5), tail);
+  V result = Fma(e, K(x, 0.693359375), Add(f, tail));
+  V infinity = llvm::ConstantFP::getInfinity(x->getType());
+  V nan = llvm::ConstantFP::getNaN(x->getType());
+  result = b_.CreateSelect(b_.CreateFCmpOLT(x, infinity), result, x);  // infinity and NaN are their own logarithms
+  result = b_.CreateSelect(b_.CreateFCmpOLT(x, K(x, 0)), nan, result);
+  return b_.CreateSelect(b_.CreateFCmpOEQ(x, K(x, 0)), b_.CreateFNeg(infinity), result);
+}
+
+llvm::Value* VectorMath::Unary(Op op, V x) {
+  switch (op) {
+    case Op::kSqrt: return Sqrt(x);
+    case Op::kRsqrt: return Div(K(x, 1), Sqrt(x));
+    case Op::kExp: return Exp(x);
+    case Op::kLog: return Log(x);
+    case Op::kTanh: return Tanh(x);
+    case Op::kErf: return Erf(x);
+    case Op::kSigmoid: return Sigmoid(x);
+    case Op::kSin: return SinCos(x, 0);
+    case Op::kCos: return SinCos(x, 1);
+    case Op::kTan: return Tan(x);
+    default: break;
+  }
+  V wide = Widen(x);
+  switch (op) {
+    case Op::kExpm1: return Narrow(CopySign(Expm1D(wide), wide));
+    case Op::kLog1p: return Narrow(Log1pD(wide));
+    case Op::kAsin: return Narrow(AsinD(wide));
+    case Op::kAcos: return Narrow(AcosD(wide));
+    case Op::kAtan: return Narrow(CopySign(AtanD(Abs(wide), K(wide, 1)), wide));
+    case Op::kSinh: return Narrow(SinhD(wide));
+    case Op::kCosh: return Narrow(CoshD(wide));
+    case Op::kAsinh: return Narrow(AsinhD(wide));
+    case Op::kAcosh: return Narrow(AcoshD(wide));
+    case Op::kAtanh: return Narrow(AtanhD(wide));
+    case Op::kErfc: return Narrow(ErfcD(wide));
+    case Op::kErfInv:
+      return Narrow(ErfInvD(wide, Mul(Sub(K(wide, 1), wide), Add(K(wide, 1), wide))));
+    case Op::kErfcInv:
+      return Narrow(ErfInvD(Sub(K(wide, 1), wide), Mul(wide, Sub(K(wide, 2), wide))));
+    default: break;
+  }
+  llvm_unreachable("not a math function");
+}
+
+llvm::Value* VectorMath::Binary(Op op, V x, V y) {
+  switch (op) {
+    case Op::kPow: return Pow(x, y);
+    case Op::kAtan2: return Atan2(x, y);
+    case Op::kMod: return Fmod(x, y);
+    default: break;
+  }
+  llvm_unreachable("not a math function");
+}
+
+}  // namespace mgec::codegen

@@ -1,6 +1,23 @@
-// Math functions on float32 vectors, emitted as straight-line code: no calls, no branches, no tables in memory.
+// Math functions on float32 scalars and vectors of any number of lanes, emitted as straight-line code: no calls, no
+// branches, no tables in memory.
+//
+// The largest errors, in units in the last place of the result, against the exact value (math_test.cc samples all
+// binades):
+//
+//   exp 1, log 1, sigmoid 3, tanh 5, erf 5 (at most 3e-7 off in absolute terms), rsqrt 2
+//   expm1, log1p, asin, acos, atan, atan2, sinh, cosh, asinh, acosh, atanh, erfc, pow 1
+//   sin, cos, erfinv, erfcinv 2, tan 3, fmod 0
+//
+// NaN, infinities, zeros (with their signs) and denormals give what C's functions give, with two exceptions: sigmoid
+// gives 0 below -87.33, where the exact result is a denormal; sin, cos and tan are accurate for |x| <= 2^30 and beyond
+// that only stay within range.
+//
+// exp, sigmoid, tanh, erf and log compute in float32, because they decide the speed of whole networks. The others go
+// through float64, where one short formula is accurate everywhere, at about half the speed.
 #ifndef MGEC_COMPILER_CODEGEN_LLVM_MATH_H_
 #define MGEC_COMPILER_CODEGEN_LLVM_MATH_H_
+
+#include <initializer_list>
 
 #include "compiler/kernel/expr.h"
 #include "llvm/IR/IRBuilder.h"
@@ -10,10 +27,71 @@ namespace mgec::codegen {
 class VectorMath {
  public:
   VectorMath(llvm::IRBuilder<>& b, int lanes) : b_(b), lanes_(lanes) {}
+
+  // kSqrt .. kSigmoid of x.
   llvm::Value* Unary(kernel::Op op, llvm::Value* x);
+  // kPow(x, y), kAtan2(y, x), kMod(x, y).
   llvm::Value* Binary(kernel::Op op, llvm::Value* x, llvm::Value* y);
 
  private:
+  using V = llvm::Value*;
+
+  // math.cc: float32 throughout
+  V Exp(V x);
+  V Log(V x);
+  V Sigmoid(V x);
+  V Tanh(V x);
+  V Erf(V x);
+
+  // math_double.cc: arguments and results that end in D are float64
+  V ExpD(V x);
+  V Expm1D(V x);
+  V LogD(V x);
+  V Log1pD(V x);
+  V AtanD(V a, V b);  // the angle of (b, a) for a, b >= 0
+  V SinCos(V x, int quarter_turns);
+  V Tan(V x);
+  V AsinD(V x);
+  V AcosD(V x);
+  V SinhD(V x);
+  V CoshD(V x);
+  V AsinhD(V x);
+  V AcoshD(V x);
+  V AtanhD(V x);
+  V ErfcD(V x);
+  V ErfInvD(V x, V one_minus_square);
+  V Pow(V x, V y);
+  V Atan2(V y, V x);
+  V Fmod(V x, V y);
+  V ReduceToQuarterTurn(V x, V* quadrant);
+  // The rest of dividing the argument of exp by ln 2; *power is 2 to the quotient.
+  V ReduceExpD(V x, V* power);
+
+  // Arithmetic. Constants take the type of a value they meet.
+  llvm::Type* Float() { return Vector(b_.getFloatTy()); }
+  llvm::Type* Double() { return Vector(b_.getDoubleTy()); }
+  llvm::Type* Int32() { return Vector(b_.getInt32Ty()); }
+  llvm::Type* Int64() { return Vector(b_.getInt64Ty()); }
+  llvm::Type* Vector(llvm::Type* element);
+  V K(V like, double value);
+  V Bits(llvm::Type* type, uint64_t value);
+  V Add(V a, V b) { return b_.CreateFAdd(a, b); }
+  V Sub(V a, V b) { return b_.CreateFSub(a, b); }
+  V Mul(V a, V b) { return b_.CreateFMul(a, b); }
+  V Div(V a, V b) { return b_.CreateFDiv(a, b); }
+  V Fma(V a, V b, V c);
+  V Abs(V a);
+  V Sqrt(V a);
+  V CopySign(V magnitude, V sign);
+  // a < b ? a : b and a > b ? a : b, so that a NaN in b stays.
+  V Min(V a, V b) { return b_.CreateSelect(b_.CreateFCmpOLT(a, b), a, b); }
+  V Max(V a, V b) { return b_.CreateSelect(b_.CreateFCmpOGT(a, b), a, b); }
+  V Clamp(V x, double low, double high) { return Min(K(x, high), Max(K(x, low), x)); }
+  // Coefficients from the highest power down.
+  V Horner(V x, std::initializer_list<double> coefficients);
+  V Widen(V x) { return b_.CreateFPExt(x, Double()); }
+  V Narrow(V x) { return b_.CreateFPTrunc(x, Float()); }
+
   llvm::IRBuilder<>& b_;
   int lanes_;
 };

@@ -1,0 +1,246 @@
+// Every math function against the C library in float64, on samples of all binades, for every target that this CPU runs.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "compiler/codegen/llvm/testing/run_image.h"
+#include "compiler/kernel/reference_math.h"
+
+namespace mgec::codegen {
+namespace {
+
+using kernel::Block;
+using kernel::Buffer;
+using kernel::Expr;
+using kernel::Kernel;
+using kernel::Load;
+using kernel::Op;
+using kernel::Scalar;
+using kernel::Target;
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+// Every 4093rd float, and those next to what is special. The count is a multiple of 64.
+std::vector<float> Samples() {
+  std::vector<float> samples;
+  auto add_bits = [&](uint32_t bits) {
+    float v;
+    std::memcpy(&v, &bits, sizeof(v));
+    samples.push_back(v);
+  };
+  for (uint64_t bits = 0; bits < (uint64_t{1} << 32); bits += 4093) add_bits(static_cast<uint32_t>(bits));
+  for (float special : {0.0f, 1.0f, 2.0f, 0.5f, kInf, std::numeric_limits<float>::min(), 88.72283f, 103.97208f, 87.33f,
+                        8.139f, 3.696f, 10.06f, 1.5707964f, 3.1415927f}) {
+    uint32_t bits;
+    std::memcpy(&bits, &special, sizeof(bits));
+    for (int64_t d = -40; d <= 40; ++d) {
+      add_bits(static_cast<uint32_t>(bits + d));
+      add_bits(static_cast<uint32_t>(bits + d) ^ 0x80000000);
+    }
+  }
+  while (samples.size() % 64 != 0) samples.push_back(kNan);
+  return samples;
+}
+
+// f over all of `inputs` (one or two), 64 elements a task.
+std::vector<float> RunGenerated(Op op, const Target& target, int lanes, const std::vector<std::vector<float>>& inputs) {
+  const auto n = static_cast<int64_t>(inputs[0].size());
+  Kernel k;
+  k.name = "f";
+  k.task = kernel::MakeVar("task");
+  k.tasks = n / 64;
+  for (size_t i = 0; i <= inputs.size(); ++i) {
+    k.arguments.push_back(kernel::ArgumentBuffer("b", Scalar::kFloat32, n, static_cast<int>(i), 4));
+  }
+  Block b;
+  for (int i = 0; i < 64; i += lanes) {
+    const Expr at = Use(k.task) * 64 + i;
+    const Expr x = Load(k.arguments[0], at, lanes);
+    b.Store(k.arguments.back(), at,
+            inputs.size() == 1 ? kernel::Unary(op, x) : kernel::Binary(op, x, Load(k.arguments[1], at, lanes)));
+  }
+  k.body = b.Take();
+  absl::StatusOr<CodeImage> image = Generate({k}, target, Options());
+  EXPECT_TRUE(image.ok()) << image.status();
+  absl::StatusOr<MappedImage> code = MappedImage::Map(*image);
+  EXPECT_TRUE(code.ok()) << code.status();
+  std::vector<float> out(inputs[0].size());
+  std::vector<void*> buffers;
+  for (const std::vector<float>& input : inputs) buffers.push_back(const_cast<float*>(input.data()));
+  buffers.push_back(out.data());
+  code->Run(0, buffers, 0, static_cast<uint32_t>(k.tasks));
+  return out;
+}
+
+// The distance in units in the last place of the expected value; infinity counts as 2^128.
+double Ulps(float got, double expected) {
+  if (std::isnan(got) || std::isnan(expected)) return std::isnan(got) && std::isnan(expected) ? 0 : 1e30;
+  auto finite = [](double v) { return std::isinf(v) ? std::copysign(0x1p128, v) : v; };
+  const double e = std::clamp(finite(expected), -0x1p128, 0x1p128);
+  const int exponent = e == 0 ? -149 : std::max(std::ilogb(e) - 23, -149);
+  return std::fabs(finite(static_cast<double>(got)) - e) / std::ldexp(1.0, exponent);
+}
+
+struct Worst {
+  double ulps = 0;
+  float x = 0, y = 0, got = 0;
+  double expected = 0;
+  void Add(float in_x, float in_y, float out, double reference) {
+    const double u = Ulps(out, reference);
+    if (u > ulps) *this = {u, in_x, in_y, out, reference};
+  }
+};
+
+std::string Describe(const Worst& w) {
+  char text[160];
+  std::snprintf(text, sizeof(text), "%.2f ulp at %.9g, %.9g: %.9g instead of %.17g", w.ulps, static_cast<double>(w.x),
+                static_cast<double>(w.y), static_cast<double>(w.got), w.expected);
+  return text;
+}
+
+struct UnaryCase {
+  Op op;
+  double ulps;       // as math.h promises
+  float limit = kInf;  // for arguments of at most this magnitude
+};
+
+class UnaryMathTest : public ::testing::TestWithParam<UnaryCase> {};
+
+TEST_P(UnaryMathTest, IsAccurateEverywhere) {
+  const UnaryCase& c = GetParam();
+  const std::vector<float> in = Samples();
+  std::vector<double> expected(in.size());
+  for (size_t i = 0; i < in.size(); ++i) expected[i] = kernel::ReferenceUnary(c.op)(static_cast<double>(in[i]));
+  int targets = 0;
+  std::string why_not;
+  for (const Target& target : kernel::DefaultTargets()) {
+    if (!CanRun(target, &why_not)) continue;
+    ++targets;
+    const std::vector<float> out = RunGenerated(c.op, target, target.vector_lanes, {in});
+    Worst worst;
+    for (size_t i = 0; i < in.size(); ++i) {
+      if (std::fabs(in[i]) > c.limit) continue;
+      // Results that are denormal are flushed by this one.
+      if (c.op == Op::kSigmoid && in[i] < -87.33f) {
+        EXPECT_EQ(out[i], 0) << in[i];
+        continue;
+      }
+      worst.Add(in[i], 0, out[i], expected[i]);
+      if (in[i] == 0 && expected[i] == 0) {
+        EXPECT_EQ(std::signbit(out[i]), std::signbit(expected[i])) << in[i];
+      }
+      // What has limits reaches them.
+      if ((c.op == Op::kTanh || c.op == Op::kErf) && std::fabs(in[i]) > 10) {
+        EXPECT_EQ(out[i], in[i] < 0 ? -1 : 1) << in[i];
+      }
+    }
+    EXPECT_LE(worst.ulps, c.ulps) << target.name << ": " << Describe(worst);
+    std::printf("%-10s %s: %s\n", kernel::Name(c.op), target.name.c_str(), Describe(worst).c_str());
+  }
+  if (targets == 0) GTEST_SKIP() << "skipped: " << why_not;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, UnaryMathTest,
+    ::testing::Values(UnaryCase{Op::kSqrt, 0.5}, UnaryCase{Op::kRsqrt, 2}, UnaryCase{Op::kExp, 1},
+                      UnaryCase{Op::kExpm1, 1}, UnaryCase{Op::kLog, 1}, UnaryCase{Op::kLog1p, 1},
+                      UnaryCase{Op::kSin, 2, 0x1p30f}, UnaryCase{Op::kCos, 2, 0x1p30f},
+                      UnaryCase{Op::kTan, 3, 0x1p30f}, UnaryCase{Op::kAsin, 1}, UnaryCase{Op::kAcos, 1},
+                      UnaryCase{Op::kAtan, 1}, UnaryCase{Op::kSinh, 1}, UnaryCase{Op::kCosh, 1},
+                      UnaryCase{Op::kTanh, 5}, UnaryCase{Op::kAsinh, 1}, UnaryCase{Op::kAcosh, 1},
+                      UnaryCase{Op::kAtanh, 1}, UnaryCase{Op::kErf, 5}, UnaryCase{Op::kErfc, 1},
+                      UnaryCase{Op::kErfInv, 2}, UnaryCase{Op::kErfcInv, 2}, UnaryCase{Op::kSigmoid, 3}),
+    [](const auto& info) { return std::string(kernel::Name(info.param.op)); });
+
+// Pairs of random bits, of numbers of moderate size, of small integers and halves, and of special values.
+std::vector<std::vector<float>> Pairs() {
+  std::vector<std::vector<float>> pairs(2);
+  std::mt19937 random(1);
+  auto any = [&] {
+    const auto bits = static_cast<uint32_t>(random());
+    float v;
+    std::memcpy(&v, &bits, sizeof(v));
+    return v;
+  };
+  auto add = [&](float x, float y) {
+    pairs[0].push_back(x);
+    pairs[1].push_back(y);
+  };
+  std::uniform_real_distribution<float> moderate(-20, 20);
+  for (int i = 0; i < 200000; ++i) {
+    add(any(), any());
+    add(moderate(random), moderate(random));
+    add(std::exp(moderate(random)), moderate(random));
+    add(static_cast<float>(static_cast<int>(random() % 41) - 20), static_cast<float>(static_cast<int>(random() % 41) - 20) / 2);
+  }
+  const std::vector<float> special = {0.0f, -0.0f, 1, -1, 2, -2, 3, -3, 0.5f, -0.5f, 1e-45f, -1e-45f, 16777216, -16777215,
+                                      3e38f, -3e38f, kInf, -kInf, kNan};
+  for (float x : special) {
+    for (float y : special) add(x, y);
+  }
+  while (pairs[0].size() % 64 != 0) add(1, 1);
+  return pairs;
+}
+
+struct BinaryCase {
+  Op op;
+  double ulps;
+};
+
+class BinaryMathTest : public ::testing::TestWithParam<BinaryCase> {};
+
+TEST_P(BinaryMathTest, IsAccurateEverywhere) {
+  const BinaryCase& c = GetParam();
+  const std::vector<std::vector<float>> in = Pairs();
+  int targets = 0;
+  std::string why_not;
+  for (const Target& target : kernel::DefaultTargets()) {
+    if (!CanRun(target, &why_not)) continue;
+    ++targets;
+    const std::vector<float> out = RunGenerated(c.op, target, target.vector_lanes, in);
+    Worst worst;
+    for (size_t i = 0; i < out.size(); ++i) {
+      const double x = static_cast<double>(in[0][i]), y = static_cast<double>(in[1][i]);
+      const double expected = c.op == Op::kMod ? std::fmod(x, y) : kernel::ReferenceBinary(c.op)(x, y);
+      worst.Add(in[0][i], in[1][i], out[i], expected);
+      if (expected == 0) {
+        EXPECT_EQ(std::signbit(out[i]), std::signbit(expected)) << in[0][i] << " " << in[1][i];
+      }
+    }
+    EXPECT_LE(worst.ulps, c.ulps) << target.name << ": " << Describe(worst);
+    std::printf("%-10s %s: %s\n", kernel::Name(c.op), target.name.c_str(), Describe(worst).c_str());
+  }
+  if (targets == 0) GTEST_SKIP() << "skipped: " << why_not;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, BinaryMathTest,
+                         ::testing::Values(BinaryCase{Op::kPow, 1}, BinaryCase{Op::kAtan2, 1}, BinaryCase{Op::kMod, 0}),
+                         [](const auto& info) { return std::string(kernel::Name(info.param.op)); });
+
+// The same function on scalars and on vectors of other sizes gives the same bits.
+TEST(MathTest, LanesDoNotMatter) {
+  std::string why_not;
+  const Target target = *kernel::FindTarget("x86-64-v3");
+  if (!CanRun(target, &why_not)) GTEST_SKIP() << "skipped: " << why_not;
+  std::vector<float> in(64);
+  for (size_t i = 0; i < in.size(); ++i) in[i] = static_cast<float>(i) * 0.37f - 11;
+  for (Op op : {Op::kExp, Op::kTanh, Op::kSin, Op::kLog1p, Op::kErfInv}) {
+    const std::vector<float> expected = RunGenerated(op, target, 8, {in});
+    for (int lanes : {1, 2, 4, 16, 32}) {
+      const std::vector<float> got = RunGenerated(op, target, lanes, {in});
+      EXPECT_EQ(std::memcmp(got.data(), expected.data(), 256), 0) << kernel::Name(op) << " " << lanes;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace mgec::codegen

@@ -1,0 +1,73 @@
+#include <gtest/gtest.h>
+
+#include "compiler/kernel/stmt.h"
+
+namespace mgec::kernel {
+namespace {
+
+Kernel Example(const std::string& kernel_name, const std::string& var_name, int64_t offset) {
+  Kernel k;
+  k.name = kernel_name;
+  k.task = MakeVar("task");
+  k.tasks = 4;
+  Buffer x = ArgumentBuffer("x", Scalar::kFloat32, 64, 0, 64), y = ArgumentBuffer("y", Scalar::kFloat32, 64, 1, 64);
+  k.arguments = {x, y};
+  Buffer acc = RegisterBuffer("acc", Scalar::kFloat32, 8, 2);
+  Block b;
+  b.Set(acc, 0, Float(0));
+  b.For(var_name, 0, 4, [&](Block& b, Expr i) {
+    Expr v = b.Let("v", Load(x, Use(k.task) * 16 + i * 4 + offset));
+    b.Set(acc, 0, Fma(Broadcast(v, 8), Load(x, i, 8), Reg(acc, 0)));
+  });
+  b.If(Use(k.task) < 2, [&](Block& b) { b.Store(y, Use(k.task) * 8, Max(Reg(acc, 0), Float(0))); },
+       [&](Block& b) { b.Prefetch(y, Int(0)); });
+  k.body = b.Take();
+  return k;
+}
+
+TEST(PrintTest, KernelsReadLikeCode) {
+  EXPECT_EQ(ToString(Example("demo", "i", 3)),
+            "kernel demo(x: f32[64], y: f32[64]) for task in [0, 4):\n"
+            "  acc[0] = broadcast8(0.0)\n"
+            "  for i in [0, 4) step 1:\n"
+            "    let v = x[((task * 16) + (i * 4)) + 3]\n"
+            "    acc[0] = fma(broadcast8(v), x[i] x8, acc[0])\n"
+            "  if task < 2:\n"
+            "    y[task * 8] = max(acc[0], broadcast8(0.0))\n"
+            "  else:\n"
+            "    prefetch y[0]\n");
+}
+
+TEST(PrintTest, EqualNamesStayApart) {
+  const Var a = MakeVar("i"), b = MakeVar("i");
+  EXPECT_EQ(ToString(Use(a) + Use(b)), "i + i.1");
+}
+
+TEST(PrintTest, FingerprintForgetsNames) {
+  EXPECT_EQ(Fingerprint(Example("a", "i", 3)), Fingerprint(Example("b", "j", 3)));
+}
+
+TEST(PrintTest, FingerprintSeesEverythingElse) {
+  const std::string base = Fingerprint(Example("a", "i", 3));
+  EXPECT_NE(Fingerprint(Example("a", "i", 4)), base);
+  Kernel k = Example("a", "i", 3);
+  k.body.pop_back();
+  EXPECT_NE(Fingerprint(k), base);
+  // A kernel of one task has its task number folded in.
+  k = Example("a", "i", 3);
+  k.tasks = 1;
+  EXPECT_NE(Fingerprint(k), base);
+}
+
+TEST(PrintTest, FingerprintOfSharedNodesStaysSmall) {
+  Kernel k = Example("a", "i", 3);
+  Expr e = Load(k.arguments[0], Int(0));
+  for (int i = 0; i < 60; ++i) e = e + e;  // a tree of 2^60 nodes
+  Block b;
+  b.Store(k.arguments[1], Int(0), e);
+  k.body = b.Take();
+  EXPECT_LT(Fingerprint(k).size(), 10000u);
+}
+
+}  // namespace
+}  // namespace mgec::kernel

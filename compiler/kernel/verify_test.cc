@@ -1,0 +1,127 @@
+#include "compiler/kernel/verify.h"
+
+#include <memory>
+
+#include <gtest/gtest.h>
+
+namespace mgec::kernel {
+namespace {
+
+class VerifyTest : public ::testing::Test {
+ protected:
+  VerifyTest() {
+    k_.name = "k";
+    k_.task = MakeVar("task");
+    k_.arguments = {x_, y_};
+  }
+
+  // The message of the error that the verifier finds in the kernel with these statements; "" if it finds none.
+  std::string Check(Block b) {
+    k_.body = b.Take();
+    const absl::Status s = Verify(k_);
+    EXPECT_TRUE(s.ok() || s.code() == absl::StatusCode::kInternal);
+    return std::string(s.message());
+  }
+  std::string CheckStore(Expr value) {
+    Block b;
+    b.Store(y_, Int(0), std::move(value));
+    return Check(std::move(b));
+  }
+  // A node as no constructor would build it.
+  static Expr Raw(Op op, Type type, std::vector<Expr> args) {
+    auto e = std::make_shared<ExprNode>();
+    e->op = op;
+    e->type = type;
+    e->args = std::move(args);
+    return e;
+  }
+
+  Buffer x_ = ArgumentBuffer("x", Scalar::kFloat32, 64, 0, 4), y_ = ArgumentBuffer("y", Scalar::kFloat32, 64, 1, 4);
+  Kernel k_;
+};
+
+TEST_F(VerifyTest, AcceptsAKernel) {
+  Buffer acc = RegisterBuffer("acc", Scalar::kFloat32, 8, 2), tmp = StackBuffer("tmp", Scalar::kInt8, 128);
+  Block b;
+  b.For("i", 0, 8, [&](Block& b, Expr i) {
+    Expr v = b.Let("v", Load(x_, i, 8));
+    b.Set(acc, 1, Unary(Op::kExp, v));
+    b.Store(tmp, i, Cast(Type(Scalar::kInt8), Load(x_, i)));
+  });
+  b.Store(y_, Int(0), Reg(acc, 1), Ramp(Int(0), 1, 8) < 3);
+  EXPECT_EQ(Check(std::move(b)), "");
+}
+
+TEST_F(VerifyTest, NameIsAnIdentifier) {
+  k_.name = "a b";
+  EXPECT_EQ(Check(Block()), "malformed kernel a b: the name is not an identifier");
+}
+
+TEST_F(VerifyTest, ArgumentsAreNumbered) {
+  k_.arguments = {y_, x_};
+  EXPECT_EQ(Check(Block()), "malformed kernel k: argument 0 is not the buffer of that number");
+}
+
+TEST_F(VerifyTest, BuffersAreArguments) {
+  EXPECT_EQ(CheckStore(Load(ArgumentBuffer("z", Scalar::kFloat32, 1, 0, 4), Int(0))),
+            "malformed kernel k, store to y: buffer z is not an argument");
+}
+
+TEST_F(VerifyTest, VariablesAreDefinedWhereTheyAreUsed) {
+  Block b;
+  Expr leaked;
+  b.For("i", 0, 8, [&](Block&, Expr i) { leaked = i; });
+  b.Store(y_, leaked, Float(0));
+  EXPECT_EQ(Check(std::move(b)),
+            "malformed kernel k, store to y: variable i is not defined here in var of type i64");
+}
+
+TEST_F(VerifyTest, VariablesAreDefinedOnce) {
+  Block one;
+  one.Let("v", Load(x_, Int(0)));
+  const Stmt s = one.Take()[0];
+  Block b;
+  b.Append(s);
+  b.Append(s);
+  EXPECT_EQ(Check(std::move(b)), "malformed kernel k, let v: variable v is defined twice");
+}
+
+TEST_F(VerifyTest, RegisterNumbersAreConstants) {
+  Buffer acc = RegisterBuffer("acc", Scalar::kFloat32, 8, 2);
+  Block b;
+  b.For("i", 0, 2, [&](Block& b, Expr i) { b.Store(acc, i, Float(0, 8)); });
+  EXPECT_EQ(Check(std::move(b)),
+            "malformed kernel k, store to acc: register number of acc is not a constant below 2");
+}
+
+TEST_F(VerifyTest, StackIsBounded) {
+  Block b;
+  b.Store(StackBuffer("big", Scalar::kFloat32, 16385), Int(0), Float(0));
+  EXPECT_EQ(Check(std::move(b)), "malformed kernel k, store to big: more than 64 KiB of stack");
+}
+
+TEST_F(VerifyTest, NothingOfTheDefinitionLevel) {
+  EXPECT_EQ(CheckStore(Read(0, Scalar::kFloat32, {Int(0)})),
+            "malformed kernel k, store to y: definition-level operator in read of type f32");
+}
+
+TEST_F(VerifyTest, TypesMatch) {
+  const Expr f = Load(x_, Int(0)), half = Raw(Op::kCast, Type(Scalar::kFloat16), {f});
+  EXPECT_EQ(CheckStore(Raw(Op::kAdd, Type(), {f, Int(1)})),
+            "malformed kernel k, store to y: arguments differ in type in add of type f32");
+  EXPECT_EQ(CheckStore(Cast(Type(), Raw(Op::kNeg, half->type, {half}))),
+            "malformed kernel k, store to y: arithmetic on a storage type in neg of type f16");
+  EXPECT_EQ(CheckStore(Raw(Op::kShl, Type(), {f, f})),
+            "malformed kernel k, store to y: not an integer in shl of type f32");
+  EXPECT_EQ(CheckStore(Cast(Type(), Raw(Op::kExp, kIndexType, {Int(1)}))),
+            "malformed kernel k, store to y: not a float32 in exp of type i64");
+  EXPECT_EQ(CheckStore(Raw(Op::kSelect, Type(), {f, f, f})),
+            "malformed kernel k, store to y: bad condition in select of type f32");
+  EXPECT_EQ(CheckStore(Raw(Op::kAdd, Type(), {f})),
+            "malformed kernel k, store to y: wrong number of arguments in add of type f32");
+  EXPECT_EQ(CheckStore(Raw(Op::kBroadcast, Type(Scalar::kFloat32, 8), {Load(x_, Int(0), 4)})),
+            "malformed kernel k, store to y: argument is not the scalar in broadcast of type f32x8");
+}
+
+}  // namespace
+}  // namespace mgec::kernel

@@ -1,0 +1,175 @@
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <unordered_set>
+
+#include "compiler/base/status_macros.h"
+#include "compiler/ops/op.h"
+#include "compiler/passes/passes.h"
+#include "compiler/passes/util.h"
+
+namespace mgec::passes {
+namespace {
+
+using graph::Graph;
+using graph::Node;
+using graph::Value;
+
+using Users = std::unordered_map<const Value*, std::vector<Node*>>;
+
+bool IsPointwise(const Node& n) {
+  const ops::OpDef* op = ops::FindOp(n.op);
+  return op != nullptr && op->pointwise && n.outputs.size() == 1;
+}
+
+bool IsContraction(const Node& n) { return n.op == "conv2d" || n.op == "matmul"; }
+
+// Nodes whose last step may take a pointwise tail.
+bool TakesTail(const Node& n) {
+  static const std::set<std::string> kOps = {"conv2d",  "matmul",     "pool2d",     "reduce",
+                                             "softmax", "layer_norm", "group_norm", "lrn", "resize"};
+  return kOps.count(n.op) != 0 && n.outputs.size() == 1;
+}
+
+// Whether a contraction's micro-kernel can read `v` in its epilogue, given the output's type.
+bool FitsEpilogue(const Node& anchor, const Value* v) {
+  const graph::TensorType& out = anchor.output()->type;
+  if (v->type.dtype != out.dtype) return false;
+  const graph::Shape& s = v->type.shape;
+  if (graph::NumElements(s) == 1 || v->type == out) return true;
+  const size_t dim = anchor.op == "conv2d" ? 1 : out.shape.size() - 1;
+  if (s.size() > out.shape.size()) return false;
+  if (IsConstant(v)) {  // one element per channel
+    const size_t skipped = out.shape.size() - s.size();
+    return dim >= skipped && s[dim - skipped] == out.shape[dim] && graph::NumElements(s) == out.shape[dim];
+  }
+  return anchor.op == "conv2d" && s == graph::Shape{out.shape[0], out.shape[1], 1, 1};  // a gate per image and channel
+}
+
+// Replaces `members` (in graph order; the last one's outputs are the group's) by one fused node.
+void MakeFused(Graph& g, const std::vector<Node*>& members, const Node& named_after) {
+  auto fused = std::make_unique<Node>();
+  fused->op = "fused";
+  fused->name = named_after.name.empty() ? members.back()->name : named_after.name;
+  fused->body = std::make_unique<Graph>();
+  std::unordered_map<const Value*, Value*> inner;
+  for (const Node* n : members) {
+    for (Value* v : n->inputs) {
+      const bool internal = std::any_of(members.begin(), members.end(), [&](Node* m) { return m == v->producer; });
+      if (internal || inner.count(v) != 0) continue;
+      inner[v] = fused->body->AddInput("in" + std::to_string(fused->inputs.size()), v->type);
+      fused->inputs.push_back(v);
+    }
+  }
+  for (const Node* n : members) {
+    auto copy = std::make_unique<Node>();
+    copy->op = n->op;
+    copy->name = n->name;
+    copy->attributes = n->attributes;
+    std::vector<graph::TensorType> types;
+    for (Value* v : n->inputs) copy->inputs.push_back(inner.at(v));
+    for (const auto& v : n->outputs) types.push_back(v->type);
+    Node* placed = fused->body->Insert(std::move(copy), types);
+    for (size_t i = 0; i < n->outputs.size(); ++i) inner[n->output(i)] = placed->output(i);
+  }
+  Value* result = members.back()->output();
+  fused->body->AddOutput(inner.at(result), "out");
+  g.SetInsertionPoint(members.back());
+  Node* node = g.Insert(std::move(fused), {result->type});
+  g.ReplaceAllUses(result, node->output());
+  g.SetInsertionPoint(nullptr);
+  g.EraseDeadNodes();
+}
+
+// The pointwise nodes that follow `anchor` and can be computed with it.
+std::vector<Node*> TailOf(const Graph& g, const Users& users, Node* anchor) {
+  std::vector<Node*> group = {anchor};
+  for (;;) {
+    const Value* last = group.back()->output();
+    Node* next = SoleUser(g, users, last);
+    if (next == nullptr || !IsPointwise(*next) || next->output()->type.shape != anchor->output()->type.shape) break;
+    // A value of another dtype (a comparison's bool) ends a contraction's kernel.
+    if (IsContraction(*anchor)) {
+      const bool fits = next->output()->type.dtype == anchor->output()->type.dtype &&
+                        std::all_of(next->inputs.begin(), next->inputs.end(), [&](const Value* v) {
+                          return v == last || FitsEpilogue(*anchor, v);
+                        });
+      if (!fits) break;
+    }
+    group.push_back(next);
+  }
+  return group;
+}
+
+// The largest group of pointwise nodes that ends in `root`: every member's only users are members.
+std::vector<Node*> PointwiseGroup(const Graph& g, const Users& users, Node* root) {
+  constexpr size_t kMaxNodes = 24;  // keeps kernels and their register needs small
+  std::vector<Node*> group = {root};
+  std::unordered_set<const Node*> members = {root};
+  for (size_t i = 0; i < group.size() && group.size() < kMaxNodes; ++i) {
+    for (Value* v : group[i]->inputs) {
+      Node* p = v->producer;
+      if (members.count(p) != 0 || !IsPointwise(*p) || g.IsOutput(v)) continue;
+      const std::vector<Node*>& u = users.at(v);
+      const bool only_here = std::all_of(u.begin(), u.end(), [&](const Node* n) { return members.count(n) != 0; });
+      // Small operands are computed once, not again for every element they are broadcast to.
+      if (!only_here || v->type.shape != root->output()->type.shape) continue;
+      members.insert(p);
+      group.push_back(p);
+    }
+  }
+  std::vector<Node*> ordered;
+  for (const auto& n : g.nodes()) {
+    if (members.count(n.get()) != 0) ordered.push_back(n.get());
+  }
+  return ordered;
+}
+
+bool IsMovement(const Node& n) {
+  return n.op == "reshape" || n.op == "transpose" || n.op == "slice" || n.op == "broadcast";
+}
+
+// A chain of data movement that ends in `root` and copies anyway (it has a transpose, or a broadcast).
+std::vector<Node*> MovementChain(const Graph& g, const Users& users, Node* root) {
+  std::vector<Node*> chain = {root};
+  bool copies = root->op == "transpose" || root->op == "broadcast";
+  for (;;) {
+    Value* v = chain.front()->inputs[0];
+    Node* p = v->producer;
+    if (!IsMovement(*p) || SoleUser(g, users, v) != chain.front()) break;
+    chain.insert(chain.begin(), p);
+    copies = copies || p->op == "transpose" || p->op == "broadcast";
+  }
+  return copies ? chain : std::vector<Node*>{root};
+}
+
+}  // namespace
+
+PassResult Fuse(Graph& g) {
+  bool changed = false;
+  // Later anchors first: a residual sum belongs to the last of its producers, whose result is still in registers.
+  std::vector<Node*> anchors = NodesOf(g);
+  std::reverse(anchors.begin(), anchors.end());
+  std::unordered_set<const Node*> gone;
+  auto fuse = [&](const std::vector<Node*>& group, const Node& named_after) {
+    if (group.size() < 2) return;
+    for (const Node* n : group) gone.insert(n);
+    MakeFused(g, group, named_after);
+    changed = true;
+  };
+  for (Node* n : anchors) {
+    if (gone.count(n) != 0 || !TakesTail(*n)) continue;
+    fuse(TailOf(g, g.Users(), n), *n);
+  }
+  for (Node* n : anchors) {
+    if (gone.count(n) != 0 || !IsPointwise(*n)) continue;
+    fuse(PointwiseGroup(g, g.Users(), n), *n);
+  }
+  for (Node* n : anchors) {
+    if (gone.count(n) != 0 || !IsMovement(*n)) continue;
+    fuse(MovementChain(g, g.Users(), n), *n);
+  }
+  return changed;
+}
+
+}  // namespace mgec::passes

@@ -1,0 +1,55 @@
+// Rewrites of the graph. Each pass is one file; pipeline.cc lists them in the order in which they run.
+//
+// A pass returns whether it changed anything. It keeps the meaning of every graph output (up to float rounding), leaves
+// the graph valid, and may leave dead nodes behind.
+#ifndef MGEC_COMPILER_PASSES_PASSES_H_
+#define MGEC_COMPILER_PASSES_PASSES_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "compiler/graph/graph.h"
+
+namespace mgec::passes {
+
+using PassResult = absl::StatusOr<bool>;
+
+// Composite operators become simple ones: a convolution's bias, residual and activation; FUSE_* modes; batch
+// normalization. Operators that do nothing vanish.
+PassResult Canonicalize(graph::Graph& g);
+// float16 and bfloat16 values are computed as float32; network inputs and outputs keep their dtypes.
+PassResult PromoteFloat16(graph::Graph& g);
+// Nodes whose operands are all constants are computed now.
+PassResult FoldConstants(graph::Graph& g);
+// Equal nodes are computed once.
+PassResult EliminateCommonSubexpressions(graph::Graph& g);
+// Nodes that nobody uses vanish.
+PassResult EliminateDeadNodes(graph::Graph& g);
+// A grouped convolution that is not depthwise becomes one convolution per group between slices and a concat.
+PassResult SplitGroupedConvolutions(graph::Graph& g);
+// Chains of reshapes, transposes and slices that only rearrange channels become one gather along the channel axis.
+PassResult FindChannelShuffles(graph::Graph& g);
+// Zero padding goes into the convolution that reads it.
+PassResult FoldPadding(graph::Graph& g);
+// Multiplication by a constant per output channel goes into a convolution's or matrix product's weights.
+PassResult FoldScales(graph::Graph& g);
+// Nodes that become one kernel: a contraction, pooling or reduction with the pointwise nodes after it; pointwise chains;
+// chains of data movement.
+PassResult Fuse(graph::Graph& g);
+
+struct Pass {
+  const char* name;
+  PassResult (*run)(graph::Graph& g);
+};
+
+// All passes in order; some appear more than once.
+const std::vector<Pass>& Pipeline();
+
+// Runs the pipeline and verifies the graph after every pass (Internal, naming the pass, where one broke it).
+absl::Status RunPasses(graph::Graph& g);
+
+}  // namespace mgec::passes
+
+#endif  // MGEC_COMPILER_PASSES_PASSES_H_

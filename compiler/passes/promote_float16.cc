@@ -1,0 +1,67 @@
+#include "compiler/base/status_macros.h"
+#include "compiler/graph/infer_hook.h"
+#include "compiler/ops/evaluate.h"
+#include "compiler/passes/passes.h"
+#include "compiler/passes/util.h"
+
+namespace mgec::passes {
+namespace {
+
+using graph::DType;
+using graph::DTypeKind;
+using graph::Graph;
+using graph::Node;
+using graph::Value;
+
+bool IsHalf(const DType& d) { return d.kind == DTypeKind::kFloat16 || d.kind == DTypeKind::kBFloat16; }
+
+}  // namespace
+
+PassResult PromoteFloat16(Graph& g) {
+  bool any = false;
+  for (const auto& n : g.nodes()) {
+    for (const auto& v : n->outputs) any = any || IsHalf(v->type.dtype);
+  }
+  if (!any) return false;
+  const graph::Attributes to_float = {{"dtype", std::string("f32")}};
+  std::vector<DType> output_dtypes;
+  for (const graph::GraphOutput& o : g.outputs()) output_dtypes.push_back(o.value->type.dtype);
+  std::unordered_map<const Value*, Value*> casts;  // of half inputs
+  for (Node* n : NodesOf(g)) {
+    g.SetInsertionPoint(n);
+    if (n->op == "constant" && IsHalf(n->output()->type.dtype)) {
+      Node cast;
+      cast.op = "cast";
+      cast.attributes = to_float;
+      cast.inputs = {n->output()};
+      ASSIGN_OR_RETURN(std::vector<ops::TensorData> data, ops::EvaluateNode(cast, {n->data}));
+      Value* promoted = g.AddConstant({DTypeKind::kFloat32, n->output()->type.shape}, data[0], n->name);
+      g.ReplaceAllUses(n->output(), promoted);
+      continue;
+    }
+    if (n->op == "input" || n->op == "constant") continue;
+    for (Value*& in : n->inputs) {
+      if (in->producer->op != "input" || !IsHalf(in->type.dtype)) continue;
+      Value*& cast = casts[in];
+      if (cast == nullptr) {
+        ASSIGN_OR_RETURN(cast, g.Add("cast", {in}, to_float));
+      }
+      in = cast;
+    }
+    if (n->op == "cast") {
+      ASSIGN_OR_RETURN(DType to, graph::ParseDType(n->attributes.String("dtype")));
+      if (IsHalf(to)) n->attributes.Set("dtype", std::string("f32"));
+    }
+    ASSIGN_OR_RETURN(std::vector<graph::TensorType> types, graph::InferTypes(*n));
+    for (size_t i = 0; i < types.size(); ++i) n->outputs[i]->type = types[i];
+  }
+  g.SetInsertionPoint(nullptr);
+  for (size_t i = 0; i < g.outputs().size(); ++i) {
+    graph::GraphOutput& o = g.outputs()[i];
+    if (o.value->type.dtype == output_dtypes[i]) continue;
+    ASSIGN_OR_RETURN(o.value, g.Add("cast", {o.value}, {{"dtype", ToString(output_dtypes[i])}}, o.name));
+  }
+  return true;
+}
+
+}  // namespace mgec::passes

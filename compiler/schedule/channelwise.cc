@@ -1,0 +1,490 @@
+// Schedules whatever works channel by channel on blocked tensors: vectors hold the 8 channels of one pixel, the loops run
+// over blocks, rows and pixels. Depthwise convolution, pooling, resizing, spatial padding and reductions, normalizations
+// and pointwise chains all come from their definitions; nothing here knows an operator.
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "compiler/base/status_macros.h"
+#include "compiler/kernel/lower.h"
+#include "compiler/ops/op.h"
+#include "compiler/schedule/contraction.h"
+#include "compiler/schedule/scheduler.h"
+#include "compiler/schedule/zones.h"
+
+namespace mgec::schedule {
+namespace {
+
+using kernel::Block;
+using kernel::Buffer;
+using kernel::Definition;
+using kernel::Expr;
+using kernel::Int;
+using kernel::Op;
+using kernel::Range;
+using kernel::Ranges;
+using kernel::Scalar;
+using kernel::Stage;
+
+constexpr int64_t kUnrollReduction = 64;  // windows up to 8x8 become straight code
+constexpr int64_t kWantedTasks = 16;
+
+// How a definition's tensors relate to the channel index.
+enum class Role {
+  kUnused,
+  kBlocked,   // channel at dimension 1, lives in blocks
+  kPerChannel,  // a constant with a channel dimension: packed to match the blocks
+  kUniform,   // does not depend on the channel
+};
+
+struct TensorUse {
+  Role role = Role::kUnused;
+  size_t channel_dim = 0;
+};
+
+bool IsUse(const Expr& e, const kernel::Var& v) { return e->op == Op::kVar && e->var == v; }
+
+// The roles of all tensors, if every stage computes channel c from channel c of its operands. Bodies are simplified.
+std::optional<std::vector<TensorUse>> RolesOf(const Definition& d, const graph::Node& node) {
+  std::vector<TensorUse> roles(d.num_inputs() + d.stages().size());
+  for (size_t s = 0; s < d.stages().size(); ++s) {
+    const Stage& stage = d.stages()[s];
+    if (stage.vars.size() < 2 || stage.info.scalar != Scalar::kFloat32) return std::nullopt;
+    roles[d.num_inputs() + s] = {Role::kBlocked, 1};
+    const kernel::Var c = stage.vars[1];
+    bool fits = true;
+    kernel::Visit(stage.body, [&](const Expr& e) {
+      if (e->op != Op::kRead) {
+        // The channel may be an index, never a number that is computed with.
+        for (const Expr& a : e->args) fits = fits && !IsUse(a, c);
+        return;
+      }
+      int channel_dim = -1;
+      for (size_t i = 0; i < e->args.size(); ++i) {
+        if (IsUse(e->args[i], c)) {
+          fits = fits && channel_dim < 0;
+          channel_dim = static_cast<int>(i);
+        } else if (kernel::DependsOn(e->args[i], c)) {
+          fits = false;
+        }
+      }
+      TensorUse use;
+      if (channel_dim >= 0) {
+        const bool constant = e->tensor < d.num_inputs() && Scheduler::ConstantData(node.inputs[e->tensor]);
+        use = {constant ? Role::kPerChannel : Role::kBlocked, static_cast<size_t>(channel_dim)};
+        fits = fits && (constant || channel_dim == 1) && e->type.scalar == Scalar::kFloat32;
+      } else {
+        use = {Role::kUniform, 0};
+      }
+      TensorUse& known = roles[e->tensor];
+      if (known.role != Role::kUnused && (known.role != use.role || known.channel_dim != use.channel_dim)) fits = false;
+      known = use;
+    });
+    if (!fits) return std::nullopt;
+  }
+  return roles;
+}
+
+// Elements of a tensor per channel.
+int64_t RestElements(const std::vector<int64_t>& shape, size_t channel_dim) {
+  int64_t n = 1;
+  for (size_t i = 0; i < shape.size(); ++i) n *= i == channel_dim ? 1 : shape[i];
+  return n;
+}
+
+// The index without the channel, row-major.
+Expr RestIndex(const std::vector<Expr>& index, const std::vector<int64_t>& shape, size_t channel_dim) {
+  std::vector<Expr> rest;
+  std::vector<int64_t> extents;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (i == channel_dim) continue;
+    rest.push_back(index[i]);
+    extents.push_back(shape[i]);
+  }
+  return kernel::FlatIndex(rest, extents);
+}
+
+// A constant's values in the order of the blocks: [block][rest][8], zero in lanes that hold nothing.
+std::string PackPerChannel(const std::string& data, const std::vector<int64_t>& shape, size_t dim,
+                           const std::vector<BlockUse>& blocks) {
+  int64_t outer = 1, inner = 1;
+  for (size_t i = 0; i < shape.size(); ++i) (i < dim ? outer : inner) *= i == dim ? 1 : shape[i];
+  const float* in = reinterpret_cast<const float*>(data.data());
+  std::string packed(blocks.size() * outer * inner * kBlock * 4, '\0');
+  float* out = reinterpret_cast<float*>(packed.data());
+  for (const BlockUse& b : blocks) {
+    for (int64_t o = 0; o < outer; ++o) {
+      for (int64_t i = 0; i < inner; ++i) {
+        for (int lane = 0; lane < kBlock; ++lane) {
+          const int c = b.channel[lane];
+          *out++ = c < 0 ? 0.0f : in[(o * shape[dim] + c) * inner + i];
+        }
+      }
+    }
+  }
+  return packed;
+}
+
+// Emits one stage.
+class StageEmitter {
+ public:
+  StageEmitter(Scheduler& s, const graph::Node& node, const Definition& d, const std::vector<TensorUse>& roles,
+               const std::vector<Placement>& blocked, const std::vector<BlockUse>& blocks,
+               const std::vector<plan::StorageId>& stage_storage)
+      : s_(s), node_(node), d_(d), roles_(roles), blocked_(blocked), blocks_(blocks), stage_storage_(stage_storage) {}
+
+  void Emit(int stage, const plan::StepInfo& info) {
+    stage_ = &d_.stages()[stage];
+    info_ = info;
+    const std::vector<int64_t>& shape = stage_->info.shape;
+    const kernel::Var task = kernel::MakeVar("task");
+    for (size_t i = 0; i < shape.size(); ++i) {
+      if (i != 1) ranges_[stage_->vars[i].get()] = {0, shape[i] - 1};
+    }
+    BuildArguments();
+    const int64_t out_elements = RestElements(shape, 1) * kBlock;
+    out_ = AddArgument("out", Scalar::kFloat32, out_elements * static_cast<int64_t>(blocks_.size()),
+                       {stage_storage_[stage]});
+    kernel::Kernel k;
+    k.name = OpName(node_);
+    k.task = task;
+    Block b;
+    if (IsFlat()) k.tasks = EmitFlat(b, Use(task));
+    else k.tasks = EmitRows(b, Use(task));
+    k.arguments = arguments_;
+    k.body = b.Take();
+    s_.program().AddStep(std::move(k), std::move(bindings_), info_);
+  }
+
+ private:
+  Buffer AddArgument(const std::string& name, Scalar scalar, int64_t elements, plan::Argument binding) {
+    arguments_.push_back(kernel::ArgumentBuffer(name, scalar, elements, static_cast<int>(arguments_.size()),
+                                                scalar == Scalar::kFloat32 ? 4 : SizeOf(scalar)));
+    binding.bytes = elements * SizeOf(scalar);
+    bindings_.push_back(binding);
+    return arguments_.back();
+  }
+
+  // One argument (or immediate, or table) for every tensor that the stage reads.
+  void BuildArguments() {
+    const int n = d_.num_inputs();
+    access_.assign(roles_.size(), {});
+    std::vector<bool> read(roles_.size(), false);
+    kernel::Visit(stage_->body, [&](const Expr& e) {
+      if (e->op == Op::kRead) read[e->tensor] = true;
+    });
+    for (int t = 0; t < static_cast<int>(roles_.size()); ++t) {
+      if (!read[t]) continue;
+      const std::vector<int64_t>& shape = d_.info(t).shape;
+      const std::string name = "t" + std::to_string(t);
+      const std::string* constant = t < n ? Scheduler::ConstantData(node_.inputs[t]) : nullptr;
+      Access& a = access_[t];
+      const int64_t rest = RestElements(shape, roles_[t].channel_dim) * kBlock;
+      const int64_t all = rest * static_cast<int64_t>(blocks_.size());
+      if (roles_[t].role == Role::kUniform) {
+        if (constant != nullptr && constant->size() == 4 && d_.info(t).scalar == Scalar::kFloat32) {
+          float v;
+          std::memcpy(&v, constant->data(), 4);
+          a.immediate = kernel::Float(v);
+          continue;
+        }
+        const Placement p = s_.Plain(node_.inputs[t]);
+        a.buffer = AddArgument(name, d_.info(t).scalar, graph::NumElements(shape), {p.storage, p.offset});
+      } else if (roles_[t].role == Role::kPerChannel) {
+        const plan::StorageId packed =
+            s_.program().AddConstant(PackPerChannel(*constant, shape, roles_[t].channel_dim, blocks_));
+        a.buffer = AddArgument(name, Scalar::kFloat32, all, {packed});
+      } else if (t >= n) {
+        a.buffer = AddArgument(name, Scalar::kFloat32, all, {stage_storage_[t - n]});
+      } else {
+        const std::vector<BlockUse> blocks = BlocksOf(blocked_[t]);
+        bool consecutive = true;
+        for (size_t i = 0; i < blocks.size(); ++i) {
+          consecutive = consecutive && blocks[i].storage == blocks[0].storage &&
+                        blocks[i].block == blocks[0].block + static_cast<int32_t>(i);
+        }
+        if (consecutive) {
+          a.buffer = AddArgument(name, Scalar::kFloat32, all, {blocks[0].storage, blocks[0].block * rest * 4});
+          continue;
+        }
+        std::vector<std::pair<plan::StorageId, int64_t>> offsets;
+        for (const BlockUse& b : blocks) offsets.emplace_back(b.storage, b.block * rest);
+        if (arena_ == nullptr) {
+          // The size of the arena is known only when all steps are; the loader checks the binding.
+          arena_ = kernel::ArgumentBuffer("arena", Scalar::kFloat32, int64_t{1} << 40,
+                                          static_cast<int>(arguments_.size()), 4);
+          arguments_.push_back(arena_);
+          bindings_.push_back({plan::kWholeArena});
+        }
+        a.buffer = arena_;
+        a.table = AddArgument(name + "_table", Scalar::kInt32, static_cast<int64_t>(blocks.size()),
+                              {s_.OffsetTable(std::move(offsets))});
+        for (plan::StorageId id : StoragesOf(blocked_[t])) info_.touches.push_back(id);
+      }
+    }
+  }
+
+  // Declares where each tensor's block begins, for this task's block.
+  void EmitBases(Block& b, const Expr& block) {
+    for (size_t t = 0; t < access_.size(); ++t) {
+      Access& a = access_[t];
+      if (a.buffer == nullptr || roles_[t].role == Role::kUniform) continue;
+      const int64_t rest = RestElements(d_.info(static_cast<int>(t)).shape, roles_[t].channel_dim) * kBlock;
+      a.base = a.table ? b.Let("base", Cast(kernel::kIndexType, Load(a.table, block))) : b.Let("base", block * rest);
+    }
+    out_base_ = b.Let("out_base", block * (RestElements(stage_->info.shape, 1) * kBlock));
+  }
+
+  // The stage's body over vectors of 8 channels; other indices are the stage's variables.
+  Expr Body(bool flat) {
+    std::unordered_map<const kernel::VarNode*, Expr> channel = {{stage_->vars[1].get(), Int(0)}};
+    return kernel::ReplaceReads(
+        kernel::Substitute(stage_->body, channel), d_, ranges_, [&](int t, const std::vector<Expr>& index) -> Expr {
+          const Access& a = access_[t];
+          if (a.immediate) return a.immediate;
+          const std::vector<int64_t>& shape = d_.info(t).shape;
+          if (roles_[t].role == Role::kUniform) return Load(a.buffer, kernel::FlatIndex(index, shape));
+          const bool pixel = flat && roles_[t].role == Role::kBlocked;
+          const Expr rest = pixel ? Use(flat_var_) : RestIndex(index, shape, roles_[t].channel_dim);
+          return Load(a.buffer, rest * kBlock + a.base, kBlock);
+        });
+  }
+
+  // Every blocked operand has the stage's own shape and index: the pixels are one long row.
+  bool IsFlat() const {
+    bool flat = true;
+    kernel::Visit(stage_->body, [&](const Expr& e) {
+      if (e->op == Op::kReduce) flat = false;
+      if (e->op != Op::kRead) return;
+      for (size_t i = 0; i < e->args.size(); ++i) {
+        if (roles_[e->tensor].role == Role::kBlocked) {
+          flat = flat && d_.info(e->tensor).shape == stage_->info.shape && IsUse(e->args[i], stage_->vars[i]);
+        } else {
+          for (size_t v = 0; v < stage_->vars.size(); ++v) {
+            flat = flat && (v == 1 || stage_->info.shape[v] == 1 || !kernel::DependsOn(e->args[i], stage_->vars[v]));
+          }
+        }
+      }
+    });
+    return flat;
+  }
+
+  int64_t EmitFlat(Block& b, const Expr& task) {
+    const int64_t pixels = RestElements(stage_->info.shape, 1), blocks = static_cast<int64_t>(blocks_.size());
+    const int64_t parts = std::clamp<int64_t>(kWantedTasks / blocks, 1, std::max<int64_t>(1, pixels / 256));
+    const int64_t per_part = (pixels + parts - 1) / parts;
+    flat_var_ = kernel::MakeVar("p");
+    EmitBases(b, parts == 1 ? task : b.Let("block", task / Int(parts)));
+    const Expr part = parts == 1 ? Int(0) : b.Let("part", Binary(Op::kMod, task, Int(parts)));
+    const Expr begin = parts == 1 ? Int(0) : b.Let("begin", part * per_part);
+    const Expr end = parts == 1 ? Int(pixels) : b.Let("end", Min(begin + per_part, Int(pixels)));
+    const Expr body = Body(true);
+    constexpr int64_t kUnroll = 4;
+    const Expr main_end = parts == 1 ? Int(pixels / kUnroll * kUnroll)
+                                     : b.Let("main_end", begin + (end - begin) / Int(kUnroll) * Int(kUnroll));
+    auto pixels_from = [&](Block& b, Expr p, int64_t n) {
+      std::vector<Expr> results;
+      for (int64_t u = 0; u < n; ++u) {
+        results.push_back(b.Let("y", Broadcast8(kernel::Substitute(body, {{flat_var_.get(), p + u}}))));
+      }
+      for (int64_t u = 0; u < n; ++u) b.Store(out_, out_base_ + (p + u) * kBlock, results[u]);
+    };
+    b.For("p", begin, main_end, kUnroll, [&](Block& b, Expr p) { pixels_from(b, p, kUnroll); });
+    b.For("p", main_end, end, 1, [&](Block& b, Expr p) { pixels_from(b, p, 1); });
+    return blocks * parts;
+  }
+
+  static Expr Broadcast8(Expr e) { return Broadcast(std::move(e), kBlock); }
+
+  int64_t EmitRows(Block& b, const Expr& task) {
+    // Dimensions besides the channel: the last is a row of pixels, the one before counts rows, the others are tasks.
+    std::vector<size_t> dims;
+    for (size_t i = 0; i < stage_->vars.size(); ++i) {
+      if (i != 1) dims.push_back(i);
+    }
+    const size_t inner = dims.back();
+    const bool has_rows = dims.size() >= 2;
+    const int64_t rows = has_rows ? stage_->info.shape[dims[dims.size() - 2]] : 1;
+    int64_t outer = 1;
+    for (size_t i = 0; i + 2 < dims.size(); ++i) outer *= stage_->info.shape[dims[i]];
+    const int64_t blocks = static_cast<int64_t>(blocks_.size());
+    const int64_t parts = std::clamp<int64_t>(kWantedTasks / (blocks * outer), 1, rows);
+    const int64_t per_part = (rows + parts - 1) / parts;
+
+    Expr rest = task;
+    const Expr part = parts == 1 ? Int(0) : b.Let("part", Binary(Op::kMod, rest, Int(parts)));
+    if (parts > 1) rest = b.Let("rest", rest / Int(parts));
+    for (size_t i = dims.size(); i-- > 2;) {
+      const size_t d = dims[i - 2];
+      const int64_t n = stage_->info.shape[d];
+      const Expr at = n == 1 ? Int(0) : b.Let("n", Binary(Op::kMod, rest, Int(n)));
+      if (n > 1) rest = b.Let("rest", rest / Int(n));
+      fixed_[stage_->vars[d].get()] = at;
+      if (at->op == Op::kVar) ranges_[at->var.get()] = {0, n - 1};
+    }
+    EmitBases(b, rest);
+    const Expr body = kernel::Simplify(kernel::Substitute(Body(false), fixed_), ranges_);
+    std::vector<Expr> index(stage_->vars.size(), Int(0));
+    for (const auto& [v, e] : fixed_) {
+      for (size_t i = 0; i < stage_->vars.size(); ++i) {
+        if (stage_->vars[i].get() == v) index[i] = e;
+      }
+    }
+    if (!has_rows) {
+      EmitPixels(b, body, inner, index);
+      return blocks;
+    }
+    const size_t row_dim = dims[dims.size() - 2];
+    const Expr begin = parts == 1 ? Int(0) : b.Let("begin", part * per_part);
+    const Expr end = parts == 1 ? Int(rows) : b.Let("end", Min(begin + per_part, Int(rows)));
+    const Zones zones = ZonesOf(body, stage_->vars[row_dim], rows, ranges_);
+    auto row = [&](Block& b, Expr r, Range range) {
+      if (r->op == Op::kVar) ranges_[r->var.get()] = range;
+      index[row_dim] = r;
+      EmitPixels(b, kernel::Simplify(kernel::Substitute(body, {{stage_->vars[row_dim].get(), r}}), ranges_), inner,
+                 index);
+    };
+    ForEachZone(b, zones, begin, end, row);
+    return blocks * outer * parts;
+  }
+
+  // One row of output pixels.
+  void EmitPixels(Block& b, const Expr& body, size_t inner, std::vector<Expr> index) {
+    const int64_t cols = stage_->info.shape[inner];
+    const kernel::Var w = stage_->vars[inner];
+    const Zones zones = ZonesOf(body, w, cols, ranges_);
+    auto group = [&](Block& b, Expr first, int64_t n, Range range) {
+      if (first->op == Op::kVar) ranges_[first->var.get()] = range;
+      std::vector<Expr> results, at;
+      for (int64_t u = 0; u < n; ++u) {
+        const Expr col = first + u;
+        Expr e = kernel::Simplify(kernel::Substitute(body, {{w.get(), col}}), ranges_);
+        results.push_back(b.Let("y", Broadcast8(kernel::EmitReductions(b, e, kUnrollReduction, ranges_))));
+        index[inner] = col;
+        at.push_back(RestIndex(index, stage_->info.shape, 1));
+      }
+      for (int64_t u = 0; u < n; ++u) b.Store(out_, at[u] * kBlock + out_base_, results[u]);
+    };
+    auto singles = [&](const Zone& z) {
+      if (z.unroll) {
+        for (int64_t c = z.begin; c < z.end; ++c) group(b, Int(c), 1, {c, c});
+      } else {
+        b.For("w", z.begin, z.end, [&](Block& b, Expr c) { group(b, c, 1, {z.begin, z.end - 1}); });
+      }
+    };
+    singles(zones.before);
+    const int64_t length = zones.interior.end - zones.interior.begin;
+    const int64_t unroll = UnrollFor(length);
+    const int64_t main_end = zones.interior.begin + length / unroll * unroll;
+    b.For("w", Int(zones.interior.begin), Int(main_end), unroll, [&](Block& b, Expr c) {
+      group(b, c, unroll, {zones.interior.begin, main_end - unroll});
+    });
+    if (main_end < zones.interior.end) {
+      group(b, Int(main_end), zones.interior.end - main_end, {main_end, main_end});
+    }
+    singles(zones.after);
+  }
+
+  // Pixels computed together: enough independent chains to hide latency, few enough to stay in registers.
+  static int64_t UnrollFor(int64_t length) {
+    int64_t best = 1, waste = 1 << 30;
+    for (int64_t u : {7, 8, 6, 5, 4}) {
+      if (u > length) continue;
+      if (length % u < waste) {
+        best = u;
+        waste = length % u;
+      }
+    }
+    return best == 1 ? std::max<int64_t>(1, std::min<int64_t>(length, 3)) : best;
+  }
+
+  struct Access {
+    Expr immediate;
+    Buffer buffer, table;
+    Expr base;  // element offset of the task's block
+  };
+
+  Scheduler& s_;
+  const graph::Node& node_;
+  const Definition& d_;
+  const std::vector<TensorUse>& roles_;
+  const std::vector<Placement>& blocked_;
+  const std::vector<BlockUse>& blocks_;
+  const std::vector<plan::StorageId>& stage_storage_;
+  const Stage* stage_ = nullptr;
+  plan::StepInfo info_;
+  Ranges ranges_;
+  std::unordered_map<const kernel::VarNode*, Expr> fixed_;
+  std::vector<Buffer> arguments_;
+  std::vector<plan::Argument> bindings_;
+  std::vector<Access> access_;
+  Buffer arena_, out_;
+  Expr out_base_;
+  kernel::Var flat_var_;
+};
+
+}  // namespace
+
+absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) {
+  bool any_blocked = false;
+  for (const graph::Value* v : node.inputs) any_blocked = any_blocked || s.placement(v).blocked;
+  if (!any_blocked) return false;
+  ASSIGN_OR_RETURN(Definition d, ops::DefinitionOf(node));
+  for (Stage& stage : d.stages()) {
+    Ranges ranges;
+    for (size_t i = 0; i < stage.vars.size(); ++i) {
+      // The channel stays a variable even where there is only one.
+      if (i != 1) ranges[stage.vars[i].get()] = {0, stage.info.shape[i] - 1};
+      else ranges[stage.vars[i].get()] = {0, std::max<int64_t>(1, stage.info.shape[i] - 1)};
+    }
+    stage.body = kernel::Simplify(stage.body, ranges);
+  }
+  const std::optional<std::vector<TensorUse>> roles = RolesOf(d, node);
+  if (!roles) return false;
+  const int64_t channels = d.stages()[0].info.shape[1];
+  for (const Stage& stage : d.stages()) {
+    if (stage.info.shape[1] != channels) return false;
+  }
+  std::vector<Placement> blocked(d.num_inputs());
+  std::optional<Placement> lanes;
+  bool same = true;
+  for (int t = 0; t < d.num_inputs(); ++t) {
+    if ((*roles)[t].role == Role::kPerChannel && d.info(t).shape[(*roles)[t].channel_dim] != channels) return false;
+    if ((*roles)[t].role != Role::kBlocked) continue;
+    if (d.info(t).shape.size() < 2 || d.info(t).shape[1] != channels) return false;
+    blocked[t] = s.Blocked(node.inputs[t]);
+    if (!lanes) lanes = blocked[t];
+    same = same && SameLanes(*lanes, blocked[t]);
+  }
+  if (!lanes) return false;
+  if (!same) {  // operands whose channels lie differently meet in natural order
+    for (int t = 0; t < d.num_inputs(); ++t) {
+      if ((*roles)[t].role != Role::kBlocked) continue;
+      blocked[t] = s.Natural(node.inputs[t]);
+      lanes = blocked[t];
+    }
+  }
+  const std::vector<BlockUse> blocks = BlocksOf(*lanes);
+  std::vector<plan::StorageId> storage;
+  for (size_t i = 0; i < d.stages().size(); ++i) {
+    storage.push_back(s.NewBlocks(d.stages()[i].info.shape, static_cast<int64_t>(blocks.size())));
+    StageEmitter(s, node, d, *roles, blocked, blocks, storage).Emit(static_cast<int>(i), s.Info(node, OpName(node)));
+  }
+  const std::vector<int> outputs = d.outputs();
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    Placement p;
+    p.blocked = true;
+    p.channels.resize(channels);
+    for (size_t k = 0; k < blocks.size(); ++k) {
+      for (int lane = 0; lane < kBlock; ++lane) {
+        if (blocks[k].channel[lane] < 0) continue;
+        p.channels[blocks[k].channel[lane]] = {storage[outputs[i] - d.num_inputs()], static_cast<int32_t>(k),
+                                               static_cast<int8_t>(lane)};
+      }
+    }
+    s.Place(node.outputs[i].get(), std::move(p));
+  }
+  return true;
+}
+
+}  // namespace mgec::schedule

@@ -1,0 +1,302 @@
+#include "compiler/schedule/contraction.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace mgec::schedule {
+namespace {
+
+using kernel::Block;
+using kernel::Buffer;
+using kernel::Expr;
+using kernel::Int;
+using kernel::Scalar;
+
+// Beyond this many groups of K a panel no longer stays in the L2 cache: partial sums go through the output.
+constexpr int64_t kChunkEntries = 128;
+// Enough tasks that a static split over a few threads is even.
+constexpr int64_t kWantedTasks = 16;
+
+// How many pixels a register tile covers for a panel part of `blocks` blocks.
+int TileHeight(const kernel::Target& target, int blocks) {
+  const bool wide = target.vector_lanes >= 16;
+  const int vectors = wide ? (blocks + 1) / 2 : blocks;
+  if (target.vector_registers >= 32) return vectors == 1 ? 24 : vectors == 2 ? 13 : 28 / vectors;
+  return vectors == 1 ? 10 : 12 / vectors;
+}
+
+// The lanes of the vectors that cover `blocks` blocks.
+std::vector<int> VectorsOf(const kernel::Target& target, int blocks) {
+  std::vector<int> lanes;
+  int left = blocks * kBlock;
+  while (left > 0) {
+    const int n = std::min(left, std::max(target.vector_lanes, kBlock) >= 16 ? 16 : 8);
+    lanes.push_back(n);
+    left -= n;
+  }
+  return lanes;
+}
+
+// How `cols` pixels are divided into tiles of at most `height`: `count` tiles, the first `larger` of them one pixel
+// larger than `base`. Balanced, so that no tile is a tiny remainder.
+struct Tiling {
+  int64_t count, base, larger;
+  Tiling(int64_t cols, int64_t height)
+      : count((cols + height - 1) / height), base(cols / count), larger(cols % count) {}
+};
+
+class Emitter {
+ public:
+  Emitter(const ContractionSpec& spec, const kernel::Target& target) : s_(spec), target_(target) {
+    blocks_ = (s_.channels + kBlock - 1) / kBlock;
+    panels_ = Panels(blocks_);
+    k_size_ = s_.block_entries * kBlock + s_.single_entries;
+    chunks_ = std::max<int64_t>(1, (s_.block_entries + kChunkEntries - 1) / kChunkEntries);
+    using kernel::ArgumentBuffer;
+    in_ = ArgumentBuffer("in", Scalar::kFloat32, s_.in_size, kInput, 4);
+    table_ = ArgumentBuffer("table", Scalar::kInt32, std::max<int64_t>(1, s_.block_entries + s_.single_entries), kTable, 64);
+    weights_ = ArgumentBuffer("weights", Scalar::kFloat32, blocks_ * kBlock * k_size_, kWeights, 64);
+    out_ = ArgumentBuffer("out", Scalar::kFloat32, s_.out_size, kOutput, s_.out_alignment);
+  }
+
+  kernel::Kernel Build(const std::string& name) {
+    const int64_t panels = static_cast<int64_t>(panels_.size());
+    // A task is one panel times one part of the rows or, where there is one row, of its tiles.
+    const int64_t divisible = s_.rows > 1 ? s_.rows : Tiling(s_.cols, MinHeight()).count;
+    parts_ = std::clamp<int64_t>((kWantedTasks + panels - 1) / panels, 1, divisible);
+    kernel::Kernel k;
+    k.name = name;
+    k.task = kernel::MakeVar("task");
+    k.tasks = panels * parts_;
+    k.arguments = {in_, table_, weights_, out_};
+    k.arguments.insert(k.arguments.end(), s_.extra.begin(), s_.extra.end());
+    Block b;
+    const Expr task = Use(k.task);
+    EmitPanels(b, parts_ == 1 ? task : b.Let("panel", task / Int(parts_)),
+               parts_ == 1 ? Int(0) : b.Let("part", Binary(kernel::Op::kMod, task, Int(parts_))), 0);
+    k.body = b.Take();
+    return k;
+  }
+
+ private:
+  int MinHeight() const {
+    int h = 1 << 20;
+    for (int p : panels_) {
+      for (int part : PartsOf(p)) h = std::min(h, TileHeight(target_, part));
+    }
+    return h;
+  }
+
+  // A panel of 4 blocks takes two passes where registers are few.
+  std::vector<int> PartsOf(int panel_blocks) const {
+    if (target_.vector_registers < 32 && panel_blocks == 4) return {2, 2};
+    return {panel_blocks};
+  }
+
+  // Code for each run of panels of equal width, chosen by the panel's number.
+  void EmitPanels(Block& b, Expr panel, Expr part, size_t first) {
+    size_t last = first;
+    while (last < panels_.size() && panels_[last] == panels_[first]) ++last;
+    int64_t blocks_before = 0;
+    for (size_t i = 0; i < first; ++i) blocks_before += panels_[i];
+    const int width = panels_[first];
+    auto emit = [&](Block& b) {
+      const Expr index = panel + (-static_cast<int64_t>(first));
+      const Expr block = b.Let("block", index * width + blocks_before);
+      const Expr weights = b.Let("panel_weights", block * (kBlock * k_size_));
+      const std::vector<int> parts = PartsOf(width);
+      if (parts.size() == 1) {
+        EmitPart(b, block, weights, width, width, part);
+      } else {
+        b.For("half", 0, static_cast<int64_t>(parts.size()), [&](Block& b, Expr half) {
+          EmitPart(b, b.Let("half_block", block + half * parts[0]),
+                   b.Let("half_weights", weights + half * (parts[0] * kBlock)), parts[0], width, part);
+        });
+      }
+    };
+    if (last == panels_.size()) {
+      emit(b);
+      return;
+    }
+    b.If(panel < static_cast<int64_t>(last), emit, [&](Block& b) { EmitPanels(b, panel, part, last); });
+  }
+
+  // All pixels of this task for `blocks` output blocks from `block` on. The packed panel has `panel_blocks` blocks.
+  void EmitPart(Block& b, Expr block, Expr weights, int blocks, int panel_blocks, Expr part) {
+    blocks_in_part_ = blocks;
+    row_stride_ = panel_blocks * kBlock;
+    const Tiling tiling(s_.cols, TileHeight(target_, blocks));
+    const int64_t divided = s_.rows > 1 ? s_.rows : tiling.count;
+    const int64_t per_part = (divided + parts_ - 1) / parts_;
+    const Expr begin = parts_ == 1 ? Int(0) : b.Let("begin", part * per_part);
+    const Expr end = parts_ == 1 ? Int(divided) : b.Let("end", Min(begin + per_part, Int(divided)));
+    auto over_chunks = [&](Block& b, Expr chunk) {
+      if (s_.rows > 1) {
+        b.For("row", begin, end, 1, [&](Block& b, Expr row) {
+          EmitTiles(b, block, weights, row, tiling, Int(0), Int(tiling.count), chunk);
+        });
+      } else {
+        EmitTiles(b, block, weights, Int(0), tiling, begin, end, chunk);
+      }
+    };
+    if (chunks_ == 1) over_chunks(b, Int(0));
+    else b.For("chunk", 0, chunks_, over_chunks);
+  }
+
+  // Tiles [begin, end) of one row.
+  void EmitTiles(Block& b, Expr block, Expr weights, Expr row, const Tiling& t, Expr begin, Expr end, Expr chunk) {
+    const Expr in_row = b.Let("in_row", s_.in_row(row));
+    const Expr out_row = b.Let("out_row", s_.out_row(row) + block * s_.out_block_stride);
+    auto tile = [&](int64_t height, int64_t extra) {
+      return [=](Block& b, Expr i) {
+        const Expr col = b.Let("col", i * t.base + extra + (height > t.base ? i : Int(0)));
+        EmitTile(b, static_cast<int>(height), block, weights, row, col, in_row, out_row, chunk);
+      };
+    };
+    if (t.larger > 0) {
+      b.For("tile", begin, Min(end, Int(t.larger)), 1, tile(t.base + 1, 0));
+    }
+    if (t.base > 0 && t.larger < t.count) {
+      b.For("tile", t.larger == 0 ? begin : Max(begin, Int(t.larger)), end, 1, tile(t.base, t.larger));
+    }
+  }
+
+  void EmitTile(Block& b, int height, Expr block, Expr weights, Expr row, Expr col, Expr in_row, Expr out_row,
+                Expr chunk) {
+    const std::vector<int> lanes = VectorsOf(target_, blocks_in_part_);
+    std::vector<Buffer> acc;  // one register file per vector column
+    for (int n : lanes) acc.push_back(kernel::RegisterBuffer("acc", Scalar::kFloat32, n, height));
+    const Expr in = b.Let("in_tile", in_row + col * s_.in_col_stride);
+    const Expr out = b.Let("out_tile", out_row + col * s_.out_col_stride);
+    auto zero = [&](Block& b) {
+      for (size_t v = 0; v < lanes.size(); ++v) {
+        for (int m = 0; m < height; ++m) b.Set(acc[v], m, kernel::Float(0));
+      }
+    };
+    auto resume = [&](Block& b) {  // partial sums of the earlier chunks
+      for (size_t v = 0; v < lanes.size(); ++v) {
+        for (int m = 0; m < height; ++m) {
+          Expr sum = LoadOut(out, block, m, static_cast<int>(v) * (lanes[0] / kBlock));
+          if (lanes[v] == 16) {
+            sum = ConcatLanes(sum, LoadOut(out, block, m, static_cast<int>(v) * 2 + 1));
+          }
+          b.Set(acc[v], m, sum);
+        }
+      }
+    };
+    if (chunks_ == 1) zero(b);
+    else b.If(chunk <= Int(0), zero, resume);
+
+    auto step = [&](Block& b, Expr a, int64_t lane, Expr w) {
+      std::vector<Expr> bs;
+      int first = 0;
+      for (int n : lanes) {
+        bs.push_back(b.Let("b", Load(weights_, w + (lane * row_stride_ + first), n)));
+        first += n;
+      }
+      for (int m = 0; m < height; ++m) {
+        Expr x = Load(in_, a + (m * s_.in_col_stride + lane));
+        if (bs.size() > 1) x = b.Let("a", x);
+        for (size_t v = 0; v < bs.size(); ++v) b.Set(acc[v], m, Fma(x, bs[v], Reg(acc[v], m)));
+      }
+    };
+    auto address = [&](Block& b, Expr entry) {
+      return b.Let("at", Cast(kernel::kIndexType, Load(table_, entry)) + in);
+    };
+    const Expr first = chunk * kChunkEntries;
+    const Expr last = chunks_ == 1 ? Int(s_.block_entries) : Min(first + kChunkEntries, Int(s_.block_entries));
+    b.For("k", first, last, 1, [&](Block& b, Expr k) {
+      const Expr a = address(b, k);
+      const Expr w = b.Let("w", weights + k * (kBlock * row_stride_));
+      for (int lane = 0; lane < kBlock; ++lane) step(b, a, lane, w);
+    });
+    auto singles = [&](Block& b) {
+      b.For("k1", 0, s_.single_entries, [&](Block& b, Expr k) {
+        step(b, address(b, k + s_.block_entries), 0,
+             b.Let("w", weights + k * row_stride_ + s_.block_entries * kBlock * row_stride_));
+      });
+    };
+    auto finish = [&](Block& b) {
+      singles(b);
+      StoreTile(b, acc, lanes, height, block, row, col, out, true);
+    };
+    if (chunks_ == 1) finish(b);
+    else b.If(chunk >= Int(chunks_ - 1), finish,
+              [&](Block& b) { StoreTile(b, acc, lanes, height, block, row, col, out, false); });
+  }
+
+  Expr LastMask(Expr block) const {
+    if (!s_.mask_last || s_.channels % kBlock == 0) return nullptr;
+    const kernel::Type i32(Scalar::kInt32);
+    const Expr left = Cast(i32, Int(s_.channels) - block * kBlock);
+    return Ramp(Int(0, i32), 1, kBlock) < Broadcast(left, kBlock);
+  }
+
+  Expr LoadOut(Expr out, Expr block, int m, int j) const {
+    return Load(out_, out + (m * s_.out_col_stride + j * s_.out_block_stride), kBlock, LastMask(block + j));
+  }
+
+  void StoreTile(Block& b, const std::vector<Buffer>& acc, const std::vector<int>& lanes, int height, Expr block,
+                 Expr row, Expr col, Expr out, bool with_epilogue) {
+    // All results first, then all stores: the epilogue's loads are shared between pixels.
+    std::vector<Expr> results;
+    for (int m = 0; m < height; ++m) {
+      int j = 0;
+      for (size_t v = 0; v < lanes.size(); ++v) {
+        for (int half = 0; half < lanes[v] / kBlock; ++half, ++j) {
+          Expr y = Slice(Reg(acc[v], m), half * kBlock, kBlock);
+          if (with_epilogue && s_.epilogue) y = s_.epilogue(y, block + j, row, col + m);
+          results.push_back(b.Let("y", y));
+        }
+      }
+    }
+    size_t i = 0;
+    for (int m = 0; m < height; ++m) {
+      for (int j = 0; j < blocks_in_part_; ++j) {
+        b.Store(out_, out + (m * s_.out_col_stride + j * s_.out_block_stride), results[i++], LastMask(block + j));
+      }
+    }
+  }
+
+  const ContractionSpec& s_;
+  const kernel::Target& target_;
+  int64_t blocks_, k_size_, chunks_, parts_ = 1;
+  std::vector<int> panels_;
+  Buffer in_, table_, weights_, out_;
+  int blocks_in_part_ = 0;   // of the part being emitted
+  int64_t row_stride_ = 0;   // of its packed panel, elements per k
+};
+
+}  // namespace
+
+std::vector<int> Panels(int64_t blocks) {
+  std::vector<int> panels(blocks / 4, 4);
+  const int rest = static_cast<int>(blocks % 4);
+  if (rest == 1 && !panels.empty()) {  // 4 + 1 is better divided as 3 + 2
+    panels.back() = 3;
+    panels.push_back(2);
+  } else if (rest > 0) {
+    panels.push_back(rest);
+  }
+  return panels;
+}
+
+std::string PackWeights(int64_t k_size, int64_t channels, const std::function<float(int64_t k, int64_t n)>& weight) {
+  const int64_t blocks = (channels + kBlock - 1) / kBlock;
+  std::string packed(blocks * kBlock * k_size * 4, '\0');
+  float* out = reinterpret_cast<float*>(packed.data());
+  int64_t first = 0;
+  for (int width : Panels(blocks)) {
+    for (int64_t k = 0; k < k_size; ++k) {
+      for (int64_t n = first; n < first + width * kBlock; ++n) *out++ = n < channels ? weight(k, n) : 0.0f;
+    }
+    first += width * kBlock;
+  }
+  return packed;
+}
+
+kernel::Kernel ContractionKernel(const ContractionSpec& spec, const kernel::Target& target, const std::string& name) {
+  return Emitter(spec, target).Build(name);
+}
+
+}  // namespace mgec::schedule

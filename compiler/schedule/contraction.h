@@ -1,0 +1,56 @@
+// The register-blocked micro-kernel of convolution and matrix product.
+//
+// out[pixel, n] = epilogue(sum over k of in[address(pixel) + table[k]] * weights[k, n])
+//
+// Pixels form `rows` x `cols`; a register tile covers up to a target's tile height of pixels of one row and one panel of
+// output channels. K is a list: first `block_entries` groups of 8 consecutive elements (a whole channel block at one
+// kernel tap), then `single_entries` lone elements; the table holds their element offsets. So split, concat, shuffle and
+// kernel taps are all the same to the kernel.
+//
+// Weights are packed panel by panel, [k][8 * blocks of the panel], in the order of the K list (Panels below): the same for
+// every target, so that targets share them.
+#ifndef MGEC_COMPILER_SCHEDULE_CONTRACTION_H_
+#define MGEC_COMPILER_SCHEDULE_CONTRACTION_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "compiler/kernel/stmt.h"
+#include "compiler/kernel/target.h"
+
+namespace mgec::schedule {
+
+// Channels per block of the blocked layout, on every target.
+inline constexpr int kBlock = 8;
+
+struct ContractionSpec {
+  int64_t rows = 1, cols = 1;
+  std::function<kernel::Expr(kernel::Expr row)> in_row;   // element offset of (row, 0) in the input
+  int64_t in_col_stride = 0;
+  std::function<kernel::Expr(kernel::Expr row)> out_row;  // element offset of (row, 0), channel block 0
+  int64_t out_col_stride = 0, out_block_stride = 0;
+  int64_t block_entries = 0, single_entries = 0;
+  int64_t channels = 0;       // N
+  bool mask_last = false;     // store only the channels that exist (dense outputs); blocked outputs have room for all
+  int64_t in_size = 0, out_size = 0;  // elements the kernel may touch
+  int out_alignment = 4;
+  std::vector<kernel::Buffer> extra;  // arguments of the epilogue, numbered from kExtraArgument on
+  // The result for 8 channels from block `block` on at pixel (row, col), before it is stored.
+  std::function<kernel::Expr(kernel::Expr acc, kernel::Expr block, kernel::Expr row, kernel::Expr col)> epilogue;
+};
+
+// Arguments: input, int32 table, packed weights, output, then the epilogue's.
+enum ContractionArgument { kInput = 0, kTable = 1, kWeights = 2, kOutput = 3, kExtraArgument = 4 };
+
+// Widths, in blocks of 8, of the panels that `blocks` output blocks are divided into: 4, .., 4, then the rest.
+std::vector<int> Panels(int64_t blocks);
+
+// Packs `weight(k, n)` for k in [0, k_size), n in [0, channels); channels that do not exist are zero.
+std::string PackWeights(int64_t k_size, int64_t channels, const std::function<float(int64_t k, int64_t n)>& weight);
+
+kernel::Kernel ContractionKernel(const ContractionSpec& spec, const kernel::Target& target, const std::string& name);
+
+}  // namespace mgec::schedule
+
+#endif  // MGEC_COMPILER_SCHEDULE_CONTRACTION_H_

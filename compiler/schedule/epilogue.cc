@@ -1,0 +1,159 @@
+#include "compiler/schedule/epilogue.h"
+
+#include <cstring>
+#include <map>
+
+#include "compiler/kernel/lower.h"
+
+namespace mgec::schedule {
+namespace {
+
+using kernel::Buffer;
+using kernel::Expr;
+using kernel::Int;
+using kernel::Op;
+using kernel::Scalar;
+
+bool IsUse(const Expr& e, const kernel::Var& v) { return e->op == Op::kVar && e->var == v; }
+
+// How the epilogue finds an operand's elements.
+struct Operand {
+  enum Kind { kImmediate, kPerChannel, kSameIndex, kPerImage, kUniform } kind;
+  Expr immediate;
+  Buffer buffer;
+};
+
+// Per-channel constants [.., C, ..] in channel order, padded to whole blocks.
+std::string PadToBlocks(const std::string& data) {
+  std::string padded = data;
+  padded.resize((data.size() + kBlock * 4 - 1) / (kBlock * 4) * (kBlock * 4), '\0');
+  return padded;
+}
+
+}  // namespace
+
+bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definition& d, bool blocked,
+                   const PixelMap& pixels, ContractionSpec& spec, std::vector<plan::Argument>& bindings) {
+  if (d.stages().size() != 1) return false;
+  const kernel::Stage& stage = d.stages()[0];
+  if (stage.info.scalar != Scalar::kFloat32) return false;
+  const size_t channel_dim = blocked ? 1 : stage.vars.size() - 1;
+  const kernel::Var channel = stage.vars[channel_dim];
+
+  // The accumulator takes the place of the reduction.
+  const kernel::Var acc = kernel::MakeVar("acc", kernel::Type(Scalar::kFloat32, kBlock));
+  int reductions = 0;
+  kernel::Visit(stage.body, [&](const Expr& e) { reductions += e->op == Op::kReduce; });
+  if (reductions != 1) return false;
+  const kernel::Var scalar_acc = kernel::MakeVar("sum", kernel::Type(Scalar::kFloat32));
+  const Expr body = kernel::Rewrite(
+      stage.body, [&](const Expr& e) -> Expr { return e->op == Op::kReduce ? Use(scalar_acc) : e; });
+
+  // First look at everything, then change the program.
+  std::map<int, Operand> operands;
+  bool fits = true;
+  kernel::Visit(body, [&](const Expr& e) {
+    if (e->op != Op::kRead) {
+      for (const Expr& a : e->args) fits = fits && !(a->type == kernel::kIndexType && kernel::DependsOn(a, channel));
+      return;
+    }
+    const graph::Value* v = node.inputs[e->tensor];
+    const std::vector<int64_t>& shape = d.info(e->tensor).shape;
+    const std::string* constant = Scheduler::ConstantData(v);
+    bool same = shape == stage.info.shape, per_image = shape.size() == stage.vars.size();
+    int channel_at = -1, non_trivial = 0;
+    for (size_t i = 0; i < e->args.size(); ++i) {
+      if (IsUse(e->args[i], channel)) channel_at = static_cast<int>(i);
+      else if (shape[i] != 1) ++non_trivial;
+      same = same && i < stage.vars.size() && IsUse(e->args[i], stage.vars[i]);
+      per_image = per_image && (i <= 1 ? shape[i] == stage.info.shape[i] && (shape[i] == 1 || IsUse(e->args[i], stage.vars[i]))
+                                       : shape[i] == 1);
+    }
+    Operand o;
+    if (constant != nullptr && constant->size() == 4) o.kind = Operand::kImmediate;
+    else if (constant != nullptr && channel_at >= 0 && non_trivial == 0) o.kind = Operand::kPerChannel;
+    else if (same) o.kind = Operand::kSameIndex;
+    else if (blocked && per_image && channel_at == 1) o.kind = Operand::kPerImage;
+    else if (channel_at < 0 && non_trivial == 0) o.kind = Operand::kUniform;
+    else fits = false;
+    fits = fits && d.info(e->tensor).scalar == Scalar::kFloat32;
+    operands.emplace(e->tensor, o);
+  });
+  if (!fits) return false;
+
+  for (auto& [t, o] : operands) {
+    const graph::Value* v = node.inputs[t];
+    const std::vector<int64_t>& shape = d.info(t).shape;
+    int64_t elements = graph::NumElements(shape);
+    plan::Argument binding{};
+    switch (o.kind) {
+      case Operand::kImmediate: {
+        float value;
+        std::memcpy(&value, Scheduler::ConstantData(v)->data(), 4);
+        o.immediate = kernel::Float(value);
+        continue;
+      }
+      case Operand::kPerChannel: {
+        std::string data = PadToBlocks(*Scheduler::ConstantData(v));
+        elements = static_cast<int64_t>(data.size()) / 4;
+        binding.storage = s.program().AddConstant(std::move(data));
+        break;
+      }
+      case Operand::kSameIndex:
+      case Operand::kPerImage:
+      case Operand::kUniform: {
+        if (blocked && o.kind != Operand::kUniform) {
+          const Placement p = s.Natural(v);
+          binding.storage = p.channels[0].storage;
+          elements = (shape[1] + kBlock - 1) / kBlock * BlockElements(shape);
+        } else {
+          const Placement p = s.Plain(v);
+          binding.storage = p.storage;
+          binding.offset = p.offset;
+        }
+        break;
+      }
+    }
+    binding.bytes = elements * 4;
+    o.buffer = kernel::ArgumentBuffer("e" + std::to_string(t), Scalar::kFloat32, elements,
+                                      kExtraArgument + static_cast<int>(spec.extra.size()), 4);
+    spec.extra.push_back(o.buffer);
+    bindings.push_back(binding);
+  }
+
+  const int64_t n = stage.info.shape[channel_dim];
+  spec.epilogue = [=](Expr sum, Expr block, Expr row, Expr col) -> Expr {
+    // Dense operands end with the last channel: a whole vector may reach beyond.
+    Expr mask;
+    if (!blocked && n % kBlock != 0) {
+      const kernel::Type i32(Scalar::kInt32);
+      mask = Ramp(Int(0, i32), 1, kBlock) < Broadcast(Cast(i32, Int(n) - block * kBlock), kBlock);
+    }
+    return kernel::Rewrite(body, [&](const Expr& e) -> Expr {
+      if (e->op == Op::kVar && e->var == scalar_acc) return sum;
+      if (e->op != Op::kRead) return e;
+      const Operand& o = operands.at(e->tensor);
+      switch (o.kind) {
+        case Operand::kImmediate: return o.immediate;
+        case Operand::kPerChannel: return Load(o.buffer, block * kBlock, kBlock);
+        case Operand::kUniform: return Load(o.buffer, Int(0));
+        case Operand::kPerImage: {
+          const int64_t images = d.info(e->tensor).shape[0];
+          const Expr image = images == 1 ? Int(0) : pixels.index(row, col)[0];
+          return Load(o.buffer, block * (images * kBlock) + image * kBlock, kBlock);
+        }
+        case Operand::kSameIndex: {
+          const Expr pixel = pixels.flat(row, col);
+          if (blocked) {
+            return Load(o.buffer, block * BlockElements(stage.info.shape) + pixel * kBlock, kBlock);
+          }
+          return Load(o.buffer, pixel * n + block * kBlock, kBlock, mask);
+        }
+      }
+      return e;
+    });
+  };
+  return true;
+}
+
+}  // namespace mgec::schedule

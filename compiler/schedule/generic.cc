@@ -1,0 +1,293 @@
+// Schedules any definition on plain tensors, stage by stage: adjacent dimensions that memory does not tell apart are
+// merged, the innermost one (or, for reductions along contiguous memory, the reduced one) becomes vectors, the others are
+// divided into tasks.
+#include <algorithm>
+#include <cstring>
+
+#include "compiler/base/status_macros.h"
+#include "compiler/kernel/lower.h"
+#include "compiler/ops/op.h"
+#include "compiler/schedule/scheduler.h"
+#include "compiler/schedule/vector_reduce.h"
+#include "compiler/schedule/zones.h"
+
+namespace mgec::schedule {
+namespace {
+
+using kernel::Block;
+using kernel::Buffer;
+using kernel::Definition;
+using kernel::Expr;
+using kernel::Int;
+using kernel::Op;
+using kernel::Range;
+using kernel::Ranges;
+using kernel::Scalar;
+using kernel::Stage;
+
+constexpr int64_t kWantedTasks = 32;
+constexpr int64_t kMinTaskElements = 2048;
+
+bool HasDivMod(const Expr& e, const kernel::Var& v) {
+  bool found = false;
+  kernel::Visit(e, [&](const Expr& n) {
+    if (n->op == Op::kDiv || n->op == Op::kMod || n->op == Op::kFloorDiv || n->op == Op::kFloorMod) {
+      found = found || kernel::DependsOn(n, v);
+    }
+  });
+  return found;
+}
+
+bool HasReduce(const Expr& e) {
+  bool found = false;
+  kernel::Visit(e, [&](const Expr& n) { found = found || n->op == Op::kReduce; });
+  return found;
+}
+
+class StageEmitter {
+ public:
+  StageEmitter(Scheduler& s, const graph::Node& node, const Definition& d) : s_(s), node_(node), d_(d) {}
+
+  // `outputs[t]`: where tensor t of the definition (a stage's result) lives.
+  void Emit(int stage, const std::vector<Placement>& results) {
+    const Stage& st = d_.stages()[stage];
+    info_ = s_.Info(node_, OpName(node_));
+    const kernel::Var task = kernel::MakeVar("task");
+    vars_ = st.vars;
+    extents_ = st.info.shape;
+    for (size_t i = 0; i < vars_.size(); ++i) ranges_[vars_[i].get()] = {0, extents_[i] - 1};
+    body_ = kernel::ReplaceReads(st.body, d_, ranges_, [&](int t, const std::vector<Expr>& index) {
+      return Access(t, index, results);
+    });
+    body_ = kernel::Simplify(body_, ranges_);
+    std::vector<Expr> uses;
+    for (const kernel::Var& v : vars_) uses.push_back(Use(v));
+    offset_ = kernel::FlatIndex(uses, st.info.shape);
+    const int64_t elements = graph::NumElements(st.info.shape);
+    const Placement& out = results[d_.num_inputs() + stage];
+    out_ = AddArgument("out", st.info.scalar, elements, {out.storage, out.offset});
+    MergeDimensions();
+
+    kernel::Kernel k;
+    k.name = OpName(node_);
+    k.task = task;
+    Block b;
+    k.tasks = EmitLoops(b, Use(task));
+    k.arguments = arguments_;
+    k.body = b.Take();
+    s_.program().AddStep(std::move(k), std::move(bindings_), info_);
+  }
+
+ private:
+  Buffer AddArgument(const std::string& name, Scalar scalar, int64_t elements, plan::Argument binding) {
+    arguments_.push_back(
+        kernel::ArgumentBuffer(name, scalar, elements, static_cast<int>(arguments_.size()), SizeOf(scalar)));
+    binding.bytes = elements * SizeOf(scalar);
+    bindings_.push_back(binding);
+    return arguments_.back();
+  }
+
+  // The element of tensor t: an immediate, a load from a dense tensor, or from the blocks of a blocked one.
+  Expr Access(int t, const std::vector<Expr>& index, const std::vector<Placement>& results) {
+    const std::vector<int64_t>& shape = d_.info(t).shape;
+    const Scalar scalar = d_.info(t).scalar;
+    if (t < d_.num_inputs()) {
+      const std::string* data = Scheduler::ConstantData(node_.inputs[t]);
+      if (data != nullptr && data->size() == 4 && scalar == Scalar::kFloat32) {
+        float v;
+        std::memcpy(&v, data->data(), 4);
+        return kernel::Float(v);
+      }
+    }
+    const Placement& p = results[t];
+    auto [it, is_new] = buffers_.emplace(t, nullptr);
+    if (!p.blocked) {
+      if (is_new) {
+        it->second = AddArgument("t" + std::to_string(t), scalar, graph::NumElements(shape), {p.storage, p.offset});
+      }
+      return Load(it->second, kernel::FlatIndex(index, shape));
+    }
+    const int64_t block = BlockElements(shape);
+    if (is_new) {
+      std::vector<std::pair<plan::StorageId, int64_t>> offsets;
+      for (const ChannelRef& r : p.channels) offsets.emplace_back(r.storage, r.block * block + r.lane);
+      for (plan::StorageId id : StoragesOf(p)) info_.touches.push_back(id);
+      it->second = AddArgument("t" + std::to_string(t) + "_table", Scalar::kInt32,
+                               static_cast<int64_t>(offsets.size()), {s_.OffsetTable(std::move(offsets))});
+      if (arena_ == nullptr) {
+        arena_ = kernel::ArgumentBuffer("arena", Scalar::kFloat32, int64_t{1} << 40,
+                                        static_cast<int>(arguments_.size()), 4);
+        arguments_.push_back(arena_);
+        bindings_.push_back({plan::kWholeArena});
+      }
+    }
+    std::vector<Expr> rest = index;
+    rest.erase(rest.begin() + 1);
+    std::vector<int64_t> extents = shape;
+    extents.erase(extents.begin() + 1);
+    return Load(arena_, kernel::FlatIndex(rest, extents) * 8 +
+                            Cast(kernel::kIndexType, Load(it->second, index[1])));
+  }
+
+  // Joins dimension i with i + 1 where all index arithmetic stays free of division.
+  void MergeDimensions() {
+    for (size_t i = vars_.size(); i-- > 1;) {
+      const int64_t n = extents_[i];
+      if (n <= 0 || extents_[i - 1] <= 0) return;
+      const kernel::Var joined = kernel::MakeVar("i");
+      Ranges ranges = ranges_;
+      ranges[joined.get()] = {0, extents_[i - 1] * n - 1};
+      const std::unordered_map<const kernel::VarNode*, Expr> values = {
+          {vars_[i - 1].get(), kernel::FloorDiv(Use(joined), Int(n))},
+          {vars_[i].get(), kernel::FloorMod(Use(joined), Int(n))}};
+      const Expr body = kernel::Simplify(kernel::Substitute(body_, values), ranges);
+      const Expr offset = kernel::Simplify(kernel::Substitute(offset_, values), ranges);
+      if (HasDivMod(body, joined) || HasDivMod(offset, joined)) continue;
+      body_ = body;
+      offset_ = offset;
+      ranges_ = ranges;
+      extents_[i - 1] *= n;
+      vars_[i - 1] = joined;
+      extents_.erase(extents_.begin() + i);
+      vars_.erase(vars_.begin() + i);
+    }
+  }
+
+  int64_t EmitLoops(Block& b, const Expr& task) {
+    int64_t outer = 1;
+    for (size_t i = 0; i + 1 < vars_.size(); ++i) outer *= extents_[i];
+    const int64_t inner = vars_.empty() ? 1 : extents_.back();
+    if (outer * inner == 0) return 1;
+    if (vars_.empty()) {
+      EmitElement(b, body_, offset_);
+      return 1;
+    }
+    if (outer == 1) return EmitOneRow(b, task, inner);
+    // Rows are handed out in equal shares.
+    const int64_t wanted = std::clamp<int64_t>(outer * inner / kMinTaskElements, 1, kWantedTasks);
+    const int64_t tasks = std::min(outer, HasReduce(body_) ? kWantedTasks : wanted);
+    const int64_t per_task = (outer + tasks - 1) / tasks;
+    const Expr begin = task * per_task;
+    b.For("row", begin, Min(begin + per_task, Int(outer)), 1, [&](Block& b, Expr row) {
+      std::unordered_map<const kernel::VarNode*, Expr> values;
+      Expr rest = row;
+      for (size_t i = vars_.size() - 1; i-- > 0;) {
+        const Expr at = i == 0 ? rest : b.Let("i", Binary(Op::kMod, rest, Int(extents_[i])));
+        if (i > 0) rest = b.Let("rest", rest / Int(extents_[i]));
+        values[vars_[i].get()] = at;
+        if (at->op == Op::kVar) ranges_[at->var.get()] = {0, extents_[i] - 1};
+      }
+      EmitRow(b, kernel::Simplify(kernel::Substitute(body_, values), ranges_), kernel::Substitute(offset_, values),
+              Int(0), Int(inner), inner);
+    });
+    return (outer + per_task - 1) / per_task;
+  }
+
+  int64_t EmitOneRow(Block& b, const Expr& task, int64_t inner) {
+    std::unordered_map<const kernel::VarNode*, Expr> values;
+    for (size_t i = 0; i + 1 < vars_.size(); ++i) values[vars_[i].get()] = Int(0);
+    const Expr body = kernel::Simplify(kernel::Substitute(body_, values), ranges_);
+    const Expr offset = kernel::Substitute(offset_, values);
+    const int64_t work = HasReduce(body) ? 64 : kMinTaskElements;
+    int64_t tasks = std::clamp<int64_t>(inner / work, 1, kWantedTasks);
+    // Whole vectors per task, and a last task that holds at least one.
+    const int64_t per_task = (((inner + tasks - 1) / tasks) + 63) / 64 * 64;
+    tasks = std::max<int64_t>(1, inner / per_task);
+    const Expr begin = task * per_task;
+    const Expr end = Select(task < tasks - 1, begin + per_task, Int(inner));
+    if (tasks == 1) EmitRow(b, body, offset, Int(0), Int(inner), inner);
+    else EmitRow(b, body, offset, b.Let("begin", begin), b.Let("end", end), per_task);
+    return tasks;
+  }
+
+  // Elements [begin, end) of the innermost dimension; `least` is the least number of them.
+  void EmitRow(Block& b, const Expr& body, const Expr& offset, Expr begin, Expr end, int64_t least) {
+    const kernel::Var v = vars_.back();
+    const int64_t extent = extents_.back();
+    int lanes = s_.target().vector_lanes;
+    while (lanes > 1 && lanes > least) lanes /= 2;
+    if (ReducesAlongMemory(body, v) && (lanes < s_.target().vector_lanes || !HasUnitStride(body, v))) lanes = 1;
+    const Zones zones = ZonesOf(body, v, extent, ranges_);
+    auto scalar = [&](Block& b, Expr i, Range range) {
+      if (i->op == Op::kVar) ranges_[i->var.get()] = range;
+      EmitElement(b, kernel::Simplify(kernel::Substitute(body, {{v.get(), i}}), ranges_),
+                  kernel::Substitute(offset, {{v.get(), i}}));
+    };
+    if (lanes < 4 || zones.interior.end - zones.interior.begin < lanes) {
+      ForEachZone(b, zones, begin, end, scalar);
+      return;
+    }
+    // Vectors over the interior; its remainder is one more vector that overlaps the last.
+    const bool whole = zones.interior.begin == 0 && zones.interior.end == extent;
+    const Expr first = whole ? begin : Max(begin, Int(zones.interior.begin));
+    const Expr last = whole ? end : Min(end, Int(zones.interior.end));
+    auto vector = [&](Block& b, Expr i) {
+      if (i->op == Op::kVar) ranges_[i->var.get()] = {zones.interior.begin, zones.interior.end - 1};
+      Ranges ranges = ranges_;
+      ranges[v.get()] = {zones.interior.begin, zones.interior.end - 1};
+      Expr e = kernel::Vectorize(kernel::Simplify(body, ranges), v, i, lanes);
+      e = Broadcast(kernel::EmitReductions(b, e, 16, ranges_), lanes);
+      b.Store(out_, kernel::Substitute(offset, {{v.get(), i}}), e);
+    };
+    if (!whole) ForEachZone(b, {zones.before, {0, 0, false}, zones.after}, begin, end, scalar);
+    b.For("i", first, last - (lanes - 1), lanes, vector);
+    int64_t f, l;
+    const bool known = IsConst(first, &f) && IsConst(last, &l);
+    if (known && (l - f) % lanes == 0) return;
+    if (whole || known) {
+      b.If(known ? kernel::Bool(true) : kernel::Binary(Op::kNe, Binary(Op::kMod, last - first, Int(lanes)), Int(0)),
+           [&](Block& b) { vector(b, b.Let("tail", last - lanes)); });
+    } else {  // a part of the interior may be shorter than a vector
+      b.For("i", first + (last - first) / Int(lanes) * Int(lanes), last, 1,
+            [&](Block& b, Expr i) { scalar(b, i, {zones.interior.begin, zones.interior.end - 1}); });
+    }
+  }
+
+  void EmitElement(Block& b, const Expr& body, const Expr& offset) {
+    b.Store(out_, offset, EmitVectorReductions(b, body, s_.target().vector_lanes, ranges_));
+  }
+
+  Scheduler& s_;
+  const graph::Node& node_;
+  const Definition& d_;
+  plan::StepInfo info_;
+  std::vector<kernel::Var> vars_;
+  std::vector<int64_t> extents_;
+  Ranges ranges_;
+  Expr body_, offset_;
+  std::vector<Buffer> arguments_;
+  std::vector<plan::Argument> bindings_;
+  std::unordered_map<int, Buffer> buffers_;
+  Buffer out_, arena_;
+};
+
+}  // namespace
+
+absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node) {
+  ASSIGN_OR_RETURN(Definition d, ops::DefinitionOf(node));
+  bool reduces = false;
+  for (const Stage& stage : d.stages()) reduces = reduces || HasReduce(stage.body);
+  std::vector<Placement> placements;
+  for (const graph::Value* v : node.inputs) {
+    // Reading blocked channels one by one is right for moving data once, not for reading it again and again.
+    const bool as_is = !reduces && s.placement(v).blocked;
+    placements.push_back(as_is ? s.placement(v) : s.Plain(v));
+  }
+  const std::vector<int> outputs = d.outputs();
+  for (size_t i = 0; i < d.stages().size(); ++i) {
+    const int t = d.num_inputs() + static_cast<int>(i);
+    const auto it = std::find(outputs.begin(), outputs.end(), t);
+    Placement p;
+    if (it != outputs.end()) {
+      p = s.NewPlain(node.outputs[it - outputs.begin()].get());
+    } else {
+      p.storage = s.program().AddArena(graph::NumElements(d.info(t).shape) * SizeOf(d.info(t).scalar));
+    }
+    placements.push_back(p);
+  }
+  for (size_t i = 0; i < d.stages().size(); ++i) StageEmitter(s, node, d).Emit(static_cast<int>(i), placements);
+  for (size_t i = 0; i < outputs.size(); ++i) s.Place(node.outputs[i].get(), placements[outputs[i]]);
+  return absl::OkStatus();
+}
+
+}  // namespace mgec::schedule

@@ -1,0 +1,118 @@
+#include "compiler/schedule/pad.h"
+
+#include <algorithm>
+
+#include "compiler/schedule/contraction.h"
+
+namespace mgec::schedule {
+namespace {
+
+using kernel::Block;
+using kernel::Buffer;
+using kernel::Expr;
+using kernel::Int;
+using kernel::Scalar;
+
+// Emits a run of `n` floats from `to` on: `value(i)` gives `lanes` of them.
+void EmitRun(Block& b, const Buffer& out, const Expr& to, int64_t n, int lanes,
+             const std::function<Expr(Expr i, int lanes)>& value) {
+  const int64_t main_end = n / lanes * lanes;
+  b.For("i", Int(0), Int(main_end), lanes, [&](Block& b, Expr i) { b.Store(out, to + i, value(i, lanes)); });
+  if (main_end == n) return;
+  if (n >= lanes) {  // one vector that overlaps the last
+    b.Store(out, to + (n - lanes), value(Int(n - lanes), lanes));
+    return;
+  }
+  b.For("i", main_end, n, [&](Block& b, Expr i) { b.Store(out, to + i, value(i, 1)); });
+}
+
+// One plane of height x width pixels of `pixel` floats, from `from` in `in` to `to` in `out`, with its border.
+struct Plane {
+  int64_t height, width, top, left, bottom, right, pixel;
+  int64_t row_in() const { return width * pixel; }
+  int64_t row_out() const { return (left + width + right) * pixel; }
+  int64_t size_out() const { return (top + height + bottom) * row_out(); }
+};
+
+void EmitPlane(Block& b, const Plane& p, const Buffer& in, const Expr& from, const Buffer& out, const Expr& to,
+               int lanes) {
+  auto zeros = [](Expr, int n) { return kernel::Float(0, n); };
+  EmitRun(b, out, to, p.top * p.row_out(), lanes, zeros);
+  b.For("row", 0, p.height, [&](Block& b, Expr row) {
+    const Expr source = b.Let("source", from + row * p.row_in());
+    const Expr target = b.Let("target", to + row * p.row_out() + p.top * p.row_out());
+    EmitRun(b, out, target, p.left * p.pixel, lanes, zeros);
+    EmitRun(b, out, target + p.left * p.pixel, p.row_in(), lanes,
+            [&](Expr i, int n) { return Load(in, source + i, n); });
+    EmitRun(b, out, target + (p.left + p.width) * p.pixel, p.right * p.pixel, lanes, zeros);
+  });
+  EmitRun(b, out, to + (p.top + p.height) * p.row_out(), p.bottom * p.row_out(), lanes, zeros);
+}
+
+Plane PlaneOf(const graph::Shape& shape, const ops::ConvParams& p, int64_t pixel) {
+  return {shape[2], shape[3], p.pad[0], p.pad[1], p.pad_after[0], p.pad_after[1], pixel};
+}
+
+plan::StepInfo PadInfo(Scheduler& s, const graph::Node& node, int64_t bytes) {
+  plan::StepInfo info = s.Info(node, "pad");
+  info.bytes = bytes;
+  info.macs = 0;
+  return info;
+}
+
+}  // namespace
+
+plan::StorageId PadPlanes(Scheduler& s, const graph::Node& node, const Placement& in, const graph::Shape& shape,
+                          const ops::ConvParams& p) {
+  const Plane plane = PlaneOf(shape, p, 1);
+  const int64_t planes = shape[0] * shape[1], in_elements = planes * shape[2] * shape[3];
+  const plan::StorageId storage = s.program().AddArena(planes * plane.size_out() * 4);
+  kernel::Kernel k;
+  k.name = "pad";
+  k.task = kernel::MakeVar("task");
+  k.tasks = planes;
+  k.arguments = {kernel::ArgumentBuffer("in", Scalar::kFloat32, in_elements, 0, 4),
+                 kernel::ArgumentBuffer("out", Scalar::kFloat32, planes * plane.size_out(), 1, 4)};
+  Block b;
+  const Expr task = Use(k.task);
+  EmitPlane(b, plane, k.arguments[0], b.Let("from", task * (shape[2] * shape[3])), k.arguments[1],
+            b.Let("to", task * plane.size_out()), s.target().vector_lanes);
+  k.body = b.Take();
+  s.program().AddStep(std::move(k), {{in.storage, in.offset, in_elements * 4}, {storage}},
+                      PadInfo(s, node, in_elements * 8));
+  return storage;
+}
+
+plan::StorageId PadBlocks(Scheduler& s, const graph::Node& node, const std::vector<BlockUse>& blocks,
+                          const graph::Shape& shape, const ops::ConvParams& p) {
+  const Plane plane = PlaneOf(shape, p, kBlock);
+  const int64_t images = shape[0], count = static_cast<int64_t>(blocks.size());
+  const plan::StorageId storage = s.program().AddArena(count * images * plane.size_out() * 4);
+  const int64_t image = shape[2] * shape[3] * kBlock;
+  std::vector<std::pair<plan::StorageId, int64_t>> offsets;
+  plan::StepInfo info = PadInfo(s, node, count * images * image * 8);
+  for (const BlockUse& b : blocks) {
+    offsets.emplace_back(b.storage, b.block * images * image);
+    info.touches.push_back(b.storage);
+  }
+  kernel::Kernel k;
+  k.name = "pad";
+  k.task = kernel::MakeVar("task");
+  k.tasks = count * images;
+  k.arguments = {kernel::ArgumentBuffer("arena", Scalar::kFloat32, int64_t{1} << 40, 0, 4),
+                 kernel::ArgumentBuffer("table", Scalar::kInt32, count, 1, 4),
+                 kernel::ArgumentBuffer("out", Scalar::kFloat32, count * images * plane.size_out(), 2, 32)};
+  Block b;
+  const Expr task = Use(k.task);
+  const Expr block = images == 1 ? task : b.Let("block", task / Int(images));
+  const Expr n = images == 1 ? Int(0) : b.Let("n", Binary(kernel::Op::kMod, task, Int(images)));
+  const Expr from = b.Let("from", Cast(kernel::kIndexType, Load(k.arguments[1], block)) + n * image);
+  EmitPlane(b, plane, k.arguments[0], from, k.arguments[2], b.Let("to", task * plane.size_out()),
+            s.target().vector_lanes);
+  k.body = b.Take();
+  s.program().AddStep(std::move(k), {{plan::kWholeArena}, {s.OffsetTable(std::move(offsets))}, {storage}},
+                      std::move(info));
+  return storage;
+}
+
+}  // namespace mgec::schedule

@@ -1,0 +1,63 @@
+// Where the tensors of a graph live.
+//
+// Plain tensors are dense and row-major. Blocked tensors (NCHW8c) keep 8 channels of one pixel together: a block holds
+// [N][H][W][8] floats. A channel may live in any lane of any block, so that split, concat and channel shuffle only
+// rearrange the list of channels:
+//
+//   split   two halves of the list        concat  one list after the other        shuffle  a permuted list
+//
+// A kernel that works channel by channel runs over whole blocks and keeps the lanes; a convolution reads the list.
+#ifndef MGEC_COMPILER_SCHEDULE_PLACEMENT_H_
+#define MGEC_COMPILER_SCHEDULE_PLACEMENT_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "compiler/graph/type.h"
+#include "compiler/plan/program.h"
+
+namespace mgec::schedule {
+
+struct ChannelRef {
+  plan::StorageId storage;
+  int32_t block;
+  int8_t lane;
+  bool operator==(const ChannelRef& o) const {
+    return storage == o.storage && block == o.block && lane == o.lane;
+  }
+};
+
+struct Placement {
+  bool blocked = false;
+  plan::StorageId storage = 0;       // plain
+  int64_t offset = 0;                // plain, bytes
+  std::vector<ChannelRef> channels;  // blocked: one per channel, in logical order
+};
+
+// One block of a blocked tensor: which logical channels live in its lanes (-1: none of this tensor's).
+struct BlockUse {
+  plan::StorageId storage;
+  int32_t block;
+  int channel[8];
+  bool full() const;
+};
+
+// The distinct blocks of a tensor in the order of their first channel.
+std::vector<BlockUse> BlocksOf(const Placement& p);
+// Storages of a blocked tensor, each once.
+std::vector<plan::StorageId> StoragesOf(const Placement& p);
+
+// A placement whose channels fill the blocks of one new storage in order.
+Placement NaturalPlacement(plan::StorageId storage, int64_t channels);
+bool IsNatural(const Placement& p);
+// True where every block of `b` holds the same lanes for the same channels as one block of `a`, so that a kernel can run
+// over both block by block.
+bool SameLanes(const Placement& a, const Placement& b);
+
+// Elements of one block of a tensor of the given shape [N, C, ...]: N * spatial * 8; bytes of one block (float32).
+int64_t BlockElements(const graph::Shape& shape);
+inline int64_t BlockBytes(const graph::Shape& shape) { return BlockElements(shape) * 4; }
+
+}  // namespace mgec::schedule
+
+#endif  // MGEC_COMPILER_SCHEDULE_PLACEMENT_H_

@@ -1,0 +1,222 @@
+#include "compiler/schedule/scheduler.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "compiler/base/status_macros.h"
+#include "compiler/ops/conv.h"
+#include "compiler/ops/op.h"
+#include "compiler/schedule/contraction.h"
+#include "compiler/schedule/relayout.h"
+
+namespace mgec::schedule {
+namespace {
+
+using graph::Node;
+using graph::Value;
+
+// Multiply-adds of a node's contractions.
+int64_t MultiplyAdds(const Node& node) {
+  if (node.body != nullptr) {
+    int64_t sum = 0;
+    for (const auto& n : node.body->nodes()) sum += MultiplyAdds(*n);
+    return sum;
+  }
+  if (node.op == "conv2d") {
+    const auto p = ops::ConvParamsOf(ops::ContextOf(node));
+    if (!p.ok()) return 0;
+    return graph::NumElements(node.output()->type.shape) * (p->in_channels / p->group) * p->kernel[0] * p->kernel[1];
+  }
+  if (node.op == "matmul") {
+    const graph::Shape& a = node.inputs[0]->type.shape;
+    return graph::NumElements(node.output()->type.shape) *
+           a[node.attributes.Int("transpose_a") ? a.size() - 2 : a.size() - 1];
+  }
+  return 0;
+}
+
+bool IsPointwise(const Node& n) {
+  const ops::OpDef* op = ops::FindOp(n.op);
+  return op != nullptr && op->pointwise;
+}
+
+}  // namespace
+
+std::string OpName(const Node& node) {
+  if (node.body == nullptr) return node.op;
+  std::string name;
+  for (const auto& n : node.body->nodes()) {
+    if (n->op == "input" || n->op == "constant") continue;
+    if (name.size() > 60) return name + "+more";
+    absl::StrAppend(&name, name.empty() ? "" : "+", n->op);
+  }
+  return name;
+}
+
+const Node* Anchor(const Node& node) {
+  if (node.body == nullptr) return &node;
+  const Node* anchor = nullptr;
+  for (const auto& n : node.body->nodes()) {
+    if (n->op == "input" || IsPointwise(*n)) continue;
+    if (anchor != nullptr) return nullptr;
+    anchor = n.get();
+  }
+  return anchor;
+}
+
+const Value* Outer(const Node& node, const Value* inner) {
+  if (node.body == nullptr) return inner;
+  const std::vector<Node*>& inputs = node.body->inputs();
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i]->output() == inner) return node.inputs[i];
+  }
+  return inner;
+}
+
+Scheduler::Scheduler(const graph::Graph& g, const kernel::Target& target) : graph_(g), target_(target) {
+  for (size_t i = 0; i < g.outputs().size(); ++i) output_of_.emplace(g.outputs()[i].value, static_cast<int>(i));
+  for (size_t i = 0; i < g.inputs().size(); ++i) {
+    const Value* v = g.inputs()[i]->output();
+    Placement p;
+    p.storage = program_.AddInput(static_cast<int>(i), graph::ByteSize(v->type));
+    Place(v, p);
+  }
+}
+
+const std::string* Scheduler::ConstantData(const Value* v) {
+  return v->producer->op == "constant" ? v->producer->data.get() : nullptr;
+}
+
+void Scheduler::PlaceConstant(const Value* v) {
+  Placement p;
+  p.storage = program_.AddConstant(*ConstantData(v));
+  Place(v, p);
+}
+
+absl::Status Scheduler::Run() {
+  for (const auto& node : graph_.nodes()) {
+    if (node->op == "input") continue;
+    if (node->op == "constant") {
+      PlaceConstant(node->output());
+      continue;
+    }
+    if (absl::Status status = ScheduleNode(*node); !status.ok()) {
+      return absl::Status(status.code(), absl::StrCat(OpName(*node), " \"", node->name, "\": ", status.message()));
+    }
+  }
+  FinishOutputs();
+  return absl::OkStatus();
+}
+
+absl::Status Scheduler::ScheduleNode(const Node& node) {
+  for (auto* schedule : {&ScheduleView, &ScheduleConv, &ScheduleMatMul, &ScheduleChannelwise}) {
+    ASSIGN_OR_RETURN(bool done, schedule(*this, node));
+    if (done) return absl::OkStatus();
+  }
+  return ScheduleGeneric(*this, node);
+}
+
+void Scheduler::FinishOutputs() {
+  for (size_t i = 0; i < graph_.outputs().size(); ++i) {
+    const Value* v = graph_.outputs()[i].value;
+    const Placement& p = placement(v);
+    if (!p.blocked) {
+      const plan::Storage& storage = program_.storage(p.storage);
+      if (storage.space == plan::Space::kOutput && storage.index == static_cast<int>(i)) continue;
+    }
+    Node copy;
+    copy.op = "identity";
+    copy.name = graph_.outputs()[i].name;
+    copy.inputs = {const_cast<Value*>(v)};
+    copy.outputs.push_back(std::make_unique<Value>(Value{&copy, 0, v->type}));
+    output_of_[copy.output()] = static_cast<int>(i);
+    // A copy of a definition that exists for every dtype.
+    ScheduleGeneric(*this, copy).IgnoreError();
+    placements_.erase(copy.output());
+    output_of_.erase(copy.output());
+    written_to_output_.erase(copy.output());
+  }
+}
+
+Placement Scheduler::NewPlain(const Value* v) {
+  Placement p;
+  const auto it = output_of_.find(v);
+  if (it != output_of_.end() && !written_to_output_[v]) {
+    p.storage = program_.AddOutput(it->second, graph::ByteSize(v->type));
+    written_to_output_[v] = true;
+  } else {
+    p.storage = program_.AddArena(graph::ByteSize(v->type));
+  }
+  return p;
+}
+
+plan::StorageId Scheduler::NewBlocks(const graph::Shape& shape, int64_t blocks) {
+  return program_.AddArena(blocks * BlockBytes(shape));
+}
+
+plan::StorageId Scheduler::OffsetTable(std::vector<std::pair<plan::StorageId, int64_t>> entries) {
+  const int64_t bytes = static_cast<int64_t>(entries.size()) * 4;
+  return program_.AddTable(bytes, [entries = std::move(entries)](const plan::ArenaOffsets& offsets) {
+    std::string table(entries.size() * 4, '\0');
+    for (size_t i = 0; i < entries.size(); ++i) {
+      const int32_t at = static_cast<int32_t>(offsets[entries[i].first] / 4 + entries[i].second);
+      std::memcpy(&table[i * 4], &at, 4);
+    }
+    return table;
+  });
+}
+
+Placement Scheduler::Plain(const Value* v) {
+  const Placement& p = placement(v);
+  if (!p.blocked) return p;
+  const auto it = plain_.find(v);
+  if (it != plain_.end()) return it->second;
+  Placement plain;
+  if (IsNatural(p) && BlockElements(v->type.shape) == kBlock) {  // one pixel: its channels are already in order
+    plain.storage = p.channels[0].storage;
+  } else {
+    Node copy;
+    copy.op = "identity";
+    copy.name = v->producer->name;
+    copy.inputs = {const_cast<Value*>(v)};
+    copy.outputs.push_back(std::make_unique<Value>(Value{&copy, 0, v->type}));
+    ScheduleGeneric(*this, copy).IgnoreError();  // identity has a definition for every dtype
+    plain = placement(copy.output());
+    placements_.erase(copy.output());
+  }
+  plain_[v] = plain;
+  return plain;
+}
+
+Placement Scheduler::Blocked(const Value* v) {
+  const Placement p = placement(v);
+  if (p.blocked) return p;
+  const auto it = blocked_.find(v);
+  if (it != blocked_.end()) return it->second;
+  const Placement made = BlockedFromPlain(*this, p, v->type.shape, Info(*v->producer, ""));
+  blocked_[v] = made;
+  return made;
+}
+
+Placement Scheduler::Natural(const Value* v) {
+  const Placement p = Blocked(v);
+  if (IsNatural(p)) return p;
+  const auto it = natural_.find(v);
+  if (it != natural_.end()) return it->second;
+  const Placement made = NaturalFromBlocked(*this, p, v->type.shape, Info(*v->producer, ""));
+  natural_[v] = made;
+  return made;
+}
+
+plan::StepInfo Scheduler::Info(const Node& node, std::string op) const {
+  plan::StepInfo info;
+  info.name = node.name;
+  info.op = std::move(op);
+  info.macs = MultiplyAdds(node);
+  for (const Value* v : node.inputs) info.bytes += graph::ByteSize(v->type);
+  for (const auto& v : node.outputs) info.bytes += graph::ByteSize(v->type);
+  return info;
+}
+
+}  // namespace mgec::schedule

@@ -1,0 +1,87 @@
+// The state of scheduling one graph for one target: placements so far, the program under construction, and the
+// conversions between layouts that schedules ask for.
+#ifndef MGEC_COMPILER_SCHEDULE_SCHEDULER_H_
+#define MGEC_COMPILER_SCHEDULE_SCHEDULER_H_
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "compiler/graph/graph.h"
+#include "compiler/kernel/target.h"
+#include "compiler/kernel/tensor_expr.h"
+#include "compiler/plan/program.h"
+#include "compiler/schedule/placement.h"
+
+namespace mgec::schedule {
+
+class Scheduler {
+ public:
+  Scheduler(const graph::Graph& g, const kernel::Target& target);
+
+  // Schedules every node. Errors: Unimplemented, naming the node, for what no schedule takes.
+  absl::Status Run();
+  plan::Program TakeProgram() { return std::move(program_); }
+
+  const kernel::Target& target() const { return target_; }
+  plan::Program& program() { return program_; }
+
+  const Placement& placement(const graph::Value* v) const { return placements_.at(v); }
+  bool placed(const graph::Value* v) const { return placements_.count(v) != 0; }
+  void Place(const graph::Value* v, Placement p) { placements_[v] = std::move(p); }
+  // The bytes of a constant's value; null for other values.
+  static const std::string* ConstantData(const graph::Value* v);
+
+  // The value in the wanted layout; adds a conversion step where it is not there yet (once per value).
+  Placement Plain(const graph::Value* v);
+  Placement Blocked(const graph::Value* v);   // rank >= 2, float32
+  Placement Natural(const graph::Value* v);   // blocked and natural
+  // Room for a node's result: a plain one goes straight to the network output where the value is one.
+  Placement NewPlain(const graph::Value* v);
+  // A new storage with room for `blocks` blocks of the value's shape.
+  plan::StorageId NewBlocks(const graph::Shape& shape, int64_t blocks);
+
+  // A table constant of arena element offsets (float32 units) of the given blocks plus `extra` elements each.
+  plan::StorageId OffsetTable(std::vector<std::pair<plan::StorageId, int64_t>> storage_and_elements);
+
+  // What a node is called in steps: its own name, or that of its value.
+  plan::StepInfo Info(const graph::Node& node, std::string op) const;
+
+ private:
+  absl::Status ScheduleNode(const graph::Node& node);
+  void PlaceConstant(const graph::Value* v);
+  void FinishOutputs();
+
+  const graph::Graph& graph_;
+  const kernel::Target& target_;
+  plan::Program program_;
+  std::unordered_map<const graph::Value*, Placement> placements_;
+  std::unordered_map<const graph::Value*, Placement> plain_, blocked_, natural_;  // conversions done
+  std::unordered_map<const graph::Value*, int> output_of_;  // the first output that a value is
+  std::unordered_map<const graph::Value*, bool> written_to_output_;
+};
+
+// --- Schedules. Each takes a node, adds its steps and places its outputs. ---
+
+// Dense convolution with its epilogue, by the contraction micro-kernel. False where the node is something else.
+absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node);
+// Matrix product with constant right operand and its epilogue.
+absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node);
+// Split, concat and shuffle of channels; reshapes of plain tensors: no step at all where possible.
+absl::StatusOr<bool> ScheduleView(Scheduler& s, const graph::Node& node);
+// Anything that works channel by channel on blocked tensors: depthwise convolution, pooling, resizing, pointwise chains.
+absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node);
+// Any definition on plain tensors.
+absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node);
+
+// "conv2d+add+relu": what a node computes, for steps and kernels.
+std::string OpName(const graph::Node& node);
+// The node itself or, for a fused node, the one non-pointwise node of its body; null if there is none or several.
+const graph::Node* Anchor(const graph::Node& node);
+// The value outside that a value of a fused body's input stands for (or the value itself for a plain node).
+const graph::Value* Outer(const graph::Node& node, const graph::Value* inner);
+
+}  // namespace mgec::schedule
+
+#endif  // MGEC_COMPILER_SCHEDULE_SCHEDULER_H_

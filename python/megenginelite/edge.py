@@ -1,0 +1,159 @@
+"""The inputs and outputs of a loaded network: keeps the tensors that users hold and the runtime's pointers in step."""
+from .layout import LiteLayout
+from .network_io import LiteIO
+from .storage import TensorData
+from .struct import LiteDataType, LiteTensorPhase
+from .tensor import LiteTensor
+
+# How the element types of artifacts appear to users, who see quantized values as plain integers.
+_DTYPES = {
+    "float32": LiteDataType.LITE_FLOAT,
+    "float16": LiteDataType.LITE_HALF,
+    "int32": LiteDataType.LITE_INT,
+    "int16": LiteDataType.LITE_INT16,
+    "uint16": LiteDataType.LITE_UINT16,
+    "int8": LiteDataType.LITE_INT8,
+    "uint8": LiteDataType.LITE_UINT8,
+    "bool": LiteDataType.LITE_UINT8,
+    "quantized_s8": LiteDataType.LITE_INT8,
+    "quantized_8asymm": LiteDataType.LITE_UINT8,
+    "quantized_s16": LiteDataType.LITE_INT16,
+    "quantized_s32": LiteDataType.LITE_INT,
+}
+
+
+def _dtype_of(description):
+    try:
+        return _DTYPES[description["dtype"]]
+    except KeyError:
+        raise RuntimeError(
+            "%s is %s, which tensors cannot hold" % (description["name"], description["dtype"])
+        ) from None
+
+
+def _shape_of(description):
+    """MegEngine shows scalars as [1]."""
+    return tuple(description["shape"]) or (1,)
+
+
+def layout_of(description):
+    """The LiteLayout of an input or output."""
+    return LiteLayout(list(_shape_of(description)), _dtype_of(description))
+
+
+class _Port:
+    """One input or output."""
+
+    def __init__(self, description, buffer):
+        self.data = TensorData(_shape_of(description), _dtype_of(description))
+        self.data.use_memory(buffer, 0, buffer.size, shared=False)
+        self.describe(description)
+        self.bound = None  # the address that the runtime uses
+
+    def describe(self, description):
+        """Takes note of what the runtime expects."""
+        self.name = description["name"]
+        self.shape = tuple(description["shape"])
+        self.dtype = _dtype_of(description)
+        self.nbytes = description["nbytes"]
+
+    @property
+    def wanted_shape(self):
+        """The shape of the user's tensor, in the model's terms."""
+        return self.shape if self.shape == () and self.data.shape == (1,) else self.data.shape
+
+
+class NetworkEdge:
+    """All inputs and outputs of one network."""
+
+    def __init__(self, core, network_io, options):
+        self._core = core
+        self._options = options
+        self._inputs = [_Port(d, core.input_buffer(i)) for i, d in enumerate(core.inputs)]
+        self._outputs = [_Port(d, core.output_buffer(i)) for i, d in enumerate(core.outputs)]
+        self.input_names = [port.name for port in self._inputs]
+        self.output_names = [port.name for port in self._outputs]
+        for item in network_io.inputs:
+            if item.name in self.input_names and item.config_layout.ndim > 0:
+                layout = item.config_layout
+                self._inputs[self.input_names.index(item.name)].data.set_layout(layout.shapes, layout.data_type)
+
+    def find(self, name, phase):
+        """The TensorData behind a name; with LITE_IO, inputs come first."""
+        if phase != LiteTensorPhase.LITE_OUTPUT and name in self.input_names:
+            return self._inputs[self.input_names.index(name)].data
+        if phase != LiteTensorPhase.LITE_INPUT and name in self.output_names:
+            return self._outputs[self.output_names.index(name)].data
+        raise RuntimeError(
+            "tensor name must be %s input tensor name or the registered output tensor name; inputs: %s, outputs: %s"
+            % (name, ", ".join(self.input_names), ", ".join(self.output_names))
+        )
+
+    def tensors_by_io(self, phase):
+        """{LiteIO: LiteTensor} for callbacks."""
+        ports = self._inputs if phase == LiteTensorPhase.LITE_INPUT else self._outputs
+        return {LiteIO(port.name): LiteTensor._of(port.data) for port in ports}
+
+    def arrays(self):
+        """(name, array) of every input and output, for dumps."""
+        return [(port.name, port.data.array()) for port in self._inputs + self._outputs]
+
+    def prepare(self):
+        """Makes the runtime use the shapes and the memory that the tensors have now. On error nothing runs."""
+        for port in self._inputs:
+            if port.data.dtype != port.dtype:
+                raise RuntimeError(
+                    "input %s is %s, but the model takes %s" % (port.name, port.data.dtype.name, port.dtype.name)
+                )
+            if not port.data.contiguous:
+                raise RuntimeError("input %s shares a slice that is not continuous: copy it instead" % port.name)
+        if any(port.wanted_shape != port.shape for port in self._inputs):
+            self._select_shapes()
+        rebound = False
+        for port in self._outputs:
+            self._fit_output(port)
+        for ports, bind in ((self._inputs, self._core.bind_input), (self._outputs, self._core.bind_output)):
+            for index, port in enumerate(ports):
+                address = port.data.address
+                if address != port.bound:
+                    port.bound = None
+                    bind(index, port.data.buffer, port.data.offset)
+                    port.bound = address
+                    rebound = True
+        if rebound:
+            self._check_overlap()
+
+    def _select_shapes(self):
+        self._core.select_shapes([list(port.wanted_shape) for port in self._inputs])
+        for ports, descriptions in ((self._inputs, self._core.inputs), (self._outputs, self._core.outputs)):
+            for port, description in zip(ports, descriptions):
+                port.describe(description)
+                port.bound = None
+
+    def _fit_output(self, port):
+        """Gives an output's tensor the layout that the model writes, and memory for it."""
+        data = port.data
+        fits = data.buffer is not None and data.capacity >= port.nbytes
+        user_memory = data.shared and data.buffer is not None
+        if user_memory and not fits and self._options.force_output_use_user_specified_memory:
+            raise RuntimeError(
+                "output %s needs %d bytes, but the memory that was given for it has %d"
+                % (port.name, port.nbytes, data.capacity)
+            )
+        if user_memory and fits and data.readonly:
+            raise RuntimeError("output %s shares memory that is read-only" % port.name)
+        if not data.contiguous:
+            raise RuntimeError("output %s shares a slice that is not continuous" % port.name)
+        shape = port.shape or (1,)
+        if data.shape != shape or data.dtype != port.dtype:
+            data.set_layout(shape, port.dtype)
+
+    def _check_overlap(self):
+        ranges = [(port.data.address, port.data.address + port.nbytes, port.name) for port in self._outputs]
+        others = ranges + [(port.data.address, port.data.address + port.nbytes, port.name) for port in self._inputs]
+        for i, (begin, end, name) in enumerate(ranges):
+            for other_begin, other_end, other_name in others[i + 1 :]:
+                if begin < other_end and other_begin < end:
+                    for port in self._inputs + self._outputs:
+                        port.bound = None  # so that the next forward() looks again
+                    raise RuntimeError("output %s and %s share memory" % (name, other_name))

@@ -1,0 +1,377 @@
+"""Loading and running compiled models."""
+import ctypes
+import io
+import json
+import os
+import threading
+import traceback
+from ctypes import *  # noqa: F401,F403
+
+import numpy as np  # noqa: F401
+
+from . import decryption
+from ._runtime import Artifact, Network
+from .config import LiteConfig, LiteExtraConfig, LiteOptions  # noqa: F401
+from .dump import BinDump, TextDump
+from .edge import NetworkEdge, layout_of
+from .network_io import LiteIO, LiteNetworkIO  # noqa: F401
+from .struct import *  # noqa: F401,F403
+from .struct import LiteDeviceType, LiteTensorPhase
+from .tensor import *  # noqa: F401,F403
+from .tensor import LiteTensor, check_device
+
+LiteAsyncCallback = ctypes.CFUNCTYPE(ctypes.c_int)
+LiteStartCallback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(LiteIO), ctypes.c_void_p, ctypes.c_size_t)
+LiteFinishCallback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(LiteIO), ctypes.c_void_p, ctypes.c_size_t)
+
+# device_id of a network that runs in the caller's thread, alone or with threads of its own.
+_INPLACE_DEVICE, _INPLACE_THREADS_DEVICE = -1024, -1025
+
+
+def wrap_async_callback(func):
+    """`func` as a C callback."""
+    return LiteAsyncCallback(func)
+
+
+def start_finish_callback(func):
+    """Start and finish callbacks are plain functions of a dict {LiteIO: LiteTensor}; returns `func`."""
+    return func
+
+
+def _open_artifact(model, config):
+    """The artifact in a path or in bytes."""
+    if config is not None and config.has_compression:
+        raise RuntimeError("Unexpected compression method: compiled models are not compressed")
+    name = config.bare_model_cryption_name if config is not None else ""
+    if not name:
+        return Artifact.from_bytes(model, "model") if isinstance(model, bytes) else Artifact.open(model)
+    if not isinstance(model, bytes):
+        with open(model, "rb") as file:
+            model = file.read()
+    return Artifact.from_bytes(decryption.decrypt(name, model), "decrypted model")
+
+
+def _call(callback, *args):
+    """Calls a user's callback; what it raises is printed and does not disturb the network."""
+    try:
+        callback(*args)
+    except Exception:
+        traceback.print_exc()
+
+
+class LiteNetwork:
+    """A compiled model with its input and output tensors.
+
+    Networks are independent of each other; one network is to be used by one thread at a time.
+    """
+
+    def __init__(self, config=None, io=None):
+        self.config = config if config is not None else LiteConfig()
+        self.network_io = io if io is not None else LiteNetworkIO()
+        device = self.config.device_type
+        if device != LiteDeviceType.LITE_CUDA:  # load() refuses that one, as MegEngine Lite does
+            check_device(device)
+        self.model_bytes = None
+        self._device_id = self.config.device_id
+        self._stream_id = 0
+        self._threads = 1
+        self._inplace = False
+        self._edge = None
+        self._artifact = None
+        self._core = None
+        self._start_callback = self._finish_callback = self._async_callback = None
+        self._running = None  # the thread of an asynchronous forward()
+        self._running_error = None
+        self._profile_path = None
+        self._dumps = []
+        self._shares_memory_with = None
+
+    # Loading.
+
+    def load(self, file):
+        """Loads a compiled model (.mgec): a path, a file opened with open(path, "rb"), or bytes."""
+        if isinstance(file, (str, os.PathLike)):
+            model = os.fspath(file)
+            if not os.path.exists(model):
+                raise FileNotFoundError("No such file or directory: %r" % model)
+        elif isinstance(file, bytes):
+            model = file
+        else:
+            assert isinstance(file, io.BufferedReader), "file must be BufferedReader when open!!"
+            model = file.read()
+        if self.config.device_type == LiteDeviceType.LITE_CUDA:
+            raise RuntimeError("request gpu0 out of valid range [0, 0): this build runs on LITE_CPU")
+        if self.config.discrete_input_name:
+            raise RuntimeError("discrete inputs are not supported: concatenate them with LiteTensorConcat")
+        self._finish_running()
+        self._use(_open_artifact(model, self.config))
+        if isinstance(model, bytes):
+            self.model_bytes = ctypes.create_string_buffer(model, len(model))
+
+    def _use(self, artifact):
+        core = Network(artifact, self._threads)
+        self._edge = NetworkEdge(core, self.network_io, self.config.options)
+        self._artifact, self._core = artifact, core
+        if self._profile_path is not None:
+            core.enable_profile(True)
+
+    def share_weights_with(self, src_network):
+        """Loads the model of another network without loading its weights a second time."""
+        assert isinstance(src_network, LiteNetwork), "the src_network must be LiteNetwork."
+        src_network._need_loaded("share_weights_with")
+        self._finish_running()
+        self._use(src_network._artifact)
+
+    def share_runtime_memroy(self, src_network):
+        """Promises that the two networks never run at once. Call it before load(). Each still has memory of its own."""
+        assert isinstance(src_network, LiteNetwork), "the src_network must be LiteNetwork."
+        self._need_not_loaded("share_runtime_memroy")
+        self._shares_memory_with = src_network
+
+    # Running.
+
+    def forward(self):
+        """Computes the outputs from the inputs; other Python threads run meanwhile."""
+        self._need_loaded("forward")
+        self._finish_running()
+        if self._start_callback is not None:
+            _call(self._start_callback, self._edge.tensors_by_io(LiteTensorPhase.LITE_INPUT))
+        self._edge.prepare()
+        if self.config.options.fake_next_exec:
+            self.config.options.fake_next_exec = 0
+            return
+        if self._async_callback is None:
+            self._run()
+            return
+        self._running = threading.Thread(target=self._run_async, daemon=True)
+        self._running.start()
+
+    def wait(self):
+        """Returns when forward() has finished, and calls the finish callback."""
+        self._need_loaded("wait")
+        asynchronous = self._running is not None
+        self._finish_running()
+        if asynchronous and self._async_callback is not None:
+            _call(self._async_callback)
+        if self._finish_callback is not None:
+            _call(self._finish_callback, self._edge.tensors_by_io(LiteTensorPhase.LITE_OUTPUT))
+        if self._profile_path is not None:
+            self._write_profile()
+
+    def _run(self):
+        self._core.forward()
+        for dump in self._dumps:
+            dump.write(self._edge)
+
+    def _run_async(self):
+        try:
+            self._run()
+        except Exception as error:  # raised again in the thread that waits
+            self._running_error = error
+            return
+        _call(self._async_callback)
+
+    def _finish_running(self):
+        if self._running is None:
+            return
+        if self._running is not threading.current_thread():
+            self._running.join()
+            self._running = None
+        error, self._running_error = self._running_error, None
+        if error is not None:
+            raise RuntimeError(str(error)) from error
+
+    # Inputs and outputs.
+
+    def get_io_tensor(self, name, phase=LiteTensorPhase.LITE_IO):
+        """The tensor of an input or output; handles for the same name share its state."""
+        self._need_loaded("get_io_tensor")
+        name = name.decode("utf-8") if isinstance(name, bytes) else name
+        return LiteTensor._of(self._edge.find(name, LiteTensorPhase(phase)))
+
+    def get_discrete_tensor(self, name, n_idx, phase=LiteTensorPhase.LITE_INPUT):
+        """Discrete inputs are not supported."""
+        raise RuntimeError(
+            "tensor name must be %s input tensor name: discrete inputs are not supported, concatenate them with "
+            "LiteTensorConcat" % (name,)
+        )
+
+    def get_input_name(self, index):
+        """The name of input number `index`."""
+        return _pick(self.get_all_input_name(), index, "input")
+
+    def get_output_name(self, index):
+        """The name of output number `index`."""
+        return _pick(self._edge.output_names if self._edge is not None else None, index, "output")
+
+    def get_all_input_name(self):
+        """The names of all inputs, in the model's order; None before load()."""
+        return list(self._edge.input_names) if self._edge is not None else None
+
+    def get_all_output_name(self):
+        """The names of all outputs, those in the LiteNetworkIO first; None before load()."""
+        if self._edge is None:
+            return None
+        listed = [item.name for item in self.network_io.outputs if item.name in self._edge.output_names]
+        return listed + [name for name in self._edge.output_names if name not in listed]
+
+    # Settings before load().
+
+    @property
+    def threads_number(self):
+        """Number of threads that compute, the caller's among them. Set it before load(); 0 and 1 change nothing."""
+        return self._threads
+
+    @threads_number.setter
+    def threads_number(self, number):
+        self._need_not_loaded("threads_number")
+        if number > 1:
+            self._threads = int(number)
+
+    @property
+    def device_id(self):
+        """A number that is kept; CPU networks do not use it. Set it before load()."""
+        return self._device_id
+
+    @device_id.setter
+    def device_id(self, device_id):
+        self._need_not_loaded("device_id")
+        self._device_id = device_id
+
+    @property
+    def stream_id(self):
+        """A number that is kept; CPU networks do not use it. Set it before load()."""
+        return self._stream_id
+
+    @stream_id.setter
+    def stream_id(self, stream_id):
+        self._need_not_loaded("stream_id")
+        self._stream_id = stream_id
+
+    def is_cpu_inplace_mode(self):
+        """Whether enable_cpu_inplace_mode() was called."""
+        return self._inplace
+
+    def enable_cpu_inplace_mode(self):
+        """forward() always computes in the caller's thread here; this only forbids async_with_callback()."""
+        self._need_not_loaded("enable_cpu_inplace_mode")
+        if self._async_callback is not None:
+            raise RuntimeError("cpu inplace mode not support async mode")
+        self._inplace = True
+        self._device_id = _INPLACE_DEVICE if self._threads == 1 else _INPLACE_THREADS_DEVICE
+
+    def use_tensorrt(self):
+        """No effect on CPU."""
+        self._need_not_loaded("use_tensorrt")
+
+    def extra_configure(self, extra_config):
+        """Accepts a LiteExtraConfig; compiled models carry no configuration to disable."""
+        assert isinstance(extra_config, LiteExtraConfig), "extra_config must be a LiteExtraConfig."
+        if not extra_config.disable_configure_by_model_info:
+            self._need_not_loaded("extra_configure")
+
+    def set_network_algo_policy(self, policy, shared_batch_size=0, binary_equal_between_batch=False):
+        """No effect: kernels were chosen when the model was compiled."""
+        int(policy)
+
+    def set_network_algo_workspace_limit(self, size_limit):
+        """No effect: memory was planned when the model was compiled. Call it after load()."""
+        self._need_loaded("set_network_algo_workspace_limit")
+
+    def enable_global_layout_transform(self):
+        """No effect: layouts were chosen when the model was compiled."""
+        self._need_not_loaded("enable_global_layout_transform")
+
+    def dump_layout_transform_model(self, model_file):
+        """Not supported: the artifact already is the optimized model."""
+        raise RuntimeError("dump_layout_transform_model is not supported: the compiled artifact is the optimized model")
+
+    # Callbacks.
+
+    def async_with_callback(self, async_callback):
+        """From now on forward() returns at once; the callback is called when the outputs are there, and in wait()."""
+        if self._inplace:
+            raise RuntimeError("cpu inplace mode not support async mode")
+        if self.config.options.force_output_use_user_specified_memory:
+            raise RuntimeError("async mode is not possible with force_output_use_user_specified_memory")
+        self._async_callback = async_callback
+
+    def set_start_callback(self, start_callback):
+        """Called in every forward() with {LiteIO: LiteTensor} of the inputs, which it may change."""
+        self._start_callback = start_callback
+
+    def set_finish_callback(self, finish_callback):
+        """Called in every wait() with {LiteIO: LiteTensor} of the outputs."""
+        self._finish_callback = finish_callback
+
+    # Looking inside.
+
+    def enable_profile_performance(self, profile_file):
+        """wait() writes the time of every step to this JSON file."""
+        self._profile_path = os.fspath(profile_file)
+        if self._core is not None:
+            self._core.enable_profile(True)
+
+    def _write_profile(self):
+        passes = max(self._core.profiled_passes, 1)
+        steps = self._core.profile()
+        operators = {
+            str(i): {
+                "name": step["name"],
+                "type": step["op"],
+                "kernel": step["kernel"],
+                "multiply_adds": step["macs"],
+                "bytes": step["bytes"],
+            }
+            for i, step in enumerate(steps)
+        }
+        times = {str(i): {"seconds": step["total_ns"] * 1e-9 / passes} for i, step in enumerate(steps)}
+        report = {
+            "profiler": {"device": {}, "host": times, "opr_internal_pf": {}, "opr_footprint": {}},
+            "graph_exec": {"operator": operators, "var": {}, "mem_chunk": {}, "comp_seq": list(operators)},
+        }
+        try:
+            with open(self._profile_path, "w") as file:
+                json.dump(report, file, indent=1)
+        except OSError as error:
+            raise RuntimeError("cannot write the profile: %s" % error) from error
+
+    def io_txt_dump(self, txt_file):
+        """Every forward() writes the inputs and outputs to a text file. Tensors inside the network do not exist any more."""
+        self._dumps.append(TextDump(os.fspath(txt_file)))
+
+    def io_bin_dump(self, bin_dir):
+        """Every forward() writes each input and output to a file of its own in a folder."""
+        self._dumps.append(BinDump(os.fspath(bin_dir)))
+
+    def get_static_memory_alloc_info(self, log_dir="logs/test"):
+        """Not supported, as in MegEngine Lite's wheels; `bazel run //tools:run` prints the memory of an artifact."""
+        raise RuntimeError("Doesn't support get_static_memory_alloc_info().Please check macro.")
+
+    def _need_loaded(self, what):
+        if self._edge is None:
+            raise RuntimeError("%s should be used after model loaded." % what)
+
+    def _need_not_loaded(self, what):
+        if self._edge is not None:
+            raise RuntimeError("%s should be used before model loaded." % what)
+
+    def __repr__(self):
+        return repr({"config": self.config, "IOs": self.network_io})
+
+
+def _pick(names, index, side):
+    if names is None or not 0 <= index < len(names):
+        raise RuntimeError("The %s tensor index is large than the total %ss number." % (side, side))
+    return names[index]
+
+
+def get_model_io_info(model_path, config=None):
+    """A LiteNetworkIO with the names and layouts of a compiled model's inputs and outputs, without loading a network."""
+    artifact = _open_artifact(model_path, None)
+    info = LiteNetworkIO()
+    for description in artifact.inputs:
+        info.add_input(LiteIO(description["name"], layout=layout_of(description)))
+    for description in artifact.outputs:
+        info.add_output(LiteIO(description["name"], layout=layout_of(description)))
+    return info

@@ -1,0 +1,166 @@
+"""LiteNetwork: settings, callbacks, profiles, dumps."""
+import json
+import threading
+
+import numpy as np
+import pytest
+
+import megenginelite as lite
+
+
+def test_settings_before_load_only(load):
+    network = load(before=lambda n: (setattr(n, "device_id", 3), setattr(n, "threads_number", 4)))
+    assert (network.device_id, network.stream_id, network.threads_number) == (3, 0, 4)
+    for call in (
+        lambda: setattr(network, "device_id", 1),
+        lambda: setattr(network, "stream_id", 1),
+        lambda: setattr(network, "threads_number", 1),
+        network.enable_cpu_inplace_mode,
+        network.use_tensorrt,
+        network.enable_global_layout_transform,
+        lambda: network.extra_configure(lite.LiteExtraConfig()),
+        lambda: network.share_runtime_memroy(network),
+    ):
+        with pytest.raises(RuntimeError, match="should be used before model loaded."):
+            call()
+
+
+def test_one_thread_does_not_take_threads_away():
+    network = lite.LiteNetwork()
+    network.threads_number = 4
+    network.threads_number = 1
+    assert network.threads_number == 4
+
+
+def test_what_is_not_supported(load, artifact):
+    network = load()
+    with pytest.raises(RuntimeError, match="LiteTensorConcat"):
+        network.get_discrete_tensor("a", 0)
+    with pytest.raises(RuntimeError, match="not supported"):
+        network.dump_layout_transform_model("x")
+    with pytest.raises(RuntimeError):
+        network.get_static_memory_alloc_info()
+    config = lite.LiteConfig()
+    config.discrete_input_name = b"data"
+    with pytest.raises(RuntimeError, match="discrete"):
+        lite.LiteNetwork(config).load(artifact("add"))
+    config = lite.LiteConfig()
+    config.has_compression = 1
+    with pytest.raises(RuntimeError, match="Unexpected compression method"):
+        lite.LiteNetwork(config).load(artifact("add"))
+    with pytest.raises(RuntimeError):
+        lite.LiteNetwork(lite.LiteConfig(lite.LiteDeviceType.LITE_NPU))
+    cuda = lite.LiteNetwork(lite.LiteConfig(lite.LiteDeviceType.LITE_CUDA))
+    with pytest.raises(RuntimeError, match="LITE_CPU"):
+        cuda.load(artifact("add"))
+
+
+def test_start_callback_may_change_inputs(load, a, run):
+    network = load()
+
+    def callback(ios):
+        assert [io.name for io in ios] == ["a", "b"]
+        next(iter(ios.values())).fill_zero()
+        return 0
+
+    network.set_start_callback(callback)
+    np.testing.assert_array_equal(run(network, a=a, b=a)["sum"], a)
+
+
+def test_callbacks_of_two_networks_do_not_mix(load, a, run):
+    seen = []
+    networks = [load(), load()]
+    for i, network in enumerate(networks):
+        network.set_start_callback(lambda ios, i=i: seen.append(("start", i)))
+        network.set_finish_callback(lambda ios, i=i: seen.append(("finish", i, sorted(io.name for io in ios))))
+    for network in networks:
+        run(network, a=a, b=a)
+    names = ["scaled", "sum"]
+    assert seen == [("start", 0), ("finish", 0, names), ("start", 1), ("finish", 1, names)]
+
+
+def test_a_raising_callback_is_printed_and_swallowed(load, a, run, capsys):
+    network = load()
+    network.set_finish_callback(lambda ios: 1 / 0)
+    assert run(network, a=a, b=a)["sum"][0, 1] == 2
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_async(load, a):
+    network, calls, event = load(), [], threading.Event()
+
+    def callback():
+        calls.append(threading.current_thread())
+        event.set()
+        return 0
+
+    network.async_with_callback(callback)
+    for name in "ab":
+        network.get_io_tensor(name).set_data_by_copy(a)
+    network.forward()
+    assert event.wait(10)
+    assert calls[0] is not threading.current_thread()
+    network.wait()
+    assert len(calls) == 2
+    np.testing.assert_array_equal(network.get_io_tensor("sum").to_numpy(), a * 2)
+    network.forward()
+    network.forward()  # without wait() in between
+    network.wait()
+
+
+def test_async_excludes(load):
+    with pytest.raises(RuntimeError, match="cpu inplace mode not support async mode"):
+        load(before=lambda n: n.enable_cpu_inplace_mode()).async_with_callback(lambda: 0)
+
+
+def test_inplace_mode(load, a, run):
+    network = load(before=lambda n: n.enable_cpu_inplace_mode())
+    assert network.is_cpu_inplace_mode() is True and network.device_id == -1024
+    assert run(network, a=a, b=a)["sum"][1, 2] == 10
+
+
+def test_fake_next_exec(load, a, run):
+    config = lite.LiteConfig()
+    config.options.fake_next_exec = 1
+    network = load(config=config)
+    assert not run(network, a=a, b=a)["sum"].any()
+    assert run(network)["sum"].any()
+
+
+def test_profile(load, a, run, tmp_path):
+    network = load()
+    network.enable_profile_performance(tmp_path / "profile.json")
+    run(network, a=a, b=a)
+    profile = json.loads((tmp_path / "profile.json").read_text())
+    assert [op["type"] for op in profile["graph_exec"]["operator"].values()] == ["add", "copy", "mul"]
+    assert all(entry["seconds"] >= 0 for entry in profile["profiler"]["host"].values())
+    network.enable_profile_performance("/no/such/folder/x.json")
+    with pytest.raises(RuntimeError, match="cannot write the profile"):
+        network.wait()
+
+
+def test_dumps(load, a, run, tmp_path):
+    network = load(before=lambda n: n.io_txt_dump(tmp_path / "io.txt"))
+    network.io_bin_dump(tmp_path)
+    run(network, a=a, b=a)
+    lines = (tmp_path / "io.txt").read_text().splitlines()
+    assert len(lines) == 4
+    assert lines[2].startswith("var2 produced: name=sum layout={2,3} val: [0,2,4,6,8,10]min=0 max=10 mean=5")
+    np.testing.assert_array_equal(np.fromfile(tmp_path / "000002", "float32"), (a * 2).ravel())
+    network.io_bin_dump("/no/such/folder")
+    with pytest.raises(RuntimeError, match="cannot write the dump"):
+        network.forward()
+
+
+def test_repr(load):
+    network = load()
+    assert repr(network).startswith("{'config': {'has_compression': False, 'device_id': 0")
+    config = lite.LiteConfig()
+    config.device_id = 2
+    assert "'device_id': 2" in repr(config)
+    assert repr(lite.LiteExtraConfig()) == "{'disable_configure_by_model_info': False}"
+    io = lite.LiteIO("x", layout=lite.LiteLayout([1], "int8"))
+    assert repr(lite.LiteNetworkIO([io])) == (
+        "{'inputs': [{'name': 'x', 'is_host': True, 'io_type': <LiteIOType.LITE_IO_VALUE: 0>, 'config_layout': "
+        "{'shapes': [1], 'ndim': 1, 'data_type': <class 'numpy.int8'>}}], 'outputs': []}"
+    )
