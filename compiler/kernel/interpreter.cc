@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "compiler/base/status_macros.h"
 #include "compiler/kernel/interpreter_code.h"
 #include "compiler/kernel/reference_math.h"
 #include "compiler/kernel/verify.h"
@@ -163,7 +164,7 @@ int Program::CompileNode(const Expr& e) {
     case Op::kInt:
     case Op::kFloat: {
       const int place = Allocate(1);
-      if (e->op == Op::kInt) cells_[static_cast<size_t>(place)].i = e->int_value;
+      if (e->op == Op::kInt) cells_[static_cast<size_t>(place)].i = Wrap(e->type.scalar, e->int_value);
       else cells_[static_cast<size_t>(place)].f = static_cast<float>(e->float_value);
       return place;
     }
@@ -326,7 +327,7 @@ void Program::Compile(const StmtNode& s, std::vector<Step>& out) {
 }  // namespace interpreter
 
 absl::Status Interpret(const Kernel& k, absl::Span<const BufferView> arguments, int64_t task_begin, int64_t task_end) {
-  if (absl::Status s = Verify(k); !s.ok()) return s;
+  RETURN_IF_ERROR(Verify(k));
   if (arguments.size() != k.arguments.size()) {
     return absl::InvalidArgumentError(absl::StrCat("kernel ", k.name, " takes ", k.arguments.size(),
                                                    " buffers, not ", arguments.size()));

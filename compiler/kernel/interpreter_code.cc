@@ -373,6 +373,16 @@ Handler WrapHandler(Scalar s) {
   }
 }
 
+int64_t Wrap(Scalar s, int64_t v) {
+  Handler wrap = WrapHandler(s);
+  if (!wrap) return v;
+  Cell cell;
+  cell.i = v;
+  Machine m{&cell, {}, false};
+  wrap(Instruction(), m);
+  return cell.i;
+}
+
 Handler CastHandler(Scalar from, Scalar to) {
   if (IsFloat(from) || IsFloat(to)) {
     switch (from) {

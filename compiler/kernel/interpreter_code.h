@@ -33,7 +33,7 @@ struct Machine {
 using Handler = bool (*)(const Instruction&, Machine&);
 
 struct Instruction {
-  Handler run;
+  Handler run = nullptr;
   int32_t lanes = 1;
   int32_t out = 0, a = 0, b = 0, c = 0;  // places of the result and the arguments; -1: none
   int64_t immediate = 0;
@@ -48,6 +48,8 @@ Handler UnaryHandler(Op op, Scalar s);
 Handler BinaryHandler(Op op, Scalar s);
 // Wraps 64-bit results to an integer type; null for those that need no wrapping.
 Handler WrapHandler(Scalar s);
+// What WrapHandler(s) would make of v.
+int64_t Wrap(Scalar s, int64_t v);
 Handler CastHandler(Scalar from, Scalar to);
 Handler BitcastHandler(Scalar from, Scalar to);
 Handler FmaHandler();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "compiler/base/status_macros.h"
 
 namespace mgec::kernel {
 namespace {
@@ -76,7 +77,7 @@ class Verifier {
   }
 
   absl::Status CheckAccess(const Buffer& b, const Expr& index, Type value, const Expr& mask) {
-    if (absl::Status s = CheckBuffer(b); !s.ok()) return s;
+    RETURN_IF_ERROR(CheckBuffer(b));
     if (value.scalar != b->scalar) return Fail(absl::StrCat("access to ", b->name, " as ", Name(value)));
     if (!index || index->type.scalar != Scalar::kInt64) return Fail(absl::StrCat("index of ", b->name, " is no i64"));
     if (b->kind == BufferKind::kRegister) {
@@ -98,7 +99,7 @@ class Verifier {
     if (!e) return Fail("an expression is missing");
     if (!checked_.insert(e.get()).second) return absl::OkStatus();
     for (const Expr& a : e->args) {
-      if (absl::Status s = CheckExpr(a); !s.ok()) return s;
+      RETURN_IF_ERROR(CheckExpr(a));
     }
     if (e->type.lanes < 1) return FailAt(e, "no lanes");
     return CheckNode(e);
@@ -112,7 +113,7 @@ class Verifier {
     for (const Stmt& s : stmts) {
       if (!s) return Fail("a statement is missing");
       checked_.clear();
-      if (absl::Status status = Statement(*s); !status.ok()) return status;
+      RETURN_IF_ERROR(Statement(*s));
     }
     visible_.resize(scope);
     return absl::OkStatus();
@@ -237,7 +238,7 @@ absl::Status Verifier::CheckNode(const Expr& e) {
 absl::Status Verifier::Statement(const StmtNode& s) {
   auto all = [&](std::initializer_list<Expr> exprs) {
     for (const Expr& e : exprs) {
-      if (absl::Status status = CheckExpr(e); !status.ok()) return status;
+      RETURN_IF_ERROR(CheckExpr(e));
     }
     return absl::OkStatus();
   };
@@ -245,10 +246,10 @@ absl::Status Verifier::Statement(const StmtNode& s) {
     case StmtKind::kBlock: return Statements(s.stmts);
     case StmtKind::kFor: {
       statement_ = absl::StrCat("for ", s.var ? s.var->name : "");
-      if (absl::Status status = all({s.begin, s.end}); !status.ok()) return status;
+      RETURN_IF_ERROR(all({s.begin, s.end}));
       if (s.begin->type != kIndexType || s.end->type != kIndexType) return Fail("bounds are not i64");
       if (s.step <= 0) return Fail("the step is not positive");
-      if (absl::Status status = Define(s.var); !status.ok()) return status;
+      RETURN_IF_ERROR(Define(s.var));
       if (s.var->type != kIndexType) return Fail("the variable is no i64");
       absl::Status status = Statements(s.stmts);
       visible_.pop_back();
@@ -256,29 +257,29 @@ absl::Status Verifier::Statement(const StmtNode& s) {
     }
     case StmtKind::kLet:
       statement_ = absl::StrCat("let ", s.var ? s.var->name : "");
-      if (absl::Status status = all({s.value}); !status.ok()) return status;
-      if (absl::Status status = Define(s.var); !status.ok()) return status;
+      RETURN_IF_ERROR(all({s.value}));
+      RETURN_IF_ERROR(Define(s.var));
       if (s.var->type != s.value->type) return Fail("the value has another type");
       return absl::OkStatus();
     case StmtKind::kStore:
       statement_ = absl::StrCat("store to ", s.buffer ? s.buffer->name : "");
-      if (absl::Status status = all({s.index, s.value}); !status.ok()) return status;
+      RETURN_IF_ERROR(all({s.index, s.value}));
       if (s.mask) {
-        if (absl::Status status = all({s.mask}); !status.ok()) return status;
+        RETURN_IF_ERROR(all({s.mask}));
       }
       return CheckAccess(s.buffer, s.index, s.value->type, s.mask);
     case StmtKind::kIf: {
       statement_ = "if";
-      if (absl::Status status = all({s.cond}); !status.ok()) return status;
+      RETURN_IF_ERROR(all({s.cond}));
       if (s.cond->type != Type(Scalar::kBool)) return Fail("the condition is not a bool");
-      if (absl::Status status = Statements(s.stmts); !status.ok()) return status;
+      RETURN_IF_ERROR(Statements(s.stmts));
       return Statements(s.otherwise);
     }
     case StmtKind::kPrefetch:
       statement_ = absl::StrCat("prefetch of ", s.buffer ? s.buffer->name : "");
-      if (absl::Status status = all({s.index}); !status.ok()) return status;
+      RETURN_IF_ERROR(all({s.index}));
       if (s.index->type != kIndexType) return Fail("the index is not an i64 scalar");
-      if (absl::Status status = CheckBuffer(s.buffer); !status.ok()) return status;
+      RETURN_IF_ERROR(CheckBuffer(s.buffer));
       return s.buffer->kind == BufferKind::kRegister ? Fail("a register has no address") : absl::OkStatus();
   }
   return Fail("unknown statement");

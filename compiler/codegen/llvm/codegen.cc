@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "compiler/base/status_macros.h"
 #include "compiler/codegen/llvm/emitter.h"
 #include "compiler/codegen/llvm/link.h"
 #include "compiler/codegen/llvm/machine.h"
@@ -35,27 +36,22 @@ struct Chunk {
 };
 
 absl::Status GenerateChunk(const Target& target, bool want_ir, bool want_assembly, Chunk& chunk) {
-  absl::StatusOr<std::unique_ptr<llvm::TargetMachine>> machine = CreateMachine(target);
-  if (!machine.ok()) return machine.status();
+  ASSIGN_OR_RETURN(std::unique_ptr<llvm::TargetMachine> machine, CreateMachine(target));
   llvm::LLVMContext context;
   llvm::Module module("kernels", context);  // the name goes into the symbol table: the same everywhere
   module.setTargetTriple(target.triple);
-  module.setDataLayout((*machine)->createDataLayout());
+  module.setDataLayout(machine->createDataLayout());
   for (const Kernel& k : chunk.kernels) KernelEmitter(module, target).Emit(k);
-  if (absl::Status s = Prepare(module); !s.ok()) return s;
+  RETURN_IF_ERROR(Prepare(module));
   if (want_ir) {
     llvm::raw_string_ostream stream(chunk.llvm_ir);
     module.print(stream, nullptr);
   }
   if (want_assembly) {
     std::unique_ptr<llvm::Module> copy = llvm::CloneModule(module);
-    absl::StatusOr<std::string> text = EmitMachineCode(*copy, **machine, Output::kAssembly);
-    if (!text.ok()) return text.status();
-    chunk.assembly = *std::move(text);
+    ASSIGN_OR_RETURN(chunk.assembly, EmitMachineCode(*copy, *machine, Output::kAssembly));
   }
-  absl::StatusOr<std::string> object = EmitMachineCode(module, **machine, Output::kObject);
-  if (!object.ok()) return object.status();
-  chunk.object = *std::move(object);
+  ASSIGN_OR_RETURN(chunk.object, EmitMachineCode(module, *machine, Output::kObject));
   return absl::OkStatus();
 }
 
@@ -68,7 +64,7 @@ std::string NamesOf(absl::Span<const Kernel> kernels) {
 absl::Status CheckKernels(absl::Span<const Kernel> kernels) {
   std::set<std::string> names;
   for (const Kernel& k : kernels) {
-    if (absl::Status s = kernel::Verify(k); !s.ok()) return s;
+    RETURN_IF_ERROR(kernel::Verify(k));
     if (!names.insert(k.name).second) return absl::InternalError(absl::StrCat("two kernels are called ", k.name));
   }
   return absl::OkStatus();
@@ -78,7 +74,7 @@ absl::Status CheckKernels(absl::Span<const Kernel> kernels) {
 
 absl::StatusOr<CodeImage> Generate(absl::Span<const Kernel> kernels, const Target& target, const Options& options) {
   if (kernels.empty()) return CodeImage{};
-  if (absl::Status s = CheckKernels(kernels); !s.ok()) return s;
+  RETURN_IF_ERROR(CheckKernels(kernels));
 
   std::vector<Chunk> chunks;
   for (size_t i = 0; i < kernels.size(); i += kKernelsPerModule) {
@@ -113,16 +109,15 @@ absl::StatusOr<CodeImage> Generate(absl::Span<const Kernel> kernels, const Targe
     if (options.assembly) options.assembly->append(chunk.assembly);
     objects.push_back(std::move(chunk.object));
   }
-  absl::StatusOr<LinkedImage> linked = Link(objects);
-  if (!linked.ok()) return linked.status();
+  ASSIGN_OR_RETURN(LinkedImage linked, Link(objects));
   CodeImage image;
   for (const Kernel& k : kernels) {
-    auto it = linked->symbols.find(k.name);
-    if (it == linked->symbols.end()) return absl::InternalError(absl::StrCat("no code for kernel ", k.name));
+    auto it = linked.symbols.find(k.name);
+    if (it == linked.symbols.end()) return absl::InternalError(absl::StrCat("no code for kernel ", k.name));
     image.entry_offsets.push_back(it->second);
   }
-  image.bytes = std::move(linked->bytes);
-  image.elf = std::move(linked->elf);
+  image.bytes = std::move(linked.bytes);
+  image.elf = std::move(linked.elf);
   return image;
 }
 

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "compiler/base/status_macros.h"
 #include "lld/Common/Driver.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/raw_ostream.h"
@@ -138,22 +139,20 @@ absl::StatusOr<LinkedImage> Unpack(std::string elf) {
 }  // namespace
 
 absl::StatusOr<LinkedImage> Link(absl::Span<const std::string> objects) {
-  absl::StatusOr<ScratchDirectory> scratch = ScratchDirectory::Create();
-  if (!scratch.ok()) return scratch.status();
-  const std::string script = scratch->File("image.lds"), output = scratch->File("image.elf");
-  if (absl::Status s = Write(script, kScript); !s.ok()) return s;
+  ASSIGN_OR_RETURN(const ScratchDirectory scratch, ScratchDirectory::Create());
+  const std::string script = scratch.File("image.lds"), output = scratch.File("image.elf");
+  RETURN_IF_ERROR(Write(script, kScript));
   // Position independent, or absolute addresses would be resolved silently instead of being refused.
   std::vector<std::string> arguments = {"ld.lld",        "-pie", "--no-dynamic-linker", "--threads=1",
                                         "--build-id=none", "-z",   "max-page-size=4096",  "-T",
                                         script,          "-o",   output};
   for (size_t i = 0; i < objects.size(); ++i) {
-    arguments.push_back(scratch->File(absl::StrCat(i, ".o")));
-    if (absl::Status s = Write(arguments.back(), objects[i]); !s.ok()) return s;
+    arguments.push_back(scratch.File(absl::StrCat(i, ".o")));
+    RETURN_IF_ERROR(Write(arguments.back(), objects[i]));
   }
-  if (absl::Status s = RunLinker(arguments); !s.ok()) return s;
-  absl::StatusOr<std::string> elf = Read(output);
-  if (!elf.ok()) return elf.status();
-  return Unpack(*std::move(elf));
+  RETURN_IF_ERROR(RunLinker(arguments));
+  ASSIGN_OR_RETURN(std::string elf, Read(output));
+  return Unpack(std::move(elf));
 }
 
 }  // namespace mgec::codegen

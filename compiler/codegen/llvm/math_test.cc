@@ -120,11 +120,12 @@ TEST_P(UnaryMathTest, IsAccurateEverywhere) {
   const std::vector<float> in = Samples();
   std::vector<double> expected(in.size());
   for (size_t i = 0; i < in.size(); ++i) expected[i] = kernel::ReferenceUnary(c.op)(static_cast<double>(in[i]));
-  int targets = 0;
-  std::string why_not;
+  std::string why_not, skipped;
   for (const Target& target : kernel::DefaultTargets()) {
-    if (!CanRun(target, &why_not)) continue;
-    ++targets;
+    if (!CanRun(target, &why_not)) {
+      skipped += target.name + " " + why_not + " ";
+      continue;
+    }
     const std::vector<float> out = RunGenerated(c.op, target, target.vector_lanes, {in});
     Worst worst;
     for (size_t i = 0; i < in.size(); ++i) {
@@ -146,7 +147,7 @@ TEST_P(UnaryMathTest, IsAccurateEverywhere) {
     EXPECT_LE(worst.ulps, c.ulps) << target.name << ": " << Describe(worst);
     std::printf("%-10s %s: %s\n", kernel::Name(c.op), target.name.c_str(), Describe(worst).c_str());
   }
-  if (targets == 0) GTEST_SKIP() << "skipped: " << why_not;
+  if (!skipped.empty()) GTEST_SKIP() << "skipped: " << skipped;
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -201,11 +202,12 @@ class BinaryMathTest : public ::testing::TestWithParam<BinaryCase> {};
 TEST_P(BinaryMathTest, IsAccurateEverywhere) {
   const BinaryCase& c = GetParam();
   const std::vector<std::vector<float>> in = Pairs();
-  int targets = 0;
-  std::string why_not;
+  std::string why_not, skipped;
   for (const Target& target : kernel::DefaultTargets()) {
-    if (!CanRun(target, &why_not)) continue;
-    ++targets;
+    if (!CanRun(target, &why_not)) {
+      skipped += target.name + " " + why_not + " ";
+      continue;
+    }
     const std::vector<float> out = RunGenerated(c.op, target, target.vector_lanes, in);
     Worst worst;
     for (size_t i = 0; i < out.size(); ++i) {
@@ -219,7 +221,7 @@ TEST_P(BinaryMathTest, IsAccurateEverywhere) {
     EXPECT_LE(worst.ulps, c.ulps) << target.name << ": " << Describe(worst);
     std::printf("%-10s %s: %s\n", kernel::Name(c.op), target.name.c_str(), Describe(worst).c_str());
   }
-  if (targets == 0) GTEST_SKIP() << "skipped: " << why_not;
+  if (!skipped.empty()) GTEST_SKIP() << "skipped: " << skipped;
 }
 
 INSTANTIATE_TEST_SUITE_P(All, BinaryMathTest,

@@ -1,0 +1,215 @@
+// Every operator, scalar and vector, against the interpreter.
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "compiler/codegen/llvm/testing/compare.h"
+
+namespace mgec::codegen {
+namespace {
+
+using namespace kernel;  // NOLINT: these tests are written in its language
+
+constexpr int64_t kSize = 96;
+const int kLanes[] = {1, 4, 8, 16, 3};
+const Scalar kAll[] = {Scalar::kBool,  Scalar::kInt8,  Scalar::kUint8,   Scalar::kInt16,    Scalar::kUint16,
+                       Scalar::kInt32, Scalar::kInt64, Scalar::kFloat16, Scalar::kBFloat16, Scalar::kFloat32};
+const Scalar kIntegers[] = {Scalar::kInt8,   Scalar::kUint8, Scalar::kInt16,
+                            Scalar::kUint16, Scalar::kInt32, Scalar::kInt64};
+
+bool IsMath(Op op) { return (op >= Op::kSqrt && op <= Op::kSigmoid) || op == Op::kPow || op == Op::kAtan2; }
+
+// out[i] = f(x[i], y[i], z[i]) for vectors of all sizes, each with an output of its own.
+template <typename F>
+void CompareLanewise(Scalar in, Scalar out, const std::string& what, F f, double ulps = 0) {
+  Comparison c;
+  c.set_ulps(ulps);
+  Buffer x = c.Input(in, kSize), y = c.Input(in, kSize), z = c.Input(in, kSize);
+  Block b;
+  for (int lanes : kLanes) {
+    Buffer o = c.Output(out, kSize);
+    b.For("i", Int(0), Int(kSize), lanes, [&](Block& b, Expr i) {
+      b.Store(o, i, f(Load(x, i, lanes), Load(y, i, lanes), Load(z, i, lanes)));
+    });
+  }
+  EXPECT_EQ(c.Run(std::move(b)), "") << what << " of " << Name(in);
+}
+
+TEST(ExprTest, FloatUnary) {
+  for (int n = static_cast<int>(Op::kNeg); n <= static_cast<int>(Op::kIsInf); ++n) {
+    const Op op = static_cast<Op>(n);
+    if (op == Op::kNot) continue;
+    const Scalar out = op == Op::kIsNan || op == Op::kIsInf ? Scalar::kBool : Scalar::kFloat32;
+    // Close to zeros of sin and cos one rounding of the argument's reduction is many units; math_test.cc is exact.
+    CompareLanewise(Scalar::kFloat32, out, Name(op), [&](Expr x, Expr, Expr) {
+      const bool periodic = op == Op::kSin || op == Op::kCos || op == Op::kTan;
+      if (periodic) x = Select(Unary(Op::kAbs, x) < Broadcast(Float(1e6), x->type.lanes), x, Float(0.25));
+      if (op == Op::kSigmoid) x = Max(Float(-80), x);
+      return Unary(op, x);
+    }, IsMath(op) ? 5 : 0);
+  }
+}
+
+TEST(ExprTest, IntegerUnary) {
+  for (Scalar s : kIntegers) {
+    for (Op op : {Op::kNeg, Op::kAbs, Op::kSign, Op::kNot, Op::kFloor, Op::kRound}) {
+      CompareLanewise(s, s, Name(op), [&](Expr x, Expr, Expr) { return Unary(op, x); });
+    }
+  }
+  CompareLanewise(Scalar::kBool, Scalar::kBool, "not", [&](Expr x, Expr, Expr) { return Unary(Op::kNot, x); });
+}
+
+TEST(ExprTest, FloatBinary) {
+  for (Op op : {Op::kAdd, Op::kSub, Op::kMul, Op::kDiv, Op::kMod, Op::kMin, Op::kMax, Op::kPow, Op::kAtan2}) {
+    CompareLanewise(Scalar::kFloat32, Scalar::kFloat32, Name(op), [&](Expr x, Expr y, Expr) { return Binary(op, x, y); },
+                    IsMath(op) ? 1 : 0);
+  }
+  for (Op op : {Op::kLt, Op::kLe, Op::kEq, Op::kNe}) {
+    CompareLanewise(Scalar::kFloat32, Scalar::kBool, Name(op), [&](Expr x, Expr y, Expr) { return Binary(op, x, y); });
+  }
+}
+
+TEST(ExprTest, IntegerBinary) {
+  for (Scalar s : kIntegers) {
+    for (Op op : {Op::kAdd, Op::kSub, Op::kMul, Op::kMin, Op::kMax, Op::kAnd, Op::kOr, Op::kXor}) {
+      CompareLanewise(s, s, Name(op), [&](Expr x, Expr y, Expr) {
+        // Index arithmetic must not overflow.
+        if (s == Scalar::kInt64) {
+          x = Binary(Op::kShr, x, Int(34, x->type));
+          y = Binary(Op::kShr, y, Int(34, y->type));
+        }
+        return Binary(op, x, y);
+      });
+    }
+    for (Op op : {Op::kLt, Op::kLe, Op::kEq, Op::kNe}) {
+      CompareLanewise(s, Scalar::kBool, Name(op), [&](Expr x, Expr y, Expr) { return Binary(op, x, y); });
+    }
+    for (Op op : {Op::kShl, Op::kShr}) {
+      CompareLanewise(s, s, Name(op), [&](Expr x, Expr y, Expr) {
+        return Binary(op, x, Binary(Op::kAnd, y, Int(8 * SizeOf(s) - 1, y->type)));
+      });
+    }
+    for (Op op : {Op::kDiv, Op::kMod, Op::kFloorDiv, Op::kFloorMod}) {
+      CompareLanewise(s, s, Name(op), [&](Expr x, Expr y, Expr) {
+        // Neither zero nor the one overflow that there is.
+        const Expr bad = Or(Binary(Op::kEq, y, Int(0, y->type)), Binary(Op::kEq, y, Int(-1, y->type)));
+        return Binary(op, x, Select(bad, Int(3, y->type), y));
+      });
+      for (int64_t divisor : {1, 2, 7, 16, 100}) {
+        CompareLanewise(s, s, Name(op), [&](Expr x, Expr, Expr) { return Binary(op, x, Int(divisor, x->type)); });
+      }
+    }
+  }
+}
+
+TEST(ExprTest, BoolBinary) {
+  for (Op op : {Op::kAnd, Op::kOr, Op::kXor, Op::kEq, Op::kNe}) {
+    CompareLanewise(Scalar::kBool, Scalar::kBool, Name(op), [&](Expr x, Expr y, Expr) { return Binary(op, x, y); });
+  }
+}
+
+TEST(ExprTest, Ternary) {
+  CompareLanewise(Scalar::kFloat32, Scalar::kFloat32, "fma", [](Expr x, Expr y, Expr z) { return Fma(x, y, z); });
+  for (Scalar s : kAll) {
+    CompareLanewise(s, s, "select", [&](Expr x, Expr y, Expr z) {
+      const Expr bit = Cast(Type(Scalar::kBool), z);
+      return Select(bit, x, y);
+    });
+    CompareLanewise(s, s, "select by a scalar", [&](Expr x, Expr y, Expr z) {
+      const Expr bit = Cast(Type(Scalar::kBool), z->type.lanes == 1 ? z : Slice(z, 0, 1));
+      return Select(bit, x, y);
+    });
+  }
+}
+
+TEST(ExprTest, CastsBetweenAllTypes) {
+  for (Scalar from : kAll) {
+    for (Scalar to : kAll) {
+      CompareLanewise(from, to, "cast to " + Name(to), [&](Expr x, Expr, Expr) { return Cast(Type(to), x); });
+    }
+  }
+}
+
+TEST(ExprTest, Bitcasts) {
+  for (Scalar from : kAll) {
+    for (Scalar to : kAll) {
+      if (SizeOf(from) != SizeOf(to) || to == Scalar::kBool) continue;
+      CompareLanewise(from, to, "bitcast to " + Name(to), [&](Expr x, Expr, Expr) { return Bitcast(Type(to), x); });
+    }
+  }
+}
+
+TEST(ExprTest, LanesMove) {
+  for (Scalar s : kAll) {
+    Comparison c;
+    Buffer x = c.Input(s, 64), o = c.Output(s, 200);
+    Block b;
+    const Expr v = b.Let("v", Load(x, Int(3), 16));
+    b.Store(o, Int(0), Slice(v, 5, 8));
+    b.Store(o, Int(10), Slice(v, 15, 1));
+    b.Store(o, Int(20), ConcatLanes(Slice(v, 0, 8), Slice(v, 4, 8)));
+    b.Store(o, Int(40), ConcatLanes(Slice(v, 0, 8), Slice(v, 9, 3)));
+    b.Store(o, Int(60), ConcatLanes(Slice(v, 2, 1), Slice(v, 8, 4)));
+    b.Store(o, Int(70), ConcatLanes(Slice(v, 2, 1), Slice(v, 9, 1)));
+    b.Store(o, Int(80), Shuffle(v, {15, 0, 0, 7, 3}));
+    b.Store(o, Int(90), Shuffle(v, {6}));
+    b.Store(o, Int(100), Broadcast(Load(x, Int(9)), 16));
+    b.Store(o, Int(120), Shuffle(Load(x, Int(9)), {0, 0, 0}));
+    EXPECT_EQ(c.Run(std::move(b)), "") << Name(s);
+  }
+}
+
+TEST(ExprTest, HorizontalReductionsHaveOneOrder) {
+  for (Scalar s : {Scalar::kFloat32, Scalar::kInt32, Scalar::kInt8, Scalar::kUint16}) {
+    for (Op op : {Op::kReduceAdd, Op::kReduceMax, Op::kReduceMin}) {
+      for (int lanes : {1, 2, 3, 6, 8, 16, 12}) {
+        Comparison c(static_cast<uint32_t>(lanes));
+        Buffer x = c.Input(s, kSize), o = c.Output(s, kSize);
+        Block b;
+        b.For("i", 0, kSize - 16, [&](Block& b, Expr i) { b.Store(o, i, HorizontalReduce(op, Load(x, i, lanes))); });
+        EXPECT_EQ(c.Run(std::move(b)), "") << Name(op) << " of " << Name(Type(s, lanes));
+      }
+    }
+  }
+}
+
+TEST(ExprTest, Ramps) {
+  Comparison c;
+  Buffer x = c.Input(Scalar::kInt8, kSize), o = c.Output(Scalar::kInt8, 16 * kSize), p = c.Output(Scalar::kInt64, 64);
+  Block b;
+  b.For("i", 0, kSize, [&](Block& b, Expr i) { b.Store(o, i * 16, Ramp(Load(x, i), 37, 16)); });
+  b.Store(p, Int(0), Ramp(c.task() + 5, -3, 8));
+  EXPECT_EQ(c.Run(std::move(b)), "");
+}
+
+// Masks come from comparing a ramp of indices with a bound, which is done in 32 bits.
+TEST(ExprTest, RampComparisons) {
+  const std::vector<int64_t> bounds = {-1000, -1, 0, 1, 2, 7, 8, 9, 15, 16, 17, 100, int64_t{1} << 40, -(int64_t{1} << 40)};
+  for (int64_t stride : {1, 2, 5, -1, 0}) {
+    Comparison c;
+    Buffer n = c.InputOf(Scalar::kInt64, bounds), o = c.Output(Scalar::kBool, 4096);
+    Block b;
+    b.For("i", 0, static_cast<int64_t>(bounds.size()), [&](Block& b, Expr i) {
+      const Expr bound = b.Let("bound", Load(n, i)), ramp = Ramp(Int(3), stride, 16);
+      b.Store(o, i * 64, ramp < bound);
+      b.Store(o, i * 64 + 16, ramp <= bound);
+      b.Store(o, i * 64 + 32, ramp > bound);
+      b.Store(o, i * 64 + 48, ramp >= bound);
+    });
+    EXPECT_EQ(c.Run(std::move(b)), "") << stride;
+  }
+}
+
+// Says which targets the tests above have left out.
+TEST(ExprTest, OnEveryTarget) {
+  Comparison c;
+  Buffer o = c.Output(Scalar::kFloat32, 1);
+  Block b;
+  b.Store(o, Int(0), Float(1));
+  EXPECT_EQ(c.Run(std::move(b)), "");
+  if (!c.skipped().empty()) GTEST_SKIP() << "skipped: " << c.skipped();
+}
+
+}  // namespace
+}  // namespace mgec::codegen
