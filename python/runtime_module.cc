@@ -113,13 +113,20 @@ PYBIND11_MODULE(_runtime, m) {
       .def("view", &View, py::arg("offset"), py::arg("dtype"), py::arg("shape"), py::arg("strides"));
 
   py::class_<Artifact, std::shared_ptr<Artifact>>(m, "Artifact")
-      .def_static("open", [](const std::string& path) { return std::const_pointer_cast<Artifact>(Take(Artifact::Open(path))); })
+      .def_static("open",
+                  [](const std::string& path, bool private_constants) {
+                    ArtifactOptions options;
+                    options.private_constants = private_constants;
+                    return std::const_pointer_cast<Artifact>(Take(Artifact::Open(path, options)));
+                  })
       .def_static("from_bytes",
-                  [](const py::bytes& bytes, const std::string& name) {
+                  [](const py::bytes& bytes, const std::string& name, bool private_constants) {
+                    ArtifactOptions options;
+                    options.private_constants = private_constants;
                     char* data = nullptr;
                     py::ssize_t size = 0;
                     if (PyBytes_AsStringAndSize(bytes.ptr(), &data, &size) != 0) throw py::error_already_set();
-                    return std::const_pointer_cast<Artifact>(Take(Artifact::FromBytes(data, size, name)));
+                    return std::const_pointer_cast<Artifact>(Take(Artifact::FromBytes(data, size, name, options)));
                   })
       .def_property_readonly("inputs",
                              [](const Artifact& a) { return DescribeAll(a.metadata().programs()->Get(0)->inputs()); })

@@ -26,7 +26,7 @@ struct FileCloser {
 
 }  // namespace
 
-Result<std::shared_ptr<const Artifact>> Artifact::Open(const std::string& path) {
+Result<std::shared_ptr<const Artifact>> Artifact::Open(const std::string& path, const ArtifactOptions& options) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
     return Status(errno == ENOENT ? StatusCode::kNotFound : StatusCode::kInvalidArgument,
@@ -42,12 +42,13 @@ Result<std::shared_ptr<const Artifact>> Artifact::Open(const std::string& path) 
   std::shared_ptr<Artifact> artifact(new Artifact);
   artifact->name_ = path;
   artifact->file_ = std::move(file.value());
-  const Status status = artifact->Load(fd);
+  const Status status = artifact->Load(fd, options);
   if (!status.ok()) return Prefixed(path, status);
   return std::shared_ptr<const Artifact>(std::move(artifact));
 }
 
-Result<std::shared_ptr<const Artifact>> Artifact::FromBytes(const void* data, size_t size, const std::string& name) {
+Result<std::shared_ptr<const Artifact>> Artifact::FromBytes(const void* data, size_t size, const std::string& name,
+                                                             const ArtifactOptions& options) {
   Result<Mapping> file = Mapping::Allocate(size);
   if (!file.ok()) return Prefixed(name, file.status());
   if (size > 0) std::memcpy(file.value().data(), data, size);
@@ -55,15 +56,22 @@ Result<std::shared_ptr<const Artifact>> Artifact::FromBytes(const void* data, si
   artifact->name_ = name;
   artifact->file_ = std::move(file.value());
   Status status = artifact->file_.Protect(/*executable=*/false);
-  if (status.ok()) status = artifact->Load(-1);
+  if (status.ok()) status = artifact->Load(-1, options);
   if (!status.ok()) return Prefixed(name, status);
   return std::shared_ptr<const Artifact>(std::move(artifact));
 }
 
-Status Artifact::Load(int fd) {
+Status Artifact::Load(int fd, const ArtifactOptions& options) {
   Result<ArtifactLayout> layout = VerifyArtifact(file_.data(), file_.size());
   if (!layout.ok()) return layout.status();
   layout_ = std::move(layout.value());
+  if (options.private_constants && layout_.constants_size > 0) {
+    Result<Mapping> copy = Mapping::Allocate(layout_.constants_size);
+    if (!copy.ok()) return copy.status();
+    constants_ = std::move(copy.value());
+    std::memcpy(constants_.data(), file_.data() + layout_.constants_offset, layout_.constants_size);
+    MGEC_RETURN_IF_ERROR(constants_.Protect(/*executable=*/false));
+  }
   code_.resize(layout_.sections.size());
   for (const fb::Program* program : *metadata().programs()) {
     for (const fb::Plan* plan : *program->plans()) {

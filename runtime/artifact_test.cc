@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <fstream>
 
 #include "runtime/cpu.h"
@@ -42,6 +43,15 @@ TEST(Artifact, OpensBytes) {
   bytes.assign(bytes.size(), 'x');  // they were copied
   ASSERT_TRUE(artifact.ok()) << artifact.status().message();
   EXPECT_EQ(artifact.value()->metadata().source_name()->str(), "test.mge");
+}
+
+TEST(Artifact, PrivateConstantsAreTheSame) {
+  const std::string path = WriteFile("private.mgec", MakeTestArtifact());
+  ArtifactOptions options;
+  options.private_constants = true;
+  const auto copy = Artifact::Open(path, options), shared = Artifact::Open(path);
+  ASSERT_TRUE(copy.ok()) << copy.status().message();
+  EXPECT_EQ(std::memcmp(copy.value()->constants(), shared.value()->constants(), 64), 0);
 }
 
 TEST(Artifact, ErrorsNameTheFile) {

@@ -28,6 +28,7 @@ ABSL_FLAG(std::string, output_dir, "", "Folder for the outputs, one NAME.npy eac
 ABSL_FLAG(int, threads, 1, "Number of threads.");
 ABSL_FLAG(int, iterations, 1, "Number of measured passes.");
 ABSL_FLAG(int, warmup, 0, "Number of passes before those.");
+ABSL_FLAG(bool, private_constants, false, "Copy the weights to huge pages instead of sharing them with other processes.");
 ABSL_FLAG(bool, profile, false, "Print the time of every step.");
 
 namespace mgec {
@@ -228,7 +229,10 @@ absl::Status Main(const Arguments& arguments) {
   const int iterations = absl::GetFlag(FLAGS_iterations), warmup = absl::GetFlag(FLAGS_warmup);
   if (iterations < 1 || warmup < 0) return absl::InvalidArgumentError("--iterations is at least 1, --warmup at least 0");
 
-  Result<std::shared_ptr<const Artifact>> artifact = Artifact::Open(ResolvePath(arguments.positional[0]));
+  ArtifactOptions artifact_options;
+  artifact_options.private_constants = absl::GetFlag(FLAGS_private_constants);
+  Result<std::shared_ptr<const Artifact>> artifact =
+      Artifact::Open(ResolvePath(arguments.positional[0]), artifact_options);
   if (!artifact.ok()) return ToAbsl(artifact.status());
   NetworkOptions options;
   options.threads = absl::GetFlag(FLAGS_threads);
@@ -252,7 +256,8 @@ absl::Status Main(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage("Runs a compiled model and measures it.\nrun MODEL.mgec [--input NAME=FILE.npy]... "
-                               "[--output-dir DIR] [--threads N] [--iterations N] [--warmup N] [--profile]");
+                               "[--output-dir DIR] [--threads N] [--iterations N] [--warmup N] [--profile] "
+                               "[--private-constants]");
   const absl::Status status = mgec::Main(mgec::ParseArguments(argc, argv, {"input"}));
   if (!status.ok()) {
     std::fprintf(stderr, "error: %s\n", std::string(status.message()).c_str());

@@ -37,7 +37,7 @@ def test_reads_and_writes_npy(run, tmp_path):
 
 
 def test_measures_and_profiles(run):
-    out = run(artifact("classifier"), "--iterations=5", "--warmup=2", "--profile")
+    out = run(artifact("classifier"), "--iterations=5", "--warmup=2", "--profile", "--private-constants")
     assert "5 passes: min" in out and "median" in out and "mean" in out
     assert "scaled (scale_f32)" in out
     assert "random values" in out

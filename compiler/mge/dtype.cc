@@ -100,18 +100,24 @@ absl::StatusOr<uint64_t> DenseBytes(absl::Span<const int64_t> shape, DTypeEnum t
     return absl::DataLossError(absl::StrCat("shape has ", shape.size(), " axes; at most ", kMaxRank, " are possible"));
   }
   const int bits = BitsOf(type);
+  bool is_empty = false;
   uint64_t bytes = 1;  // of one element, then of ever more axes, the last one first
   for (size_t i = shape.size(); i-- > 0;) {
     uint64_t extent = static_cast<uint64_t>(shape[i]);
     if (i + 1 == shape.size()) extent = (extent * bits + 7) / 8;
-    // Both factors are at most 2^40 here, so that the product must be tested before it is made.
-    if (extent != 0 && bytes > kMaxTensorBytes / extent) {
+    // An empty axis must not hide that the others are too large: whoever multiplies them may do so in any order.
+    if (extent == 0) {
+      is_empty = true;
+      continue;
+    }
+    if (bytes > kMaxTensorBytes / extent) {
       return absl::DataLossError(
           absl::StrCat("shape [", absl::StrJoin(shape, ", "), "] is too large: more than ", kMaxTensorBytes, " bytes"));
     }
     bytes *= extent;
   }
-  return shape.empty() ? static_cast<uint64_t>((bits + 7) / 8) : bytes;
+  if (shape.empty()) return static_cast<uint64_t>((bits + 7) / 8);
+  return is_empty ? 0 : bytes;
 }
 
 }  // namespace mgec::mge

@@ -62,6 +62,7 @@ TEST(DenseBytesTest, RefusesWhatOverflows) {
   EXPECT_FALSE(DenseBytes({max, max, max, max, max, max, max}, DTypeEnum::Complex64).ok());
   EXPECT_FALSE(DenseBytes({1 << 20, 1 << 20, 2}, DTypeEnum::Int8).ok());
   EXPECT_TRUE(DenseBytes({1 << 20, 1 << 20}, DTypeEnum::Int8).ok()) << "exactly the limit";
+  EXPECT_FALSE(DenseBytes({max, max, max, 0}, DTypeEnum::Int8).ok()) << "an empty tensor, but not a sane one";
   EXPECT_FALSE(DenseBytes({1, 1, 1, 1, 1, 1, 1, 1}, DTypeEnum::Int8).ok()) << "eight axes";
 }
 

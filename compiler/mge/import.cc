@@ -66,7 +66,7 @@ class ModelImporter {
   absl::Status CheckOptions() const {
     std::set<absl::string_view> names;
     for (const Operator& op : model_.operators) {
-      if (op.type == "Host2DeviceCopy") names.insert(op.tensors[0].name);
+      if (op.info != nullptr && op.type == "Host2DeviceCopy") names.insert(op.tensors[0].name);
     }
     for (const auto& [name, shape] : options_.input_shapes) {
       if (names.count(name) == 0) return absl::InvalidArgumentError(absl::StrCat("there is no input \"", name, "\""));

@@ -35,7 +35,8 @@ std::string Shapes(std::vector<int64_t> x, std::vector<int64_t> w, ConvolutionFo
 
 TEST(ImportConvTest, TakesAllParameters) {
   TestModel m;
-  m.Output(m.Op("ConvolutionV2", {m.Input("x", {1, 3, 32, 32}), m.Weight({8, 3, 3, 3})}, Conv(ConvolutionFormat::NCHW)));
+  m.Output(
+      m.Op("ConvolutionV2", {m.Input("x", {1, 3, 32, 32}), m.Weight({8, 3, 3, 3})}, Conv(ConvolutionFormat::NCHW)));
   EXPECT_EQ(m.Text(), "conv2d dilation=[1,2] group=1 pad=[1,2] stride=[3,4] -> f32[1,8,11,8]\n");
 }
 

@@ -146,6 +146,16 @@ TEST(ImportTest, RefusesModelsThatMakeNoSense) {
               HasSubstr("(Convolution): conv2d"));
 }
 
+// The reader keeps the name of an operator that it does not know, whatever it is.
+TEST(ImportTest, RefusesUnknownOperatorsWithKnownNames) {
+  TestModel m;
+  const int x = m.Input("x", {2});
+  m.model().operators[0].info = nullptr;
+  m.model().operators[0].tensors.clear();
+  m.Output(x);
+  EXPECT_THAT(m.Text(), HasSubstr("Host2DeviceCopy  operator that MegEngine does not have"));
+}
+
 TEST(ImportTest, PassesValuesOn) {
   TestModel m;
   const int x = m.Input("x", {2});

@@ -18,7 +18,7 @@ bool IsUse(const Expr& e, const kernel::Var& v) { return e->op == Op::kVar && e-
 
 // How the epilogue finds an operand's elements.
 struct Operand {
-  enum Kind { kImmediate, kPerChannel, kSameIndex, kPerImage, kUniform } kind;
+  enum Kind { kImmediate, kPerChannel, kSameIndex, kPerImage, kUniform } kind = kUniform;
   Expr immediate;
   Buffer buffer;
 };

@@ -21,9 +21,10 @@ _LAYOUT_OPTIONS = ["enable_nchw44", "enable_nchw44_dot", "enable_nchw88", "enabl
 class LiteOptions(ctypes.Structure):
     """Options of MegEngine's graph.
 
-    Two of them mean something for a compiled model: `force_output_use_user_specified_memory` makes it an error if an
-    output does not fit in the memory that the user gave for it, and with `fake_next_exec` the next forward() computes
-    nothing. The others were decided when the model was compiled; they are kept and have no effect.
+    Three of them mean something for a compiled model: `force_output_use_user_specified_memory` makes it an error if an
+    output does not fit in the memory that the user gave for it; with `fake_next_exec` the next forward() computes nothing;
+    `weight_preprocess` copies the weights to memory of the process, which is a little faster but not shared with other
+    processes. The others were decided when the model was compiled; they are kept and have no effect.
     """
 
     _fields_ = [(name, ctypes.c_int) for name in _BOOL_OPTIONS + _LEVEL_OPTIONS + _LAYOUT_OPTIONS]

@@ -43,12 +43,13 @@ def _open_artifact(model, config):
     if config is not None and config.has_compression:
         raise RuntimeError("Unexpected compression method: compiled models are not compressed")
     name = config.bare_model_cryption_name if config is not None else ""
+    private = config is not None and bool(config.options.weight_preprocess)
     if not name:
-        return Artifact.from_bytes(model, "model") if isinstance(model, bytes) else Artifact.open(model)
+        return Artifact.from_bytes(model, "model", private) if isinstance(model, bytes) else Artifact.open(model, private)
     if not isinstance(model, bytes):
         with open(model, "rb") as file:
             model = file.read()
-    return Artifact.from_bytes(decryption.decrypt(name, model), "decrypted model")
+    return Artifact.from_bytes(decryption.decrypt(name, model), "decrypted model", private)
 
 
 def _call(callback, *args):
@@ -80,6 +81,7 @@ class LiteNetwork:
         self._artifact = None
         self._core = None
         self._start_callback = self._finish_callback = self._async_callback = None
+        self._lock = threading.Lock()  # held while the runtime works
         self._running = None  # the thread of an asynchronous forward()
         self._running_error = None
         self._profile_path = None
@@ -136,7 +138,8 @@ class LiteNetwork:
         self._finish_running()
         if self._start_callback is not None:
             _call(self._start_callback, self._edge.tensors_by_io(LiteTensorPhase.LITE_INPUT))
-        self._edge.prepare()
+        with self._lock:
+            self._edge.prepare()
         if self.config.options.fake_next_exec:
             self.config.options.fake_next_exec = 0
             return
@@ -159,7 +162,8 @@ class LiteNetwork:
             self._write_profile()
 
     def _run(self):
-        self._core.forward()
+        with self._lock:
+            self._core.forward()
         for dump in self._dumps:
             dump.write(self._edge)
 

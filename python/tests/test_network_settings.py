@@ -127,6 +127,12 @@ def test_fake_next_exec(load, a, run):
     assert run(network)["sum"].any()
 
 
+def test_weight_preprocess_keeps_the_result(load, a, run):
+    config = lite.LiteConfig()
+    config.options.weight_preprocess = 1
+    assert run(load(config=config), a=a, b=a)["scaled"][1, 2] == 5
+
+
 def test_profile(load, a, run, tmp_path):
     network = load()
     network.enable_profile_performance(tmp_path / "profile.json")

@@ -1,0 +1,103 @@
+#include "compiler/compile.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "absl/strings/str_cat.h"
+#include "compiler/base/status_macros.h"
+#include "compiler/codegen/llvm/codegen.h"
+#include "compiler/graph/text.h"
+#include "compiler/mge/container.h"
+#include "compiler/passes/passes.h"
+#include "compiler/plan/artifact.h"
+#include "compiler/schedule/schedule.h"
+#include "runtime/checksum.h"
+
+namespace mgec {
+namespace {
+
+double SecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// The most demanding target first: the order in which the loader tries them.
+std::vector<kernel::Target> Ordered(std::vector<kernel::Target> targets) {
+  std::stable_sort(targets.begin(), targets.end(),
+                   [](const auto& a, const auto& b) { return a.vector_lanes > b.vector_lanes; });
+  targets.erase(std::unique(targets.begin(), targets.end(), [](const auto& a, const auto& b) { return a.name == b.name; }),
+                targets.end());
+  return targets;
+}
+
+absl::StatusOr<plan::TargetProgram> CompileForTarget(const graph::Graph& graph, const kernel::Target& target,
+                                                     const CompileOptions& options, plan::ConstantPool& constants,
+                                                     CompileReport& report) {
+  const auto start = std::chrono::steady_clock::now();
+  plan::TargetProgram result;
+  result.target = target.name;
+  ASSIGN_OR_RETURN(plan::Program program, schedule::ScheduleGraph(graph, target));
+  ASSIGN_OR_RETURN(result.program, std::move(program).Finish(constants));
+  if (options.emit_kernels) {
+    for (const kernel::Kernel& k : result.program.kernels) {
+      absl::StrAppend(&report.kernels, "// ", target.name, "\n", ToString(k), "\n");
+    }
+  }
+  codegen::Options codegen_options;
+  codegen_options.threads = options.threads;
+  std::string ir, assembly;
+  if (options.emit_llvm) codegen_options.llvm_ir = &ir;
+  if (options.emit_asm) codegen_options.assembly = &assembly;
+  if (options.progress) {
+    codegen_options.progress = [&](int done, int total) { options.progress(target.name, done, total); };
+  }
+  ASSIGN_OR_RETURN(codegen::CodeImage image, codegen::Generate(result.program.kernels, target, codegen_options));
+  report.llvm_ir += ir;
+  report.assembly += assembly;
+  result.code = std::move(image.bytes);
+  result.entry_offsets = std::move(image.entry_offsets);
+
+  report.macs = 0;
+  for (const plan::PlannedStep& s : result.program.steps) report.macs += s.info.macs;
+  report.targets.push_back({target.name, static_cast<int>(result.program.kernels.size()),
+                            static_cast<int>(result.program.steps.size()), static_cast<int64_t>(result.code.size()),
+                            result.program.arena_bytes, result.program.arena_lower_bound, SecondsSince(start)});
+  return result;
+}
+
+void ReportGraph(const graph::Graph& graph, CompileReport& report) {
+  for (const graph::Node* n : graph.inputs()) report.inputs.emplace_back(n->name, n->output()->type);
+  for (const graph::GraphOutput& o : graph.outputs()) report.outputs.emplace_back(o.name, o.value->type);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> Compile(absl::string_view mge, const CompileOptions& options, CompileReport* report) {
+  CompileReport ignored;
+  CompileReport& r = report != nullptr ? *report : ignored;
+  auto start = std::chrono::steady_clock::now();
+  ASSIGN_OR_RETURN(mge::Model model, mge::ReadModel(mge));
+  r.mge_version = mge::VersionText(model.mge_version);
+  r.container = mge::ToString(model.container);
+  r.operators = static_cast<int>(model.operators.size());
+  ASSIGN_OR_RETURN(graph::Graph graph, mge::Import(model, {options.input_shapes}, &r.unsupported));
+  ReportGraph(graph, r);
+  r.import_seconds = SecondsSince(start);
+
+  start = std::chrono::steady_clock::now();
+  RETURN_IF_ERROR(passes::RunPasses(graph));
+  r.passes_seconds = SecondsSince(start);
+  if (options.emit_graph) r.graph = graph::ToText(graph);
+
+  plan::ConstantPool constants;
+  std::vector<plan::TargetProgram> programs;
+  for (const kernel::Target& target : Ordered(options.targets)) {
+    ASSIGN_OR_RETURN(plan::TargetProgram p, CompileForTarget(graph, target, options, constants, r));
+    programs.push_back(std::move(p));
+  }
+  r.constant_bytes = static_cast<int64_t>(constants.bytes().size());
+  plan::ModelInfo info{options.source_name, Checksum(mge.data(), mge.size()), model.mge_version,
+                       static_cast<uint32_t>(model.operators.size()), std::string(model.user_info)};
+  return plan::BuildArtifact(graph, info, std::move(programs), std::move(constants));
+}
+
+}  // namespace mgec

@@ -1,0 +1,59 @@
+// The whole compiler: a model file in, an artifact out.
+//
+//   CompileOptions options;
+//   ASSIGN_OR_RETURN(std::string artifact, Compile(mge_bytes, options));
+//
+// No global state, no printing, never exits. Thread-safe. The same input, options and compiler version give the same bytes.
+#ifndef MGEC_COMPILER_COMPILE_H_
+#define MGEC_COMPILER_COMPILE_H_
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "compiler/graph/graph.h"
+#include "compiler/kernel/target.h"
+#include "compiler/mge/import.h"
+#include "compiler/plan/program.h"
+
+namespace mgec {
+
+struct CompileOptions {
+  std::vector<kernel::Target> targets = kernel::DefaultTargets();  // each once; order does not matter
+  std::map<std::string, graph::Shape> input_shapes;                // by input name, instead of the file's
+  std::string source_name;                                         // recorded in the artifact
+  int threads = 1;                                                 // of the code generator
+  // Called while kernels are generated: target, kernels done, kernels in all. From any thread, one call at a time.
+  std::function<void(const std::string& target, int done, int total)> progress;
+  // What to write down on the way; see CompileReport.
+  bool emit_graph = false, emit_kernels = false, emit_llvm = false, emit_asm = false;
+};
+
+// What happened, for people. Filled as far as compilation came.
+struct CompileReport {
+  std::string mge_version, container;  // "1.13.0", "v2"
+  int operators = 0;
+  std::vector<std::pair<std::string, graph::TensorType>> inputs, outputs;
+  std::vector<mge::UnsupportedItem> unsupported;
+  struct Target {
+    std::string name;
+    int kernels = 0, steps = 0;
+    int64_t code_bytes = 0, arena_bytes = 0, arena_lower_bound = 0;
+    double seconds = 0;
+  };
+  std::vector<Target> targets;
+  int64_t macs = 0, constant_bytes = 0;
+  double import_seconds = 0, passes_seconds = 0;
+  std::string graph, kernels, llvm_ir, assembly;  // as CompileOptions::emit_* ask
+};
+
+// Errors: InvalidArgument and DataLoss for files that are no (whole) models or options that do not fit, Unimplemented
+// for models that need what is not supported (all of it in `report`), Internal for bugs of the compiler.
+absl::StatusOr<std::string> Compile(absl::string_view mge, const CompileOptions& options, CompileReport* report = nullptr);
+
+}  // namespace mgec
+
+#endif  // MGEC_COMPILER_COMPILE_H_

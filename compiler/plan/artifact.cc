@@ -1,0 +1,75 @@
+#include "compiler/plan/artifact.h"
+
+#include <utility>
+
+#include "runtime/artifact_generated.h"
+#include "runtime/artifact_writer.h"
+
+namespace mgec::plan {
+namespace {
+
+// Both enumerate storage in the same order (compiler/graph/type.h).
+fb::DataType DataTypeOf(const graph::DType& d) { return static_cast<fb::DataType>(d.kind); }
+
+flatbuffers::Offset<fb::Tensor> WriteTensor(flatbuffers::FlatBufferBuilder& b, const std::string& name,
+                                            const graph::TensorType& t) {
+  std::vector<uint32_t> shape(t.shape.begin(), t.shape.end());
+  if (shape.empty()) shape = {1};  // scalars have one dimension, as in MegEngine
+  const auto fb_name = b.CreateString(name);
+  const auto fb_shape = b.CreateVector(shape);
+  return fb::CreateTensor(b, fb_name, DataTypeOf(t.dtype), fb_shape, t.dtype.scale, t.dtype.zero_point);
+}
+
+flatbuffers::Offset<fb::Plan> WritePlan(flatbuffers::FlatBufferBuilder& b, const TargetProgram& t, uint32_t section) {
+  std::vector<flatbuffers::Offset<fb::Kernel>> kernels;
+  for (size_t i = 0; i < t.program.kernels.size(); ++i) {
+    kernels.push_back(fb::CreateKernel(b, b.CreateString(t.program.kernels[i].name), t.entry_offsets[i]));
+  }
+  std::vector<flatbuffers::Offset<fb::Step>> steps;
+  for (const PlannedStep& s : t.program.steps) {
+    std::vector<fb::Binding> bindings;
+    for (const PlannedStep::Binding& p : s.bindings) {
+      bindings.emplace_back(static_cast<fb::BufferSpace>(p.space), static_cast<uint32_t>(p.index),
+                            static_cast<uint64_t>(p.offset), static_cast<uint64_t>(p.bytes));
+    }
+    const auto fb_bindings = b.CreateVectorOfStructs(bindings);
+    const auto name = b.CreateString(s.info.name), op = b.CreateString(s.info.op);
+    steps.push_back(fb::CreateStep(b, static_cast<uint32_t>(s.kernel), fb_bindings, static_cast<uint32_t>(s.tasks),
+                                   s.serial, name, op, static_cast<uint64_t>(s.info.macs),
+                                   static_cast<uint64_t>(s.info.bytes)));
+  }
+  const auto target = b.CreateString(t.target);
+  const auto fb_kernels = b.CreateVector(kernels);
+  const auto fb_steps = b.CreateVector(steps);
+  return fb::CreatePlan(b, target, section, fb_kernels, fb_steps, static_cast<uint64_t>(t.program.arena_bytes),
+                        static_cast<uint64_t>(t.program.arena_lower_bound));
+}
+
+}  // namespace
+
+const char* CompilerVersion() { return "0.1.0"; }
+
+std::string BuildArtifact(const graph::Graph& g, const ModelInfo& model, std::vector<TargetProgram> targets,
+                          ConstantPool constants) {
+  ArtifactWriter writer;
+  writer.SetConstants(constants.bytes());
+  flatbuffers::FlatBufferBuilder b;
+  std::vector<flatbuffers::Offset<fb::Tensor>> inputs, outputs;
+  for (const graph::Node* n : g.inputs()) inputs.push_back(WriteTensor(b, n->name, n->output()->type));
+  for (const graph::GraphOutput& o : g.outputs()) outputs.push_back(WriteTensor(b, o.name, o.value->type));
+  std::vector<flatbuffers::Offset<fb::Plan>> plans;
+  for (TargetProgram& t : targets) plans.push_back(WritePlan(b, t, writer.AddCode(std::move(t.code))));
+  const auto fb_inputs = b.CreateVector(inputs);
+  const auto fb_outputs = b.CreateVector(outputs);
+  const auto fb_plans = b.CreateVector(plans);
+  const auto program = fb::CreateProgram(b, fb_inputs, fb_outputs, fb_plans);
+  const auto programs = b.CreateVector(&program, 1);
+  const auto version = b.CreateString(CompilerVersion()), source = b.CreateString(model.source_name);
+  const auto user_info = b.CreateVector(reinterpret_cast<const uint8_t*>(model.user_info.data()), model.user_info.size());
+  b.Finish(fb::CreateMetadata(b, version, source, model.source_hash, model.mge_version, model.operators, user_info,
+                              programs),
+           fb::MetadataIdentifier());
+  return writer.Finish({reinterpret_cast<const char*>(b.GetBufferPointer()), b.GetSize()});
+}
+
+}  // namespace mgec::plan

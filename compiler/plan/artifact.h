@@ -1,0 +1,41 @@
+// Puts everything that was compiled into one artifact file (runtime/artifact_format.h).
+#ifndef MGEC_COMPILER_PLAN_ARTIFACT_H_
+#define MGEC_COMPILER_PLAN_ARTIFACT_H_
+
+#include <string>
+#include <vector>
+
+#include "compiler/graph/graph.h"
+#include "compiler/plan/constant_pool.h"
+#include "compiler/plan/program.h"
+
+namespace mgec::plan {
+
+// A program and its machine code for one target.
+struct TargetProgram {
+  std::string target;
+  PlannedProgram program;
+  std::string code;                     // flat image
+  std::vector<uint64_t> entry_offsets;  // one per kernel of the program
+};
+
+// What the artifact says about its model.
+struct ModelInfo {
+  std::string source_name;
+  uint64_t source_hash = 0;  // XXH3-64 of the model's bytes
+  uint32_t mge_version = 0;
+  uint32_t operators = 0;
+  std::string user_info;
+};
+
+// The artifact's bytes. Inputs and outputs are those of `g`; `targets` go from the most to the least demanding. The same
+// arguments give the same bytes.
+std::string BuildArtifact(const graph::Graph& g, const ModelInfo& model, std::vector<TargetProgram> targets,
+                          ConstantPool constants);
+
+// The version that artifacts record and `compile --version` prints.
+const char* CompilerVersion();
+
+}  // namespace mgec::plan
+
+#endif  // MGEC_COMPILER_PLAN_ARTIFACT_H_

@@ -1,0 +1,187 @@
+// Compiles a MegEngine model:
+//   bazel run //tools:compile -- shufflenet.mge
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/usage.h"
+#include "absl/flags/usage_config.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "compiler/compile.h"
+#include "compiler/plan/artifact.h"
+#include "tools/arguments.h"
+#include "tools/files.h"
+
+ABSL_FLAG(std::string, o, "", "Where the artifact goes; MODEL.mgec beside the model if not given.");
+ABSL_FLAG(std::string, target, "", "Comma-separated targets, for example x86-64-v3; x86-64-v4,x86-64-v3 if not given. The "
+                                   "runtime picks the best that its CPU has.");
+ABSL_FLAG(std::vector<std::string>, input_shape, {},
+          "NAME=1x3x224x224: the shape of an input, instead of the model's; may be repeated.");
+ABSL_FLAG(int, threads, 0, "Threads that generate code; all CPUs if 0.");
+ABSL_FLAG(std::string, emit, "", "Also print, comma-separated: graph (after all passes), kernels, llvm, asm.");
+
+namespace mgec {
+namespace {
+
+constexpr char kUsage[] =
+    "compiles a MegEngine model (.mge) into an artifact (.mgec) that the runtime and megenginelite load.\n\n"
+    "  compile MODEL.mge [-o MODEL.mgec] [--target=x86-64-v3] [--input-shape data=8x3x224x224] [--threads=2]\n"
+    "          [--emit=graph,kernels,llvm,asm]\n\n"
+    "The artifact is written only when everything succeeded. A model that needs something unsupported is listed with "
+    "everything it needs.";
+
+std::string BaseName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+int Fail(const std::string& message) {
+  absl::FPrintF(stderr, "error: %s\n", message);
+  return 1;
+}
+
+absl::StatusOr<std::vector<kernel::Target>> Targets(const std::string& flag) {
+  if (flag.empty()) return kernel::DefaultTargets();
+  std::vector<kernel::Target> targets;
+  for (absl::string_view name : absl::StrSplit(flag, ',', absl::SkipEmpty())) {
+    absl::StatusOr<kernel::Target> t = kernel::FindTarget(name);
+    if (!t.ok()) return t.status();
+    targets.push_back(*std::move(t));
+  }
+  if (targets.empty()) return absl::InvalidArgumentError("--target names no target");
+  return targets;
+}
+
+absl::Status ParseShape(const std::string& flag, std::map<std::string, graph::Shape>* shapes) {
+  const absl::Status bad = absl::InvalidArgumentError(
+      absl::StrCat("--input-shape ", flag, ": want NAME=DIMxDIMx.., for example data=1x3x224x224"));
+  const size_t equals = flag.rfind('=');
+  if (equals == std::string::npos || equals == 0) return bad;
+  graph::Shape shape;
+  for (absl::string_view dim : absl::StrSplit(flag.substr(equals + 1), 'x')) {
+    int64_t n;
+    if (!absl::SimpleAtoi(dim, &n) || n <= 0) return bad;
+    shape.push_back(n);
+  }
+  (*shapes)[flag.substr(0, equals)] = shape;
+  return absl::OkStatus();
+}
+
+absl::Status ParseEmit(const std::string& flag, CompileOptions* options) {
+  for (absl::string_view what : absl::StrSplit(flag, ',', absl::SkipEmpty())) {
+    if (what == "graph") options->emit_graph = true;
+    else if (what == "kernels") options->emit_kernels = true;
+    else if (what == "llvm") options->emit_llvm = true;
+    else if (what == "asm") options->emit_asm = true;
+    else return absl::InvalidArgumentError(absl::StrCat("--emit=", what, ": want graph, kernels, llvm or asm"));
+  }
+  return absl::OkStatus();
+}
+
+std::string Size(int64_t bytes) {
+  if (bytes < 10 * 1024) return absl::StrFormat("%d B", bytes);
+  if (bytes < 1024 * 1024) return absl::StrFormat("%d KB", bytes / 1024);
+  return absl::StrFormat("%.1f MB", bytes / 1048576.0);
+}
+
+std::string Time(double seconds) {
+  return seconds < 1 ? absl::StrFormat("%.0f ms", seconds * 1e3) : absl::StrFormat("%.1f s", seconds);
+}
+
+void PrintModel(const std::string& name, const CompileReport& r) {
+  absl::PrintF("%s   MegEngine %s, container %s, %d operators\n", name, r.mge_version, r.container, r.operators);
+  for (const auto& [input, type] : r.inputs) absl::PrintF("  input   %-10s %s\n", input, graph::ToString(type));
+  for (const auto& [output, type] : r.outputs) absl::PrintF("  output  %-10s %s\n", output, graph::ToString(type));
+}
+
+void PrintSummary(const CompileReport& r) {
+  absl::PrintF("  import %s, passes %s", Time(r.import_seconds), Time(r.passes_seconds));
+  if (!r.targets.empty()) {
+    absl::PrintF(" (%d operators -> %d steps, %d kernels)", r.operators, r.targets[0].steps, r.targets[0].kernels);
+  }
+  std::string code;
+  int64_t arena = 0, bound = 0;
+  for (const CompileReport::Target& t : r.targets) {
+    absl::PrintF(", %s %s", t.name, Time(t.seconds));
+    absl::StrAppend(&code, code.empty() ? "" : " + ", Size(t.code_bytes));
+    if (t.arena_bytes >= arena) {
+      arena = t.arena_bytes;
+      bound = t.arena_lower_bound;
+    }
+  }
+  absl::PrintF("\n  %.1f M multiply-adds, weights %s, arena %s (lower bound %s), code %s\n", r.macs / 1e6,
+               Size(r.constant_bytes), Size(arena), Size(bound), code);
+}
+
+int Main(int argc, char** argv) {
+  absl::SetProgramUsageMessage(kUsage);
+  absl::FlagsUsageConfig config;
+  config.version_string = [] { return absl::StrCat("mgec ", plan::CompilerVersion(), "\n"); };
+  absl::SetFlagsUsageConfig(config);
+  const Arguments arguments = ParseArguments(argc, argv, {"input_shape"});
+  if (arguments.positional.size() != 1) return Fail(absl::StrCat("give one model file\n\n", kUsage));
+
+  const std::string model = ResolvePath(arguments.positional[0]), name = BaseName(model);
+  std::string output = ResolvePath(absl::GetFlag(FLAGS_o));
+  if (absl::GetFlag(FLAGS_o).empty()) {
+    output = absl::EndsWith(model, ".mge") ? model.substr(0, model.size() - 4) : model;
+    output += ".mgec";
+  }
+  CompileOptions options;
+  options.source_name = name;
+  absl::StatusOr<std::vector<kernel::Target>> targets = Targets(absl::GetFlag(FLAGS_target));
+  if (!targets.ok()) return Fail(std::string(targets.status().message()));
+  options.targets = *std::move(targets);
+  const auto shapes = arguments.repeated.find("input_shape");
+  if (shapes != arguments.repeated.end()) {
+    for (const std::string& flag : shapes->second) {
+      if (absl::Status s = ParseShape(flag, &options.input_shapes); !s.ok()) return Fail(std::string(s.message()));
+    }
+  }
+  if (absl::Status s = ParseEmit(absl::GetFlag(FLAGS_emit), &options); !s.ok()) return Fail(std::string(s.message()));
+  options.threads = absl::GetFlag(FLAGS_threads);
+  if (options.threads < 0 || options.threads > 1024) return Fail("--threads must be in [0, 1024]");
+  if (options.threads == 0) options.threads = static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
+  const bool terminal = isatty(STDERR_FILENO) != 0;
+  if (terminal) {
+    options.progress = [&](const std::string& target, int done, int total) {
+      absl::FPrintF(stderr, "\r  %s: %d of %d kernels ", target, done, total);
+    };
+  }
+
+  absl::StatusOr<std::string> bytes = ReadFile(model);
+  if (!bytes.ok()) return Fail(std::string(bytes.status().message()));
+  CompileReport report;
+  const absl::StatusOr<std::string> artifact = Compile(*bytes, options, &report);
+  if (terminal) absl::FPrintF(stderr, "\r\033[K");
+  if (!report.unsupported.empty()) {
+    int things = static_cast<int>(report.unsupported.size());
+    return Fail(absl::StrFormat("%s needs %d thing%s that %s not supported; nothing was written\n%s", name, things,
+                                things == 1 ? "" : "s", things == 1 ? "is" : "are",
+                                mge::FormatUnsupported(report.unsupported)));
+  }
+  if (!artifact.ok()) {
+    const bool bug = artifact.status().code() == absl::StatusCode::kInternal;
+    return Fail(absl::StrCat(name, ": ", artifact.status().message(), bug ? " (a bug of the compiler)" : "",
+                             "; nothing was written"));
+  }
+  for (const std::string* text : {&report.graph, &report.kernels, &report.llvm_ir, &report.assembly}) {
+    if (!text->empty()) absl::PrintF("%s\n", *text);
+  }
+  PrintModel(name, report);
+  PrintSummary(report);
+  if (absl::Status s = WriteFileAtomically(output, *artifact); !s.ok()) return Fail(std::string(s.message()));
+  absl::PrintF("wrote %s (%s)\n", output, Size(static_cast<int64_t>(artifact->size())));
+  return 0;
+}
+
+}  // namespace
+}  // namespace mgec
+
+int main(int argc, char** argv) { return mgec::Main(argc, argv); }
