@@ -320,6 +320,12 @@ bool IsConst(const Expr& e, int64_t* value) {
   return true;
 }
 
+bool IsIndexAlong(const Expr& e, const Var& v, int64_t extent) {
+  if (e->op == Op::kVar) return e->var == v;
+  int64_t k;
+  return extent == 1 && IsConst(e, &k) && k == 0;
+}
+
 Expr WithArgs(const Expr& e, std::vector<Expr> args) {
   bool same = true;
   for (size_t i = 0; i < args.size(); ++i) same = same && args[i] == e->args[i];

@@ -162,6 +162,8 @@ Expr operator>=(Expr a, int64_t b);
 // --- Traversal. ---
 // True and the value where e is an integer constant.
 bool IsConst(const Expr& e, int64_t* value = nullptr);
+// True for `v` itself and, along a dimension of extent 1, for the constant 0.
+bool IsIndexAlong(const Expr& e, const Var& v, int64_t extent);
 // A copy of `e` with other arguments (and, for kLoad etc., everything else kept).
 Expr WithArgs(const Expr& e, std::vector<Expr> args);
 // Rebuilds `e` bottom-up; `f` sees each node after its arguments and returns its replacement (or the node itself).

@@ -172,7 +172,7 @@ Kernel LowerNaive(const Definition& d, int stage, const std::string& name) {
     Expr body = ReplaceReads(Substitute(s.body, values), d, ranges, [&](int t, const std::vector<Expr>& at) {
       return Load(k.arguments[t], FlatIndex(at, d.info(t).shape));
     });
-    body = EmitReductions(b, body, /*unroll=*/1, ranges);
+    body = EmitReductions(b, Simplify(body, ranges), /*unroll=*/1, ranges);
     b.Store(out, FlatIndex(index, s.info.shape), body);
   };
   Block b;

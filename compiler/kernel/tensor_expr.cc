@@ -39,7 +39,6 @@ Expr Definition::AtOr(int t, std::vector<Expr> indices, Expr otherwise) const {
   const std::vector<int64_t>& shape = info(t).shape;
   Expr inside = Bool(true);
   for (size_t i = 0; i < indices.size(); ++i) {
-    if (indices[i]->op == Op::kVar) continue;  // a plain output index is in bounds
     inside = And(inside, And(indices[i] >= int64_t{0}, indices[i] < shape[i]));
   }
   return Select(inside, At(t, std::move(indices)), std::move(otherwise));

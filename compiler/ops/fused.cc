@@ -42,7 +42,7 @@ void CollectReads(const Stage& s, const Expr& e, bool in_reduction, std::unorder
     r.in_reduction = r.in_reduction || in_reduction;
     bool identity = e->args.size() == s.vars.size();
     for (size_t i = 0; identity && i < e->args.size(); ++i) {
-      identity = e->args[i]->op == Op::kVar && e->args[i]->var == s.vars[i];
+      identity = kernel::IsIndexAlong(e->args[i], s.vars[i], s.info.shape[i]);
     }
     r.identity = r.identity && identity;
   }

@@ -10,8 +10,6 @@ namespace {
 using kernel::Float;
 using kernel::Int;
 
-bool Contains(const std::vector<int64_t>& v, int64_t x) { return std::find(v.begin(), v.end(), x) != v.end(); }
-
 Types InferReduce(const OpContext& c) {
   const TensorType& x = c.inputs[0];
   if (IsQuantized(x.dtype) || x.dtype.kind == DTypeKind::kBool) {

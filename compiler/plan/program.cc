@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "compiler/plan/memory_plan.h"
 
@@ -65,6 +66,7 @@ void Program::AddStep(kernel::Kernel k, std::vector<Argument> arguments, StepInf
   const auto [it, is_new] = kernel_by_fingerprint_.emplace(Fingerprint(k), static_cast<int>(kernels_.size()));
   if (is_new) {
     k.name = absl::StrCat("k", kernels_.size(), "_", k.name);
+    std::replace_if(k.name.begin(), k.name.end(), [](char c) { return !absl::ascii_isalnum(c); }, '_');
     kernels_.push_back(std::move(k));
   }
   steps_.push_back({it->second, std::move(arguments), tasks, std::move(info)});

@@ -86,6 +86,7 @@ class Program {
   StorageId AddTable(int64_t bytes, TableWriter writer);
 
   // Takes a kernel whose arguments correspond to `arguments`. Kernels with the same code are kept once.
+  // The kernel's name may hold any characters; it becomes a unique identifier.
   void AddStep(kernel::Kernel k, std::vector<Argument> arguments, StepInfo info);
 
   const Storage& storage(StorageId id) const { return storages_[id]; }

@@ -258,7 +258,8 @@ class StageEmitter {
       if (e->op != Op::kRead) return;
       for (size_t i = 0; i < e->args.size(); ++i) {
         if (roles_[e->tensor].role == Role::kBlocked) {
-          flat = flat && d_.info(e->tensor).shape == stage_->info.shape && IsUse(e->args[i], stage_->vars[i]);
+          flat = flat && d_.info(e->tensor).shape == stage_->info.shape &&
+                 kernel::IsIndexAlong(e->args[i], stage_->vars[i], stage_->info.shape[i]);
         } else {
           for (size_t v = 0; v < stage_->vars.size(); ++v) {
             flat = flat && (v == 1 || stage_->info.shape[v] == 1 || !kernel::DependsOn(e->args[i], stage_->vars[v]));

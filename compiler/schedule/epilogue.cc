@@ -65,9 +65,10 @@ bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definiti
     for (size_t i = 0; i < e->args.size(); ++i) {
       if (IsUse(e->args[i], channel)) channel_at = static_cast<int>(i);
       else if (shape[i] != 1) ++non_trivial;
-      same = same && i < stage.vars.size() && IsUse(e->args[i], stage.vars[i]);
-      per_image = per_image && (i <= 1 ? shape[i] == stage.info.shape[i] && (shape[i] == 1 || IsUse(e->args[i], stage.vars[i]))
-                                       : shape[i] == 1);
+      same = same && kernel::IsIndexAlong(e->args[i], stage.vars[i], shape[i]);
+      per_image = per_image && (i > 1 ? shape[i] == 1
+                                      : shape[i] == stage.info.shape[i] &&
+                                            kernel::IsIndexAlong(e->args[i], stage.vars[i], shape[i]));
     }
     Operand o;
     if (constant != nullptr && constant->size() == 4) o.kind = Operand::kImmediate;
