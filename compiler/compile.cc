@@ -56,8 +56,9 @@ absl::StatusOr<plan::TargetProgram> CompileForTarget(const graph::Graph& graph, 
   result.code = std::move(image.bytes);
   result.entry_offsets = std::move(image.entry_offsets);
 
-  report.macs = 0;
-  for (const plan::PlannedStep& s : result.program.steps) report.macs += s.info.macs;
+  int64_t macs = 0;
+  for (const plan::PlannedStep& s : result.program.steps) macs += s.info.macs;
+  if (report.targets.empty()) report.macs = macs;
   report.targets.push_back({target.name, static_cast<int>(result.program.kernels.size()),
                             static_cast<int>(result.program.steps.size()), static_cast<int64_t>(result.code.size()),
                             result.program.arena_bytes, result.program.arena_lower_bound, SecondsSince(start)});
@@ -69,35 +70,50 @@ void ReportGraph(const graph::Graph& graph, CompileReport& report) {
   for (const graph::GraphOutput& o : graph.outputs()) report.outputs.emplace_back(o.name, o.value->type);
 }
 
+absl::StatusOr<plan::ShapeProgram> CompileForShapes(const mge::Model& model,
+                                                    const std::map<std::string, graph::Shape>& shapes,
+                                                    const CompileOptions& options, plan::ConstantPool& constants,
+                                                    CompileReport& report) {
+  const bool first = report.outputs.empty();
+  auto start = std::chrono::steady_clock::now();
+  plan::ShapeProgram program;
+  ASSIGN_OR_RETURN(program.graph, mge::Import(model, {shapes}, &report.unsupported));
+  if (first) ReportGraph(program.graph, report);
+  report.import_seconds += SecondsSince(start);
+
+  start = std::chrono::steady_clock::now();
+  RETURN_IF_ERROR(passes::RunPasses(program.graph));
+  report.passes_seconds += SecondsSince(start);
+  if (options.emit_graph) report.graph += graph::ToText(program.graph);
+
+  for (const kernel::Target& target : Ordered(options.targets)) {
+    ASSIGN_OR_RETURN(plan::TargetProgram p, CompileForTarget(program.graph, target, options, constants, report));
+    program.targets.push_back(std::move(p));
+  }
+  return program;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> Compile(absl::string_view mge, const CompileOptions& options, CompileReport* report) {
   CompileReport ignored;
   CompileReport& r = report != nullptr ? *report : ignored;
-  auto start = std::chrono::steady_clock::now();
+  const auto start = std::chrono::steady_clock::now();
   ASSIGN_OR_RETURN(mge::Model model, mge::ReadModel(mge));
   r.mge_version = mge::VersionText(model.mge_version);
   r.container = mge::ToString(model.container);
   r.operators = static_cast<int>(model.operators.size());
-  ASSIGN_OR_RETURN(graph::Graph graph, mge::Import(model, {options.input_shapes}, &r.unsupported));
-  ReportGraph(graph, r);
   r.import_seconds = SecondsSince(start);
-
-  start = std::chrono::steady_clock::now();
-  RETURN_IF_ERROR(passes::RunPasses(graph));
-  r.passes_seconds = SecondsSince(start);
-  if (options.emit_graph) r.graph = graph::ToText(graph);
-
   plan::ConstantPool constants;
-  std::vector<plan::TargetProgram> programs;
-  for (const kernel::Target& target : Ordered(options.targets)) {
-    ASSIGN_OR_RETURN(plan::TargetProgram p, CompileForTarget(graph, target, options, constants, r));
-    programs.push_back(std::move(p));
+  std::vector<plan::ShapeProgram> programs;
+  for (const auto& shapes : options.input_shapes) {
+    ASSIGN_OR_RETURN(plan::ShapeProgram program, CompileForShapes(model, shapes, options, constants, r));
+    programs.push_back(std::move(program));
   }
   r.constant_bytes = static_cast<int64_t>(constants.bytes().size());
-  plan::ModelInfo info{options.source_name, Checksum(mge.data(), mge.size()), model.mge_version,
-                       static_cast<uint32_t>(model.operators.size()), std::string(model.user_info)};
-  return plan::BuildArtifact(graph, info, std::move(programs), std::move(constants));
+  const plan::ModelInfo info{options.source_name, Checksum(mge.data(), mge.size()), model.mge_version,
+                             static_cast<uint32_t>(model.operators.size()), std::string(model.user_info)};
+  return plan::BuildArtifact(info, std::move(programs), constants);
 }
 
 }  // namespace mgec

@@ -23,7 +23,9 @@ namespace mgec {
 
 struct CompileOptions {
   std::vector<kernel::Target> targets = kernel::DefaultTargets();  // each once; order does not matter
-  std::map<std::string, graph::Shape> input_shapes;                // by input name, instead of the file's
+  // Input shapes by name, instead of the file's. The artifact gets one program for each set, in this order; the first is
+  // what the runtime starts with. Programs share their weights.
+  std::vector<std::map<std::string, graph::Shape>> input_shapes = {{}};
   std::string source_name;                                         // recorded in the artifact
   int threads = 1;                                                 // of the code generator
   // Called while kernels are generated: target, kernels done, kernels in all. From any thread, one call at a time.
@@ -32,7 +34,7 @@ struct CompileOptions {
   bool emit_graph = false, emit_kernels = false, emit_llvm = false, emit_asm = false;
 };
 
-// What happened, for people. Filled as far as compilation came.
+// What happened, for people: of the first program, except for times and sizes. Filled as far as compilation came.
 struct CompileReport {
   std::string mge_version, container;  // "1.13.0", "v2"
   int operators = 0;
