@@ -130,6 +130,23 @@ Expr SimplifyDivMod(const Expr& e, const Ranges& ranges) {
     rest.constant -= q * c;
     return FromLinear(rest);
   }
+  // d * y + z with d a divisor of c and z in [0, d): y alone decides the quotient.
+  for (const auto& [term, d] : rest.terms) {
+    if (d <= 1 || c % d != 0) continue;
+    Linear y, z;
+    SplitBy(rest, d, y, z);
+    const std::optional<Range> within = BoundsOfLinear(z, ranges);
+    if (!within || FloorDivide(within->lo, d) != FloorDivide(within->hi, d)) continue;
+    const int64_t m = FloorDivide(within->lo, d);
+    y.constant += m;
+    if (is_div) {
+      Accumulate(SimplifyDivMod(FloorDiv(FromLinear(y), Int(c / d)), ranges), 1, quotient);
+      return FromLinear(quotient);
+    }
+    z.constant -= m * d;
+    Accumulate(SimplifyDivMod(FloorMod(FromLinear(y), Int(c / d)), ranges), d, z);
+    return FromLinear(z);
+  }
   const Expr rest_expr = FromLinear(rest);
   const bool non_negative = r && r->lo >= 0;
   if (is_div) {
