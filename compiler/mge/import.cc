@@ -23,6 +23,8 @@ const Registry& AllImporters() {
     RegisterLinalg(*r);
     RegisterShape(*r);
     RegisterIndex(*r);
+    RegisterScatter(*r);
+    RegisterScan(*r);
     RegisterRelayout(*r);
     return r;
   }();

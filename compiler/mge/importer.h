@@ -128,6 +128,8 @@ void RegisterReduce(Registry& registry);
 void RegisterLinalg(Registry& registry);
 void RegisterShape(Registry& registry);
 void RegisterIndex(Registry& registry);
+void RegisterScatter(Registry& registry);
+void RegisterScan(Registry& registry);
 void RegisterRelayout(Registry& registry);
 
 }  // namespace mgec::mge
