@@ -8,6 +8,7 @@
 #include "compiler/codegen/llvm/codegen.h"
 #include "compiler/graph/text.h"
 #include "compiler/mge/container.h"
+#include "compiler/ops/evaluate.h"
 #include "compiler/passes/passes.h"
 #include "compiler/plan/artifact.h"
 #include "runtime/checksum.h"
@@ -69,6 +70,23 @@ void ReportGraph(const graph::Graph& graph, CompileReport& report) {
   for (const graph::GraphOutput& o : graph.outputs()) report.outputs.emplace_back(o.name, o.value->type);
 }
 
+// Refuses what would compute for hours: a damaged number, or one meant to do harm.
+absl::Status CheckWork(const graph::Graph& graph) {
+  constexpr int64_t kMaxWork = int64_t{1} << 44;
+  int64_t total = 0;
+  for (const auto& node : graph.nodes()) {
+    ASSIGN_OR_RETURN(const int64_t work, ops::WorkOf(*node));
+    if (work <= kMaxWork - total) {
+      total += work;
+      continue;
+    }
+    return absl::ResourceExhaustedError(absl::StrCat("takes over 2^44 operations; ", node->op, " \"", node->name,
+                                                     "\", of shape ", graph::ToString(node->output()->type.shape),
+                                                     ", takes ", work));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<plan::ShapeProgram> CompileForShapes(const mge::Model& model,
                                                     const std::map<std::string, graph::Shape>& shapes,
                                                     const CompileOptions& options, plan::ConstantPool& constants,
@@ -82,6 +100,7 @@ absl::StatusOr<plan::ShapeProgram> CompileForShapes(const mge::Model& model,
 
   start = std::chrono::steady_clock::now();
   RETURN_IF_ERROR(passes::RunPasses(program.graph));
+  RETURN_IF_ERROR(CheckWork(program.graph));
   report.passes_seconds += SecondsSince(start);
   if (options.emit_graph) report.graph += graph::ToText(program.graph);
 

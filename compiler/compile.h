@@ -55,7 +55,8 @@ struct CompileReport {
 };
 
 // Errors: InvalidArgument and DataLoss for files that are no (whole) models or options that do not fit, Unimplemented
-// for models that need what is not supported (all of it in `report`), Internal for bugs of the compiler.
+// for models that need what is not supported (all of it in `report`), ResourceExhausted for models of more than 2^44
+// elementary operations or 4 GiB of intermediate results, Internal for bugs of the compiler.
 absl::StatusOr<std::string> Compile(absl::string_view mge, const CompileOptions& options, CompileReport* report = nullptr);
 
 }  // namespace mgec
