@@ -9,11 +9,16 @@
 
 #include "absl/status/statusor.h"
 #include "compiler/graph/graph.h"
+#include "compiler/kernel/tensor_expr.h"
 
 namespace mgec::ops {
 
 // Dense row-major bytes.
 using TensorData = std::shared_ptr<const std::string>;
+
+// The outputs of a definition, stage by stage.
+absl::StatusOr<std::vector<TensorData>> EvaluateDefinition(const kernel::Definition& d,
+                                                           const std::vector<TensorData>& operands);
 
 // Evaluates a node (also a fused one) for given operand values; one result per output.
 absl::StatusOr<std::vector<TensorData>> EvaluateNode(const graph::Node& node, const std::vector<TensorData>& operands);
