@@ -17,6 +17,8 @@ const Registry& AllImporters() {
     RegisterData(*r);
     RegisterElemwise(*r);
     RegisterConv(*r);
+    RegisterConv3d(*r);
+    RegisterWindows(*r);
     RegisterPool(*r);
     RegisterNorm(*r);
     RegisterReduce(*r);

@@ -122,6 +122,8 @@ class Registry {
 void RegisterData(Registry& registry);
 void RegisterElemwise(Registry& registry);
 void RegisterConv(Registry& registry);
+void RegisterConv3d(Registry& registry);
+void RegisterWindows(Registry& registry);
 void RegisterPool(Registry& registry);
 void RegisterNorm(Registry& registry);
 void RegisterReduce(Registry& registry);

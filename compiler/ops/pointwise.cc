@@ -108,7 +108,8 @@ const Mode kModes[] = {
     {"floor_div", 2,
      [](const Args& a) { return IsF(a[0]) ? Unary(Op::kFloor, a[0] / a[1]) : kernel::FloorDiv(a[0], a[1]); }},
     {"mod", 2, [](const Args& a) { return Binary(IsF(a[0]) ? Op::kMod : Op::kFloorMod, a[0], a[1]); }},
-    {"max", 2, [](const Args& a) { return Max(a[0], a[1]); }},
+    // As MegEngine's, which gives NaN where the first operand is NaN, and the first where the second is.
+    {"max", 2, [](const Args& a) { return Max(a[1], a[0]); }},
     {"min", 2, [](const Args& a) { return Min(a[0], a[1]); }},
     {"pow", 2, [](const Args& a) { return Binary(Op::kPow, a[0], a[1]); }},
     {"atan2", 2, [](const Args& a) { return Binary(Op::kAtan2, a[0], a[1]); }},
