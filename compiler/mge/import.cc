@@ -20,6 +20,9 @@ const Registry& AllImporters() {
     RegisterConv3d(*r);
     RegisterWindows(*r);
     RegisterPool(*r);
+    RegisterImage(*r);
+    RegisterResize(*r);
+    RegisterRoi(*r);
     RegisterNorm(*r);
     RegisterReduce(*r);
     RegisterLinalg(*r);

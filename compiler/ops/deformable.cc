@@ -74,7 +74,7 @@ absl::StatusOr<Definition> DefineDeformable(const OpContext& c) {
       const Expr at = Cast(Type(Scalar::kFloat32), regular) + offset;
       inside = And(inside, And(Float(-1) < at, at < Float(static_cast<double>(x[2 + k]))));
       const Expr floor = kernel::Unary(Op::kFloor, at);
-      first[k] = Cast(kernel::kIndexType, floor);
+      first[k] = BoundedIndex(floor);
       part[k] = at - floor;
     }
     auto at = [&](int64_t dy, int64_t dx) {
