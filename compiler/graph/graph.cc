@@ -23,9 +23,15 @@ void SetInferHook(InferHook hook) { infer_hook = hook; }
 
 absl::StatusOr<std::vector<TensorType>> InferTypes(const Node& node) {
   if (infer_hook == nullptr) return absl::InternalError("no operator registry is linked in");
-  auto types = infer_hook(node);
-  if (types.ok()) return types;
-  return absl::Status(types.status().code(), absl::StrCat(Describe(node), ": ", types.status().message()));
+  absl::Status status;
+  try {
+    auto types = infer_hook(node);
+    if (types.ok()) return types;
+    status = types.status();
+  } catch (const std::bad_variant_access&) {  // Attributes' accessors; nothing else here throws
+    status = absl::InvalidArgumentError("an attribute has the wrong type");
+  }
+  return absl::Status(status.code(), absl::StrCat(Describe(node), ": ", status.message()));
 }
 
 int64_t Attributes::Int(const std::string& name, int64_t otherwise) const {
@@ -161,16 +167,27 @@ absl::Status Bad(const Node& n, absl::string_view what) {
   return absl::InternalError(absl::StrCat("invalid graph: ", Describe(n), " ", what));
 }
 
-absl::Status VerifyNode(const Node& n, const std::unordered_set<const Value*>& defined) {
-  for (const Value* v : n.inputs) {
-    if (defined.count(v) == 0) return Bad(n, "uses a value that is not defined before it");
+// More would overflow the arithmetic on sizes.
+bool IsTooLarge(const Shape& s) {
+  constexpr int64_t kMostElements = int64_t{1} << 40;
+  int64_t n = 1;
+  for (int64_t d : s) {
+    if (d > kMostElements / std::max<int64_t>(n, 1)) return true;
+    n *= d;
   }
+  return s.size() > 7;
+}
+
+}  // namespace
+
+absl::Status VerifyNode(const Node& n) {
   for (size_t i = 0; i < n.outputs.size(); ++i) {
     const Value& v = *n.outputs[i];
     if (v.producer != &n || v.index != static_cast<int>(i)) return Bad(n, "has an output that belongs elsewhere");
     for (int64_t d : v.type.shape) {
       if (d < 0) return Bad(n, absl::StrCat("has the negative shape ", ToString(v.type.shape)));
     }
+    if (IsTooLarge(v.type.shape)) return Bad(n, absl::StrCat("has the shape ", ToString(v.type.shape), ", too large"));
   }
   if (n.op == "input") return absl::OkStatus();
   if (n.op == "constant") {
@@ -203,19 +220,21 @@ absl::Status VerifyNode(const Node& n, const std::unordered_set<const Value*>& d
   return absl::OkStatus();
 }
 
-}  // namespace
-
 absl::Status Verify(const Graph& g) {
   std::unordered_set<const Value*> defined;
   std::unordered_set<std::string> names;
   for (const auto& n : g.nodes()) {
-    if (absl::Status s = VerifyNode(*n, defined); !s.ok()) return s;
+    for (const Value* v : n->inputs) {
+      if (defined.count(v) == 0) return Bad(*n, "uses a value that is not defined before it");
+    }
+    if (absl::Status s = VerifyNode(*n); !s.ok()) return s;
     for (const auto& v : n->outputs) defined.insert(v.get());
     if (n->op == "input" && !names.insert(n->name).second) return Bad(*n, "has a name that another input has");
   }
-  names.clear();
   for (const GraphOutput& o : g.outputs()) {
-    if (defined.count(o.value) == 0) return absl::InternalError("invalid graph: an output is not defined");
+    if (defined.count(o.value) == 0) {
+      return absl::InternalError(absl::StrCat("invalid graph: the output \"", o.name, "\" is not defined"));
+    }
   }
   return absl::OkStatus();
 }

@@ -52,7 +52,8 @@ class Attributes {
 
   void Set(const std::string& name, Attribute value) { map_[name] = std::move(value); }
   bool Has(const std::string& name) const { return map_.count(name) != 0; }
-  // The value, or `otherwise` where the attribute is absent. A present attribute of another type is a compiler bug.
+  // The value, or `otherwise` where the attribute is absent. A present attribute of another type is a
+  // compiler bug: std::bad_variant_access, which type inference turns into an error that names the node.
   int64_t Int(const std::string& name, int64_t otherwise = 0) const;
   double Float(const std::string& name, double otherwise = 0) const;
   std::string String(const std::string& name, const std::string& otherwise = "") const;
@@ -133,6 +134,8 @@ class Graph {
 // Every operand defined before its use, types as the operators infer them, constants of the right size, input
 // names unique. Internal, naming the node, otherwise.
 absl::Status Verify(const Graph& g);
+// What can be said of one node, whose operands are taken to be defined.
+absl::Status VerifyNode(const Node& n);
 
 }  // namespace mgec::graph
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <cstdlib>
@@ -20,15 +21,16 @@ class Parser {
     Graph g;
     RETURN_IF_ERROR(ParseBody(g, 0));
     Skip();
-    if (at_ != text_.size()) return Error("text after the graph");
-    RETURN_IF_ERROR(Verify(g));
+    if (at_++ != text_.size()) return Error("text after the graph");
+    if (absl::Status s = Verify(g); !s.ok()) return Error(s.message());
     return g;
   }
 
  private:
   absl::Status Error(absl::string_view what) const {
-    int line = 1;
-    for (size_t i = 0; i < at_ && i < text_.size(); ++i) line += text_[i] == '\n';
+    size_t end = std::min(at_, text_.size());  // of the last token: what stands wrong is there, not after the white space
+    while (end > 0 && std::isspace(static_cast<unsigned char>(text_[end - 1]))) --end;
+    const int64_t line = 1 + std::count(text_.begin(), text_.begin() + end, '\n');
     return absl::InvalidArgumentError(absl::StrCat("line ", line, ": ", what));
   }
 
@@ -197,6 +199,7 @@ class Parser {
       RETURN_IF_ERROR(ParseBody(*node->body, depth + 1));
     }
     if (node->op == "constant" && node->data == nullptr) return Error("a constant without data");
+    if ((node->op == "constant" || node->op == "input") && !node->inputs.empty()) return Error("takes no operands");
     Node* placed;
     if (node->op == "input") {
       if (types.size() != 1) return Error("an input has one result");
@@ -204,6 +207,7 @@ class Parser {
     } else {
       placed = g.Insert(std::move(node), types);
     }
+    if (absl::Status s = VerifyNode(*placed); !s.ok()) return Error(s.message());
     for (size_t i = 0; i < results.size(); ++i) values[results[i]] = placed->output(static_cast<int>(i));
     return absl::OkStatus();
   }

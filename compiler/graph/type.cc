@@ -1,6 +1,7 @@
 #include "compiler/graph/type.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
@@ -24,6 +25,10 @@ constexpr KindInfo kKinds[] = {
 };
 
 const KindInfo& InfoOf(const DType& d) { return kKinds[static_cast<int>(d.kind)]; }
+
+bool HasZeroPoint(const DType& d) {
+  return d.kind == DTypeKind::kQuantized8Asymm || d.kind == DTypeKind::kQuantized4Asymm;
+}
 
 }  // namespace
 
@@ -68,7 +73,7 @@ int64_t ByteSize(const TensorType& t) { return NumElements(t.shape) * ByteSize(t
 
 std::string ToString(const DType& d) {
   if (!IsQuantized(d)) return InfoOf(d).name;
-  if (d.kind == DTypeKind::kQuantized8Asymm || d.kind == DTypeKind::kQuantized4Asymm) {
+  if (HasZeroPoint(d)) {
     return absl::StrFormat("%s(%.9g,%d)", InfoOf(d).name, d.scale, d.zero_point);
   }
   return absl::StrFormat("%s(%.9g)", InfoOf(d).name, d.scale);
@@ -91,10 +96,9 @@ absl::StatusOr<DType> ParseDType(absl::string_view text) {
     if (IsQuantized(d) == args.empty()) break;
     if (!args.empty()) {
       const std::vector<absl::string_view> parts = absl::StrSplit(args, ',');
-      if (!absl::SimpleAtof(parts[0], &d.scale) ||
-          (parts.size() > 1 && !absl::SimpleAtoi(parts[1], &d.zero_point)) || parts.size() > 2) {
-        break;
-      }
+      if (parts.size() != (HasZeroPoint(d) ? 2 : 1)) break;
+      if (!absl::SimpleAtof(parts[0], &d.scale) || !std::isfinite(d.scale) || d.scale <= 0) break;
+      if (parts.size() > 1 && !absl::SimpleAtoi(parts[1], &d.zero_point)) break;
     }
     return d;
   }

@@ -31,6 +31,8 @@ const Registry& AllImporters() {
     RegisterScatter(*r);
     RegisterScan(*r);
     RegisterRelayout(*r);
+    RegisterRecurrent(*r);
+    RegisterAttention(*r);
     return r;
   }();
   return *registry;

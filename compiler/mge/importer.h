@@ -136,6 +136,8 @@ void RegisterIndex(Registry& registry);
 void RegisterScatter(Registry& registry);
 void RegisterScan(Registry& registry);
 void RegisterRelayout(Registry& registry);
+void RegisterRecurrent(Registry& registry);
+void RegisterAttention(Registry& registry);
 
 }  // namespace mgec::mge
 

@@ -119,8 +119,9 @@ class StageEmitter {
       std::vector<std::pair<plan::StorageId, int64_t>> offsets;
       for (const ChannelRef& r : p.channels) offsets.emplace_back(r.storage, r.block * block + r.lane);
       for (plan::StorageId id : StoragesOf(p)) info_.touches.push_back(id);
-      it->second = AddArgument("t" + std::to_string(t) + "_table", Scalar::kInt32,
-                               static_cast<int64_t>(offsets.size()), {s_.OffsetTable(std::move(offsets))});
+      const int64_t entries = static_cast<int64_t>(offsets.size());
+      it->second = AddArgument("t" + std::to_string(t) + "_table", Scalar::kInt32, entries,
+                               {s_.OffsetTable(std::move(offsets))});
       if (arena_ == nullptr) {
         arena_ = kernel::ArgumentBuffer("arena", Scalar::kFloat32, int64_t{1} << 40,
                                         static_cast<int>(arguments_.size()), 4);
