@@ -49,6 +49,13 @@ absl::StatusOr<std::vector<int64_t>> PairOf(const graph::Attributes& a, const ch
 inline Expr ToFloat(Expr e) { return kernel::Cast(kernel::Type(Scalar::kFloat32), std::move(e)); }
 inline Expr FromFloat(Scalar s, Expr e) { return kernel::Cast(kernel::Type(s), std::move(e)); }
 
+// A float that is an integer, as an index: kept so near to 0 that arithmetic on it does not overflow. NaN becomes one of
+// the bounds.
+inline Expr BoundedIndex(Expr e) {
+  constexpr double kBound = 1 << 30;
+  return kernel::Cast(kernel::kIndexType, Min(Max(std::move(e), kernel::Float(-kBound)), kernel::Float(kBound)));
+}
+
 }  // namespace mgec::ops
 
 #endif  // MGEC_COMPILER_OPS_COMMON_H_

@@ -42,11 +42,6 @@ Expr RoundingMulHigh(Expr x, Expr y) {
   return kernel::Cast(x->type, Min(p, kernel::Int((int64_t{1} << (bits - 1)) - 1)));
 }
 
-// MegEngine's MAX and MIN: NaN where either operand is (kMax and kMin give the second operand then).
-Expr PropagateNan(Op op, Expr x, Expr y) {
-  return IsF(x) ? Select(Unary(Op::kIsNan, x), x, Binary(op, x, y)) : Binary(op, x, y);
-}
-
 Expr LogSumExp(Expr x, Expr y) {
   Expr d = x - y;
   return Max(x, y) + Log1pExpNegAbs(d);
@@ -113,8 +108,9 @@ const Mode kModes[] = {
     {"floor_div", 2,
      [](const Args& a) { return IsF(a[0]) ? Unary(Op::kFloor, a[0] / a[1]) : kernel::FloorDiv(a[0], a[1]); }},
     {"mod", 2, [](const Args& a) { return Binary(IsF(a[0]) ? Op::kMod : Op::kFloorMod, a[0], a[1]); }},
-    {"max", 2, [](const Args& a) { return PropagateNan(Op::kMax, a[0], a[1]); }},
-    {"min", 2, [](const Args& a) { return PropagateNan(Op::kMin, a[0], a[1]); }},
+    // As MegEngine's own loops, where an operand is NaN: MAX gives the first operand, MIN the second.
+    {"max", 2, [](const Args& a) { return Max(a[1], a[0]); }},
+    {"min", 2, [](const Args& a) { return Min(a[0], a[1]); }},
     {"pow", 2, [](const Args& a) { return Binary(Op::kPow, a[0], a[1]); }},
     {"atan2", 2, [](const Args& a) { return Binary(Op::kAtan2, a[0], a[1]); }},
     {"log_sum_exp", 2, [](const Args& a) { return LogSumExp(a[0], a[1]); }},

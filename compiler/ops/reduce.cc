@@ -82,7 +82,7 @@ Types InferArg(const OpContext& c) {
   const TensorType& x = c.inputs[0];
   const int64_t axis = c.attributes.Int("axis");
   RETURN_IF_ERROR(CheckAxis(axis, x.shape.size()));
-  RETURN_IF_ERROR(CheckFloat(x, "x"));
+  if (x.dtype.kind == DTypeKind::kBool) return absl::InvalidArgumentError("does not take bool");
   if (x.shape[axis] == 0) return absl::InvalidArgumentError("needs at least one element along the axis");
   Shape out = x.shape;
   out[axis] = 1;
@@ -94,14 +94,16 @@ absl::StatusOr<Definition> DefineArg(const OpContext& c, Combiner combiner) {
   const TensorType& x = c.inputs[0];
   const int64_t axis = c.attributes.Int("axis");
   const int64_t extent = x.shape[axis];
+  const bool is_float = IsFloating(x.dtype);
   Shape out = x.shape;
   out[axis] = 1;
   auto at = [&](const Indices& i, const Expr& k) {
     Indices index = i;
     index[axis] = k;
-    return ToFloat(d.At(0, index));
+    const Expr e = d.At(0, index);
+    return is_float ? ToFloat(e) : e;
   };
-  const int best = d.AddStage(out, Scalar::kFloat32, [&](const Indices& i) {
+  const int best = d.AddStage(out, is_float ? Scalar::kFloat32 : StorageOf(x.dtype), [&](const Indices& i) {
     return d.Reduce(combiner, {extent}, [&](const Indices& r) { return at(i, r[0]); });
   });
   d.AddStage(out, Scalar::kInt32, [&](const Indices& i) {
@@ -110,6 +112,7 @@ absl::StatusOr<Definition> DefineArg(const OpContext& c, Combiner combiner) {
       return Select(kernel::Binary(Op::kEq, at(i, r[0]), d.At(best, i)), kernel::Cast(i32, r[0]),
                     Int(std::numeric_limits<int32_t>::max(), i32));
     });
+    if (!is_float) return first;
     Expr last_nan = d.Reduce(Combiner::kMax, {extent}, [&](const Indices& r) {
       return Select(kernel::Unary(Op::kIsNan, at(i, r[0])), kernel::Cast(i32, r[0]), Int(-1, i32));
     });
