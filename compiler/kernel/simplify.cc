@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <numeric>
 
 namespace mgec::kernel {
 namespace {
@@ -110,7 +110,7 @@ void SplitBy(const Linear& l, int64_t c, Linear& quotient, Linear& rest) {
 
 Expr SimplifyDivMod(const Expr& e, const Ranges& ranges) {
   int64_t c;
-  if (!IsConst(e->args[1], &c) || c <= 0) return e;
+  if ((!IsDiv(e) && !IsMod(e)) || !IsConst(e->args[1], &c) || c <= 0) return e;
   const Expr x = e->args[0];
   const std::optional<Range> bounds = BoundsOf(x, ranges);
   const bool floor = e->op == Op::kFloorDiv || e->op == Op::kFloorMod;
@@ -132,6 +132,20 @@ Expr SimplifyDivMod(const Expr& e, const Ranges& ranges) {
     }
     rest.constant -= q * c;
     return FromLinear(rest);
+  }
+  // A factor g of c that the other terms do not reach: floor((g * a + b) / c) is floor(a / (c / g)) for b in [0, g).
+  for (const auto& [term, k] : rest.terms) {
+    const int64_t g = std::gcd(k, c);
+    if (g == 1) continue;
+    Linear a, b;
+    SplitBy(rest, g, a, b);
+    const std::optional<Range> range = BoundsOfLinear(b, ranges);
+    if (!range || FloorDivide(range->lo, g) != FloorDivide(range->hi, g)) continue;
+    a.constant += FloorDivide(range->lo, g);
+    b.constant -= FloorDivide(range->lo, g) * g;
+    const Expr inner = SimplifyDivMod(Binary(is_div ? Op::kFloorDiv : Op::kFloorMod, FromLinear(a), Int(c / g)), ranges);
+    Accumulate(inner, is_div ? 1 : g, is_div ? quotient : b);
+    return FromLinear(is_div ? quotient : b);
   }
   const Expr rest_expr = FromLinear(rest);
   const bool non_negative = r && r->lo >= 0;
