@@ -8,9 +8,9 @@
 #include "compiler/codegen/llvm/codegen.h"
 #include "compiler/graph/text.h"
 #include "compiler/mge/container.h"
+#include "compiler/ops/evaluate.h"
 #include "compiler/passes/passes.h"
 #include "compiler/plan/artifact.h"
-#include "compiler/schedule/schedule.h"
 #include "runtime/checksum.h"
 
 namespace mgec {
@@ -35,7 +35,7 @@ absl::StatusOr<plan::TargetProgram> CompileForTarget(const graph::Graph& graph, 
   const auto start = std::chrono::steady_clock::now();
   plan::TargetProgram result;
   result.target = target.name;
-  ASSIGN_OR_RETURN(plan::Program program, schedule::ScheduleGraph(graph, target));
+  ASSIGN_OR_RETURN(plan::Program program, schedule::ScheduleGraph(graph, target, options.schedule));
   ASSIGN_OR_RETURN(result.program, std::move(program).Finish(constants));
   if (options.emit_kernels) {
     for (const kernel::Kernel& k : result.program.kernels) {
@@ -56,8 +56,9 @@ absl::StatusOr<plan::TargetProgram> CompileForTarget(const graph::Graph& graph, 
   result.code = std::move(image.bytes);
   result.entry_offsets = std::move(image.entry_offsets);
 
-  report.macs = 0;
-  for (const plan::PlannedStep& s : result.program.steps) report.macs += s.info.macs;
+  int64_t macs = 0;
+  for (const plan::PlannedStep& s : result.program.steps) macs += s.info.macs;
+  if (report.targets.empty()) report.macs = macs;
   report.targets.push_back({target.name, static_cast<int>(result.program.kernels.size()),
                             static_cast<int>(result.program.steps.size()), static_cast<int64_t>(result.code.size()),
                             result.program.arena_bytes, result.program.arena_lower_bound, SecondsSince(start)});
@@ -69,35 +70,68 @@ void ReportGraph(const graph::Graph& graph, CompileReport& report) {
   for (const graph::GraphOutput& o : graph.outputs()) report.outputs.emplace_back(o.name, o.value->type);
 }
 
+// Refuses what would compute for hours: a damaged number, or one meant to do harm.
+absl::Status CheckWork(const graph::Graph& graph) {
+  constexpr int64_t kMaxWork = int64_t{1} << 44;
+  int64_t total = 0;
+  for (const auto& node : graph.nodes()) {
+    ASSIGN_OR_RETURN(const int64_t work, ops::WorkOf(*node));
+    if (work <= kMaxWork - total) {
+      total += work;
+      continue;
+    }
+    return absl::ResourceExhaustedError(absl::StrCat("takes over 2^44 operations; ", node->op, " \"", node->name,
+                                                     "\", of shape ", graph::ToString(node->output()->type.shape),
+                                                     ", takes ", work));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<plan::ShapeProgram> CompileForShapes(const mge::Model& model,
+                                                    const std::map<std::string, graph::Shape>& shapes,
+                                                    const CompileOptions& options, plan::ConstantPool& constants,
+                                                    CompileReport& report) {
+  const bool first = report.outputs.empty();
+  auto start = std::chrono::steady_clock::now();
+  plan::ShapeProgram program;
+  ASSIGN_OR_RETURN(program.graph, mge::Import(model, {shapes}, &report.unsupported));
+  if (first) ReportGraph(program.graph, report);
+  report.import_seconds += SecondsSince(start);
+
+  start = std::chrono::steady_clock::now();
+  RETURN_IF_ERROR(passes::RunPasses(program.graph));
+  RETURN_IF_ERROR(CheckWork(program.graph));
+  report.passes_seconds += SecondsSince(start);
+  if (options.emit_graph) report.graph += graph::ToText(program.graph);
+
+  for (const kernel::Target& target : Ordered(options.targets)) {
+    ASSIGN_OR_RETURN(plan::TargetProgram p, CompileForTarget(program.graph, target, options, constants, report));
+    program.targets.push_back(std::move(p));
+  }
+  return program;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> Compile(absl::string_view mge, const CompileOptions& options, CompileReport* report) {
   CompileReport ignored;
   CompileReport& r = report != nullptr ? *report : ignored;
-  auto start = std::chrono::steady_clock::now();
+  const auto start = std::chrono::steady_clock::now();
   ASSIGN_OR_RETURN(mge::Model model, mge::ReadModel(mge));
   r.mge_version = mge::VersionText(model.mge_version);
   r.container = mge::ToString(model.container);
   r.operators = static_cast<int>(model.operators.size());
-  ASSIGN_OR_RETURN(graph::Graph graph, mge::Import(model, {options.input_shapes}, &r.unsupported));
-  ReportGraph(graph, r);
   r.import_seconds = SecondsSince(start);
-
-  start = std::chrono::steady_clock::now();
-  RETURN_IF_ERROR(passes::RunPasses(graph));
-  r.passes_seconds = SecondsSince(start);
-  if (options.emit_graph) r.graph = graph::ToText(graph);
-
   plan::ConstantPool constants;
-  std::vector<plan::TargetProgram> programs;
-  for (const kernel::Target& target : Ordered(options.targets)) {
-    ASSIGN_OR_RETURN(plan::TargetProgram p, CompileForTarget(graph, target, options, constants, r));
-    programs.push_back(std::move(p));
+  std::vector<plan::ShapeProgram> programs;
+  for (const auto& shapes : options.input_shapes) {
+    ASSIGN_OR_RETURN(plan::ShapeProgram program, CompileForShapes(model, shapes, options, constants, r));
+    programs.push_back(std::move(program));
   }
   r.constant_bytes = static_cast<int64_t>(constants.bytes().size());
-  plan::ModelInfo info{options.source_name, Checksum(mge.data(), mge.size()), model.mge_version,
-                       static_cast<uint32_t>(model.operators.size()), std::string(model.user_info)};
-  return plan::BuildArtifact(graph, info, std::move(programs), std::move(constants));
+  const plan::ModelInfo info{options.source_name, Checksum(mge.data(), mge.size()), model.mge_version,
+                             static_cast<uint32_t>(model.operators.size()), std::string(model.user_info)};
+  return plan::BuildArtifact(info, std::move(programs), constants);
 }
 
 }  // namespace mgec

@@ -18,21 +18,25 @@
 #include "compiler/kernel/target.h"
 #include "compiler/mge/import.h"
 #include "compiler/plan/program.h"
+#include "compiler/schedule/schedule.h"
 
 namespace mgec {
 
 struct CompileOptions {
   std::vector<kernel::Target> targets = kernel::DefaultTargets();  // each once; order does not matter
-  std::map<std::string, graph::Shape> input_shapes;                // by input name, instead of the file's
+  // Input shapes by name, instead of the file's. The artifact gets one program for each set, in this order; the first is
+  // what the runtime starts with. Programs share their weights.
+  std::vector<std::map<std::string, graph::Shape>> input_shapes = {{}};
   std::string source_name;                                         // recorded in the artifact
   int threads = 1;                                                 // of the code generator
+  schedule::Options schedule;
   // Called while kernels are generated: target, kernels done, kernels in all. From any thread, one call at a time.
   std::function<void(const std::string& target, int done, int total)> progress;
   // What to write down on the way; see CompileReport.
   bool emit_graph = false, emit_kernels = false, emit_llvm = false, emit_asm = false;
 };
 
-// What happened, for people. Filled as far as compilation came.
+// What happened, for people: of the first program, except for times and sizes. Filled as far as compilation came.
 struct CompileReport {
   std::string mge_version, container;  // "1.13.0", "v2"
   int operators = 0;
@@ -51,7 +55,8 @@ struct CompileReport {
 };
 
 // Errors: InvalidArgument and DataLoss for files that are no (whole) models or options that do not fit, Unimplemented
-// for models that need what is not supported (all of it in `report`), Internal for bugs of the compiler.
+// for models that need what is not supported (all of it in `report`), ResourceExhausted for models of more than 2^44
+// elementary operations or 4 GiB of intermediate results, Internal for bugs of the compiler.
 absl::StatusOr<std::string> Compile(absl::string_view mge, const CompileOptions& options, CompileReport* report = nullptr);
 
 }  // namespace mgec

@@ -25,7 +25,10 @@ ABSL_FLAG(std::string, o, "", "Where the artifact goes; MODEL.mgec beside the mo
 ABSL_FLAG(std::string, target, "", "Comma-separated targets, for example x86-64-v3; x86-64-v4,x86-64-v3 if not given. The "
                                    "runtime picks the best that its CPU has.");
 ABSL_FLAG(std::vector<std::string>, input_shape, {},
-          "NAME=1x3x224x224: the shape of an input, instead of the model's; may be repeated.");
+          "NAME=1x3x224x224: the shape of an input, instead of the model's. Repeated for the same input: the artifact runs "
+          "all of these shapes, and the runtime picks the one that it is given.");
+ABSL_FLAG(bool, winograd, true, "Compute 3x3 convolutions by Winograd's algorithm where that is faster; --nowinograd for the "
+                               "last digits of accuracy.");
 ABSL_FLAG(int, threads, 0, "Threads that generate code; all CPUs if 0.");
 ABSL_FLAG(std::string, emit, "", "Also print, comma-separated: graph (after all passes), kernels, llvm, asm.");
 
@@ -58,18 +61,33 @@ absl::StatusOr<std::vector<kernel::Target>> Targets(const std::string& flag) {
   return targets;
 }
 
-absl::Status ParseShape(const std::string& flag, std::map<std::string, graph::Shape>* shapes) {
-  const absl::Status bad = absl::InvalidArgumentError(
-      absl::StrCat("--input-shape ", flag, ": want NAME=DIMxDIMx.., for example data=1x3x224x224"));
-  const size_t equals = flag.rfind('=');
-  if (equals == std::string::npos || equals == 0) return bad;
-  graph::Shape shape;
-  for (absl::string_view dim : absl::StrSplit(flag.substr(equals + 1), 'x')) {
-    int64_t n;
-    if (!absl::SimpleAtoi(dim, &n) || n <= 0) return bad;
-    shape.push_back(n);
+// The k-th use of each name makes the k-th program; names given once hold for all of them.
+absl::Status ParseShapes(const std::vector<std::string>& flags, CompileOptions* options) {
+  std::map<std::string, std::vector<graph::Shape>> given;
+  size_t programs = 1;
+  for (const std::string& flag : flags) {
+    const absl::Status bad = absl::InvalidArgumentError(
+        absl::StrCat("--input-shape ", flag, ": want NAME=DIMxDIMx.., for example data=1x3x224x224"));
+    const size_t equals = flag.rfind('=');
+    if (equals == std::string::npos || equals == 0) return bad;
+    graph::Shape shape;
+    for (absl::string_view dim : absl::StrSplit(flag.substr(equals + 1), 'x')) {
+      int64_t n;
+      if (!absl::SimpleAtoi(dim, &n) || n <= 0) return bad;
+      shape.push_back(n);
+    }
+    std::vector<graph::Shape>& shapes = given[flag.substr(0, equals)];
+    shapes.push_back(shape);
+    programs = std::max(programs, shapes.size());
   }
-  (*shapes)[flag.substr(0, equals)] = shape;
+  options->input_shapes.assign(programs, {});
+  for (const auto& [name, shapes] : given) {
+    if (shapes.size() != 1 && shapes.size() != programs) {
+      return absl::InvalidArgumentError(absl::StrCat("--input-shape ", name, " is given ", shapes.size(),
+                                                     " times, another input ", programs, " times"));
+    }
+    for (size_t i = 0; i < programs; ++i) options->input_shapes[i][name] = shapes[shapes.size() == 1 ? 0 : i];
+  }
   return absl::OkStatus();
 }
 
@@ -140,14 +158,13 @@ int Main(int argc, char** argv) {
   options.targets = *std::move(targets);
   const auto shapes = arguments.repeated.find("input_shape");
   if (shapes != arguments.repeated.end()) {
-    for (const std::string& flag : shapes->second) {
-      if (absl::Status s = ParseShape(flag, &options.input_shapes); !s.ok()) return Fail(std::string(s.message()));
-    }
+    if (absl::Status s = ParseShapes(shapes->second, &options); !s.ok()) return Fail(std::string(s.message()));
   }
   if (absl::Status s = ParseEmit(absl::GetFlag(FLAGS_emit), &options); !s.ok()) return Fail(std::string(s.message()));
   options.threads = absl::GetFlag(FLAGS_threads);
   if (options.threads < 0 || options.threads > 1024) return Fail("--threads must be in [0, 1024]");
   if (options.threads == 0) options.threads = static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
+  options.schedule.winograd = absl::GetFlag(FLAGS_winograd);
   const bool terminal = isatty(STDERR_FILENO) != 0;
   if (terminal) {
     options.progress = [&](const std::string& target, int done, int total) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <limits>
+#include <numeric>
 #include <unordered_map>
 
 namespace mgec::kernel {
@@ -159,15 +160,19 @@ Kernel LowerNaive(const Definition& d, int stage, const std::string& name) {
   const Buffer out = k.arguments.back();
   Ranges ranges;
   std::unordered_map<const VarNode*, Expr> values;
-  std::vector<Expr> index;
-  std::function<void(Block&, size_t)> nest = [&](Block& b, size_t i) {
-    if (i < s.vars.size()) {
+  std::vector<Expr> index(s.vars.size());
+  std::vector<size_t> order(s.vars.size());
+  std::iota(order.begin(), order.end(), 0);
+  // The steps of a scan are the outermost loop.
+  if (s.scan >= 0) std::rotate(order.begin(), order.begin() + s.scan, order.begin() + s.scan + 1);
+  std::function<void(Block&, size_t)> nest = [&](Block& b, size_t depth) {
+    if (depth < s.vars.size()) {
+      const size_t i = order[depth];
       b.For(s.vars[i]->name, 0, s.info.shape[i], [&](Block& body, Expr v) {
         values[s.vars[i].get()] = v;
         if (v->op == Op::kVar) ranges[v->var.get()] = {0, s.info.shape[i] - 1};
-        index.resize(i);
-        index.push_back(v);
-        nest(body, i + 1);
+        index[i] = v;
+        nest(body, depth + 1);
       });
       return;
     }

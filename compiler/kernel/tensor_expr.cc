@@ -30,6 +30,16 @@ int Definition::AddStage(std::vector<int64_t> shape, Scalar scalar, const IndexF
   return num_inputs() + static_cast<int>(stages_.size()) - 1;
 }
 
+int Definition::AddScan(std::vector<int64_t> shape, Scalar scalar, int axis, const ScanFunction& body) {
+  const int self = num_inputs() + static_cast<int>(stages_.size());
+  const std::vector<Var> vars = IndexVars("i", shape.size());
+  stages_.push_back({{scalar, std::move(shape)}, vars, nullptr, axis});
+  Expr e = body(Uses(vars), self);
+  assert(e->type == Type(scalar));
+  stages_.back().body = std::move(e);
+  return self;
+}
+
 Expr Definition::At(int t, std::vector<Expr> indices) const {
   assert(indices.size() == info(t).shape.size());
   return Read(t, info(t).scalar, std::move(indices));

@@ -11,7 +11,13 @@
 //     });
 //   });
 //
-// Operators such as softmax have several stages: a stage may read the inputs and all earlier stages.
+// Operators such as softmax have several stages: a stage may read the inputs and all earlier stages. A scan may also read
+// its own elements that come before along one dimension:
+//
+//   // y[i] = x[0] + .. + x[i]
+//   d.AddScan({N}, Scalar::kFloat32, 0, [&](const std::vector<Expr>& i, int y) {
+//     return d.At(0, i) + Select(i[0] > 0, d.At(y, {i[0] + (-1)}), Float(0));
+//   });
 #ifndef MGEC_COMPILER_KERNEL_TENSOR_EXPR_H_
 #define MGEC_COMPILER_KERNEL_TENSOR_EXPR_H_
 
@@ -33,6 +39,9 @@ struct Stage {
   TensorInfo info;
   std::vector<Var> vars;  // one index per dimension
   Expr body;              // scalar, of type info.scalar; holds kRead and kReduce
+  // The dimension of a scan: its elements are computed in order of this index, and the body may read the stage's own
+  // tensor at smaller ones. What it reads elsewhere of itself is undefined. -1: not a scan.
+  int scan = -1;
 };
 
 class Definition {
@@ -42,6 +51,9 @@ class Definition {
   using IndexFunction = std::function<Expr(const std::vector<Expr>&)>;
   // Appends a stage and returns its tensor number.
   int AddStage(std::vector<int64_t> shape, Scalar scalar, const IndexFunction& body);
+  using ScanFunction = std::function<Expr(const std::vector<Expr>&, int self)>;
+  // The same for a scan along dimension `axis`; `self` is the tensor number of the stage.
+  int AddScan(std::vector<int64_t> shape, Scalar scalar, int axis, const ScanFunction& body);
   // Element of tensor t. Indices must be in bounds wherever the expression is evaluated.
   Expr At(int t, std::vector<Expr> indices) const;
   // Element of tensor t where every index is in bounds, `otherwise` elsewhere.

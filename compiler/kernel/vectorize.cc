@@ -86,7 +86,10 @@ Range LargestDecided(const Expr& e, const Var& v, Range domain, const Ranges& ot
   Visit(e, [&](const Expr& n) {
     const bool compare = n->op == Op::kLt || n->op == Op::kLe || n->op == Op::kMin || n->op == Op::kMax;
     if (!compare || n->args[0]->type != kIndexType) return;
-    Linear difference = LinearOf(n->args[0] - n->args[1]);
+    // Of min(max(x, 0), 7), the outer clamp compares x, wherever the inner one is decided.
+    Expr left = n->args[0];
+    while ((left->op == Op::kMin || left->op == Op::kMax) && IsConst(left->args[1])) left = left->args[0];
+    Linear difference = LinearOf(left - n->args[1]);
     int64_t k = 0;
     Range rest{difference.constant, difference.constant};
     for (const auto& [term, c] : difference.terms) {
@@ -104,7 +107,8 @@ Range LargestDecided(const Expr& e, const Var& v, Range domain, const Ranges& ot
     }
     if (k == 0) return;
     // k * v + rest < 0 (or <= 0) holds always below `sure`, never from `never` on; with k < 0 the other way round.
-    const int64_t shift = n->op == Op::kLt ? 0 : 1;  // integers: x <= 0 is x - 1 < 0
+    // Integers: x <= 0 is x - 1 < 0. A tie decides max for the left side as well as min.
+    const int64_t shift = n->op == Op::kLt || n->op == Op::kMax ? 0 : 1;
     const int64_t a = k > 0 ? k : -k;
     int64_t lo, hi;  // undecided values of v: [lo, hi]
     if (k > 0) {

@@ -23,7 +23,11 @@ const Registry& AllImporters() {
     RegisterLinalg(*r);
     RegisterShape(*r);
     RegisterIndex(*r);
+    RegisterScatter(*r);
+    RegisterScan(*r);
     RegisterRelayout(*r);
+    RegisterRecurrent(*r);
+    RegisterAttention(*r);
     return r;
   }();
   return *registry;

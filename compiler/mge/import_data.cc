@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "compiler/mge/importer.h"
+#include "compiler/ops/op.h"
 
 namespace mgec::mge {
 namespace {
@@ -19,6 +20,7 @@ absl::StatusOr<Value*> ImportInput(ImportContext& c) {
   }
   Shape shape = ShapeOf(tensor);
   if (const auto it = c.options().input_shapes.find(name); it != c.options().input_shapes.end()) shape = it->second;
+  RETURN_IF_ERROR(ops::CheckSize(shape));
   return c.graph().AddInput(std::move(name), {dtype, std::move(shape)});
 }
 

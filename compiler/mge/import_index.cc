@@ -1,133 +1,109 @@
-// Operators that select elements: Subtensor, IndexingMultiAxisVec; and constants made of indices: Linspace, Eye.
-#include <algorithm>
+// Operators that select elements: Subtensor, IndexingMultiAxisVec and its relatives; and constants made of indices:
+// Linspace, Eye.
 #include <cmath>
 #include <cstring>
-#include <optional>
 
-#include "compiler/mge/importer.h"
+#include "compiler/mge/index_items.h"
 
 namespace mgec::mge {
 namespace {
 
-// What a Subtensor or its relatives do with one axis. The numbers are operands.
-struct AxisIndex {
-  int64_t axis = 0;
-  std::optional<int> begin, end, step, index;
-};
-
-// The operands follow each other in the order of the items, and in an item in the order begin, end, step, index.
-absl::StatusOr<std::vector<AxisIndex>> ReadItems(const ImportContext& c) {
-  const auto* items = c.Param<param::IndexDescMaskDump>().items();
-  const size_t rank = c.shape(0).size();
-  std::vector<AxisIndex> result;
-  std::vector<bool> seen(rank, false);
-  int operand = 1;
-  for (uint32_t i = 0; items != nullptr && i < items->size(); ++i) {
-    const param::IndexDescMaskItem& item = *items->Get(i);
-    AxisIndex a;
-    ASSIGN_OR_RETURN(a.axis, NormalizeAxis(item.axis(), rank));
-    if (seen[a.axis]) return absl::InvalidArgumentError(absl::StrCat("axis ", a.axis, " is indexed twice"));
-    seen[a.axis] = true;
-    if (item.begin()) a.begin = operand++;
-    if (item.end()) a.end = operand++;
-    if (item.step()) a.step = operand++;
-    if (item.idx()) a.index = operand++;
-    if (a.index.has_value() && (a.begin || a.end || a.step)) {
-      return absl::InvalidArgumentError(absl::StrCat("axis ", a.axis, " has an index and a range"));
-    }
-    result.push_back(a);
-  }
-  if (operand != c.num_inputs()) {
-    return absl::InvalidArgumentError(absl::StrCat("has ", c.num_inputs(), " inputs, needs ", operand));
-  }
-  return result;
-}
-
-// A slice of all axes: everything, until ranges are set.
-struct Ranges {
-  Shape begin, end, step;
-
-  explicit Ranges(const Shape& shape) : begin(shape.size(), 0), end(shape), step(shape.size(), 1) {}
-
-  graph::Attributes attributes() const { return {{"begin", begin}, {"end", end}, {"step", step}}; }
-  bool IsWhole(const Shape& shape) const { return *this == Ranges(shape); }
-  bool operator==(const Ranges& o) const { return begin == o.begin && end == o.end && step == o.step; }
-};
-
-// Python's rules: negative numbers count from the end, what lies outside is cut.
-absl::Status SetRange(const ImportContext& c, const AxisIndex& a, Ranges& ranges) {
-  const int64_t n = c.shape(0)[a.axis];
-  int64_t step = 1;
-  if (a.step.has_value()) {
-    ASSIGN_OR_RETURN(step, c.Int(*a.step));
-  }
-  if (step == 0) return absl::InvalidArgumentError("the step of a range is 0");
-  const int64_t lowest = step > 0 ? 0 : -1;
-  const int64_t highest = step > 0 ? n : n - 1;
-  const auto bound = [&](std::optional<int> operand, int64_t otherwise) -> absl::StatusOr<int64_t> {
-    if (!operand.has_value()) return otherwise;
-    ASSIGN_OR_RETURN(int64_t value, c.Int(*operand));
-    if (value < 0) value += n;
-    return std::clamp(value, lowest, highest);
-  };
-  ASSIGN_OR_RETURN(ranges.begin[a.axis], bound(a.begin, step > 0 ? lowest : highest));
-  ASSIGN_OR_RETURN(ranges.end[a.axis], bound(a.end, step > 0 ? highest : lowest));
-  ranges.step[a.axis] = step;
-  return absl::OkStatus();
+// The part of operand 0 in the ranges; operand 0 itself if that is all.
+absl::StatusOr<Value*> Cut(ImportContext& c, const Ranges& ranges) {
+  if (ranges.IsWhole(c.shape(0))) return c.input(0);
+  return c.Add("slice", {c.input(0)}, ranges.attributes());
 }
 
 absl::StatusOr<Value*> ImportSubtensor(ImportContext& c) {
   ASSIGN_OR_RETURN(const std::vector<AxisIndex> items, ReadItems(c));
-  const Shape& shape = c.shape(0);
-  Ranges ranges(shape);
-  std::vector<bool> dropped(shape.size(), false);
-  for (const AxisIndex& a : items) {
-    if (!a.index.has_value()) {
-      RETURN_IF_ERROR(SetRange(c, a, ranges));
-      continue;
-    }
-    ASSIGN_OR_RETURN(int64_t index, c.Int(*a.index));
-    if (index < 0) index += shape[a.axis];
-    if (index < 0 || index >= shape[a.axis]) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("index ", index, " is outside of axis ", a.axis, " of ", graph::ToString(shape)));
-    }
-    ranges.begin[a.axis] = index;
-    ranges.end[a.axis] = index + 1;
-    dropped[a.axis] = true;
-  }
-  Value* y = c.input(0);
-  if (!ranges.IsWhole(shape)) {
-    ASSIGN_OR_RETURN(y, c.Add("slice", {y}, ranges.attributes()));
-  }
+  ASSIGN_OR_RETURN(const Selection selection, SelectionOf(c, items));
+  ASSIGN_OR_RETURN(Value * y, Cut(c, selection.ranges));
   Shape kept;
-  for (size_t i = 0; i < shape.size(); ++i) {
-    if (!dropped[i]) kept.push_back(y->type.shape[i]);
+  for (size_t i = 0; i < selection.dropped.size(); ++i) {
+    if (!selection.dropped[i]) kept.push_back(y->type.shape[i]);
   }
   if (kept.empty()) kept.push_back(1);
   return c.Reshape(y, kept);
 }
 
-// Ranges on some axes, a tensor of indices on one.
+// The ranges of the items that have one, applied to operand 0.
+absl::StatusOr<Value*> CutRanges(ImportContext& c, const std::vector<AxisIndex>& items) {
+  Ranges ranges(c.shape(0));
+  for (const AxisIndex& a : items) {
+    if (!a.index.has_value()) RETURN_IF_ERROR(SetRange(c, a, ranges));
+  }
+  return Cut(c, ranges);
+}
+
+absl::StatusOr<Value*> Gather(ImportContext& c, Value* x, const IndexTensors& index) {
+  if (index.axes.size() == 1) return c.Add("gather", {x, index.values[0]}, {{"axis", index.axes[0]}});
+  Values inputs = {x};
+  inputs.insert(inputs.end(), index.values.begin(), index.values.end());
+  return c.Add("gather_nd", inputs, {{"axes", index.axes}});
+}
+
+// Ranges on some axes, tensors of indices on others.
 absl::StatusOr<Value*> ImportIndexing(ImportContext& c) {
   ASSIGN_OR_RETURN(const std::vector<AxisIndex> items, ReadItems(c));
-  Ranges ranges(c.shape(0));
-  const AxisIndex* gathered = nullptr;
-  int count = 0;
-  for (const AxisIndex& a : items) {
-    if (a.index.has_value()) {
-      gathered = &a;
-      ++count;
-    } else {
-      RETURN_IF_ERROR(SetRange(c, a, ranges));
-    }
+  const IndexTensors index = IndexTensorsOf(c, items);
+  if (index.axes.empty()) return absl::InvalidArgumentError("has no index");
+  ASSIGN_OR_RETURN(Value * x, CutRanges(c, items));
+  return Gather(c, x, index);
+}
+
+// The outer product of vectors of indices: each axis keeps its place.
+absl::StatusOr<Value*> ImportMesh(ImportContext& c) {
+  ASSIGN_OR_RETURN(const std::vector<AxisIndex> items, ReadItems(c));
+  ASSIGN_OR_RETURN(Value * y, CutRanges(c, items));
+  const IndexTensors index = IndexTensorsOf(c, items);
+  for (size_t k = 0; k < index.axes.size(); ++k) {
+    if (index.values[k]->type.shape.size() != 1) return absl::InvalidArgumentError("an index is not a vector");
+    ASSIGN_OR_RETURN(y, Gather(c, y, {{index.axes[k]}, {index.values[k]}}));
   }
-  if (count != 1) return Unsupported(absl::StrCat("index tensors on ", count, " axes"), "on 1 axis");
-  Value* x = c.input(0);
-  if (!ranges.IsWhole(c.shape(0))) {
-    ASSIGN_OR_RETURN(x, c.Add("slice", {x}, ranges.attributes()));
+  return y;
+}
+
+// The same with vectors of its own for every element of axis 0.
+absl::StatusOr<Value*> ImportBatchedMesh(ImportContext& c) {
+  ASSIGN_OR_RETURN(const std::vector<AxisIndex> items, ReadItems(c));
+  ASSIGN_OR_RETURN(const IndexTensors mesh, MeshOf(c, items, /*batched=*/true));
+  ASSIGN_OR_RETURN(Value * y, CutRanges(c, items));
+  if (mesh.axes.empty()) return y;
+  ASSIGN_OR_RETURN(y, Gather(c, y, mesh));
+  return c.Transpose(y, FromGathered(mesh.axes, y->type.shape.size()));
+}
+
+// One element along an axis, which keeps extent 1.
+absl::StatusOr<Value*> ImportOneHot(ImportContext& c) {
+  ASSIGN_OR_RETURN(const int64_t axis, NormalizeAxis(c.Param<param::Axis>().axis(), c.shape(0).size()));
+  Shape shape = c.shape(0);
+  shape[axis] = 1;
+  ASSIGN_OR_RETURN(Value * index, c.Reshape(c.input(1), shape));
+  return c.Add("take_along", {c.input(0), index}, {{"axis", axis}});
+}
+
+// The last axis of the map has a position in x for every element of the result.
+absl::StatusOr<Value*> ImportIndexingRemap(ImportContext& c) {
+  const Shape& map = c.shape(1);
+  const int64_t rank = static_cast<int64_t>(c.shape(0).size());
+  if (map.size() < 2 || map.back() != rank) {
+    return absl::InvalidArgumentError(absl::StrCat("map of shape ", graph::ToString(map), " does not fit"));
   }
-  return c.Add("gather", {x, c.input(*gathered->index)}, {{"axis", gathered->axis}});
+  IndexTensors index;
+  for (int64_t k = 0; k < rank; ++k) {
+    Ranges ranges(map);
+    ranges.begin.back() = k;
+    ranges.end.back() = k + 1;
+    ASSIGN_OR_RETURN(Value * part, c.Add("slice", {c.input(1)}, ranges.attributes()));
+    ASSIGN_OR_RETURN(part, c.Reshape(part, Shape(map.begin(), map.end() - 1)));
+    index.axes.push_back(k);
+    index.values.push_back(part);
+  }
+  return Gather(c, c.input(0), index);
+}
+
+absl::StatusOr<Value*> ImportDiag(ImportContext& c) {
+  return c.Add("diag", {c.input(0)}, {{"k", int64_t{c.Param<param::Diag>().k()}}});
 }
 
 // Floats are exact for the integers up to 2^24 that indices are made of: each element is rounded once.
@@ -174,9 +150,14 @@ absl::StatusOr<Value*> ImportEye(ImportContext& c) {
 }  // namespace
 
 void RegisterIndex(Registry& r) {
+  r.Add("BatchedMeshIndexing", ImportBatchedMesh);
+  r.Add("Diag", ImportDiag);
   r.Add("Eye", ImportEye);
   r.Add("IndexingMultiAxisVec", ImportIndexing);
+  r.Add("IndexingOneHot", ImportOneHot);
+  r.Add("IndexingRemap", ImportIndexingRemap);
   r.Add("Linspace", ImportLinspace);
+  r.Add("MeshIndexing", ImportMesh);
   r.Add("Subtensor", ImportSubtensor);
 }
 

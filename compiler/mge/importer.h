@@ -128,7 +128,11 @@ void RegisterReduce(Registry& registry);
 void RegisterLinalg(Registry& registry);
 void RegisterShape(Registry& registry);
 void RegisterIndex(Registry& registry);
+void RegisterScatter(Registry& registry);
+void RegisterScan(Registry& registry);
 void RegisterRelayout(Registry& registry);
+void RegisterRecurrent(Registry& registry);
+void RegisterAttention(Registry& registry);
 
 }  // namespace mgec::mge
 

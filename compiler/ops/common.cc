@@ -46,8 +46,8 @@ absl::Status CheckSize(const Shape& s) {
   if (s.size() > 7) return absl::InvalidArgumentError(absl::StrCat("shape ", ToString(s), " has over 7 dimensions"));
   int64_t n = 1;
   for (int64_t d : s) {
-    if (d < 0 || d > (int64_t{1} << 40) || (n > 0 && d > (int64_t{1} << 40) / n)) {
-      return absl::InvalidArgumentError(absl::StrCat("shape ", ToString(s), " is out of limits"));
+    if (d < 0 || d >= (int64_t{1} << 31) || (n > 0 && d > (int64_t{1} << 30) / n)) {
+      return absl::InvalidArgumentError(absl::StrCat("shape ", ToString(s), " is out of limits (2^30 elements)"));
     }
     n *= d;
   }

@@ -44,8 +44,6 @@ absl::Status CheckAxes(const std::vector<int64_t>& axes, size_t rank);
 // A pair attribute of positive (or, with lowest = 0, non-negative) integers; `otherwise` twice where absent.
 absl::StatusOr<std::vector<int64_t>> PairOf(const graph::Attributes& a, const char* name, int64_t otherwise,
                                             int64_t lowest);
-// Limits that keep index arithmetic far from overflow: at most 7 dimensions, at most 2^40 elements.
-absl::Status CheckSize(const Shape& s);
 
 // The element as float32, whatever float it is stored as; and back.
 inline Expr ToFloat(Expr e) { return kernel::Cast(kernel::Type(Scalar::kFloat32), std::move(e)); }

@@ -1,5 +1,6 @@
 #include "compiler/ops/evaluate.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -30,27 +31,82 @@ absl::Status EvaluateNodes(const Graph& g, std::unordered_map<const Value*, Tens
   return absl::OkStatus();
 }
 
-absl::Status EvaluateUpTo(const Value* v, std::unordered_map<const Value*, TensorData>& values) {
-  if (values.count(v) != 0) return absl::OkStatus();
-  const Node& n = *v->producer;
-  if (n.op == "input") {
-    return absl::FailedPreconditionError(absl::StrCat("depends on the network input '", n.name, "'"));
-  }
-  std::vector<TensorData> operands;
-  for (const Value* in : n.inputs) {
-    if (n.op == "shape_of") {  // looks at the type only
-      operands.push_back(std::make_shared<const std::string>(graph::ByteSize(in->type), '\0'));
-      continue;
+// Beyond these, constants are left to the network's own kernels (or, where a shape depends on them, refused).
+constexpr int64_t kMaxConstantBytes = int64_t{256} << 20;
+constexpr int64_t kMaxConstantWork = int64_t{1} << 28;
+
+absl::Status CheckConstant(const Node& n) {
+  int64_t bytes = 0;
+  for (const auto& v : n.outputs) bytes += graph::ByteSize(v->type);
+  ASSIGN_OR_RETURN(const int64_t work, WorkOf(n));
+  if (bytes <= kMaxConstantBytes && work <= kMaxConstantWork) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat(n.op, " \"", n.name, "\" of shape ", graph::ToString(n.output()->type.shape),
+                   " is too large to be computed while the model is compiled"));
+}
+
+// One result per output; operands are among `values`.
+absl::StatusOr<std::vector<TensorData>> EvaluateFrom(const Node& n,
+                                                     const std::unordered_map<const Value*, TensorData>& values) {
+  if (n.op == "shape_of") {  // looks at the type only
+    std::string shape;
+    for (int64_t d : n.inputs[0]->type.shape) {
+      const int32_t extent = static_cast<int32_t>(d);
+      shape.append(reinterpret_cast<const char*>(&extent), sizeof(extent));
     }
-    RETURN_IF_ERROR(EvaluateUpTo(in, values));
-    operands.push_back(values.at(in));
+    return std::vector<TensorData>{std::make_shared<const std::string>(std::move(shape))};
   }
-  ASSIGN_OR_RETURN(std::vector<TensorData> results, EvaluateNode(n, operands));
-  for (size_t i = 0; i < results.size(); ++i) values[n.outputs[i].get()] = results[i];
+  if (n.op != "constant") RETURN_IF_ERROR(CheckConstant(n));
+  std::vector<TensorData> operands;
+  for (const Value* in : n.inputs) operands.push_back(values.at(in));
+  return EvaluateNode(n, operands);
+}
+
+absl::Status EvaluateUpTo(const Value* v, std::unordered_map<const Value*, TensorData>& values) {
+  std::vector<const Value*> wanted = {v};  // a chain may be longer than the stack is deep
+  while (!wanted.empty()) {
+    const Node& n = *wanted.back()->producer;
+    if (n.op == "input") {
+      return absl::FailedPreconditionError(absl::StrCat("depends on the network input '", n.name, "'"));
+    }
+    const size_t before = wanted.size();
+    for (const Value* in : n.inputs) {
+      if (n.op != "shape_of" && values.count(in) == 0) wanted.push_back(in);
+    }
+    if (wanted.size() > before) continue;
+    if (values.count(wanted.back()) == 0) {
+      ASSIGN_OR_RETURN(std::vector<TensorData> results, EvaluateFrom(n, values));
+      for (size_t i = 0; i < results.size(); ++i) values[n.outputs[i].get()] = results[i];
+    }
+    wanted.pop_back();
+  }
   return absl::OkStatus();
 }
 
 }  // namespace
+
+absl::StatusOr<int64_t> WorkOf(const Node& node) {
+  if (node.op == "input" || node.op == "constant") return 0;
+  double work = 0;
+  if (node.body != nullptr) {
+    for (const auto& n : node.body->nodes()) {
+      ASSIGN_OR_RETURN(const int64_t of_node, WorkOf(*n));
+      work += static_cast<double>(of_node);
+    }
+  } else {
+    ASSIGN_OR_RETURN(const kernel::Definition d, DefinitionOf(node));
+    for (const kernel::Stage& stage : d.stages()) {
+      double terms = 1;
+      kernel::Visit(stage.body, [&](const kernel::Expr& e) {
+        double box = e->op == kernel::Op::kReduce ? 1 : 0;
+        for (const kernel::ReduceAxis& a : e->reduce_axes) box *= static_cast<double>(a.extent);
+        terms += box;
+      });
+      work += terms * static_cast<double>(graph::NumElements(stage.info.shape));
+    }
+  }
+  return static_cast<int64_t>(std::min(work, 0x1p62));
+}
 
 absl::StatusOr<std::vector<TensorData>> EvaluateDefinition(const kernel::Definition& d,
                                                            const std::vector<TensorData>& operands) {

@@ -16,6 +16,9 @@ namespace mgec::ops {
 // Dense row-major bytes.
 using TensorData = std::shared_ptr<const std::string>;
 
+// Elements that a node computes, each counted with the terms of its sums: what its evaluation costs, within a small factor.
+absl::StatusOr<int64_t> WorkOf(const graph::Node& node);
+
 // The outputs of a definition, stage by stage.
 absl::StatusOr<std::vector<TensorData>> EvaluateDefinition(const kernel::Definition& d,
                                                            const std::vector<TensorData>& operands);
@@ -28,7 +31,7 @@ absl::StatusOr<std::vector<TensorData>> EvaluateGraph(const graph::Graph& g,
                                                       const std::map<std::string, TensorData>& inputs);
 
 // The value of v if it follows from constants (and shapes) alone; FailedPrecondition, naming the network input that it
-// depends on, otherwise. Never changes the graph.
+// depends on, otherwise. ResourceExhausted where that takes more than 256 MiB or some seconds. Never changes the graph.
 absl::StatusOr<TensorData> EvaluateConstant(const graph::Value* v);
 // The same for a value of an integer (or, exactly integral, float) dtype.
 absl::StatusOr<std::vector<int64_t>> EvaluateInts(const graph::Value* v);

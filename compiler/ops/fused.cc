@@ -113,11 +113,11 @@ absl::StatusOr<Definition> FusedDefinition(const graph::Graph& body) {
     std::vector<int> map;
     for (const graph::Value* v : node->inputs) map.push_back(tensor_of.at(v));
     for (const Stage& s : part.stages()) {
+      map.push_back(n + static_cast<int>(d.stages().size()));
       Stage stage = s;
       stage.body = kernel::Rewrite(s.body, [&](const Expr& e) -> Expr {
         return e->op == Op::kRead ? kernel::Read(map[e->tensor], e->type.scalar, e->args) : e;
       });
-      map.push_back(n + static_cast<int>(d.stages().size()));
       d.stages().push_back(std::move(stage));
       is_node_output.push_back(false);
     }
@@ -142,7 +142,7 @@ absl::StatusOr<Definition> FusedDefinition(const graph::Graph& body) {
     Stage& stage = d.stages()[s];
     for (size_t p = 0; p < s; ++p) {
       const int t = n + static_cast<int>(p);
-      if (!is_node_output[p]) continue;
+      if (!is_node_output[p] || d.stages()[p].scan >= 0) continue;
       std::unordered_map<int, Reads> reads;
       CollectReads(stage, stage.body, false, reads);
       auto it = reads.find(t);

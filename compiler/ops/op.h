@@ -57,6 +57,9 @@ OpDef& RegisterOp(absl::string_view name);
 // The definition of a node of a registered operator, or of a fused node.
 absl::StatusOr<kernel::Definition> DefinitionOf(const graph::Node& node);
 OpContext ContextOf(const graph::Node& node);
+// Limits that keep index arithmetic far from overflow, and memory within reason: at most 7 dimensions, at most 2^30
+// elements (none of 2^31 or more where the tensor is empty). InvalidArgument beyond; every node's results are checked.
+absl::Status CheckSize(const graph::Shape& s);
 // The kernel scalar that stores a dtype.
 kernel::Scalar StorageOf(const graph::DType& d);
 kernel::TensorInfo InfoOf(const graph::TensorType& t);

@@ -23,10 +23,18 @@ PassResult FoldConstants(graph::Graph& g) {
     }
     for (const auto& v : n->outputs) out_bytes += graph::ByteSize(v->type);
     if (!constant || n->inputs.empty() || out_bytes > in_bytes + kMaxGrowth) continue;
-    g.SetInsertionPoint(n);
+    std::vector<ops::TensorData> results;
+    absl::Status status;
     for (const auto& v : n->outputs) {
-      ASSIGN_OR_RETURN(ops::TensorData data, ops::EvaluateConstant(v.get()));
-      g.ReplaceAllUses(v.get(), g.AddConstant(v->type, std::move(data), n->name));
+      auto data = ops::EvaluateConstant(v.get());
+      if (data.ok()) results.push_back(*std::move(data));
+      else status = data.status();
+    }
+    if (absl::IsResourceExhausted(status)) continue;  // the network computes it
+    RETURN_IF_ERROR(status);
+    g.SetInsertionPoint(n);
+    for (size_t i = 0; i < results.size(); ++i) {
+      g.ReplaceAllUses(n->output(i), g.AddConstant(n->output(i)->type, results[i], n->name));
     }
     changed = true;
   }

@@ -49,25 +49,26 @@ flatbuffers::Offset<fb::Plan> WritePlan(flatbuffers::FlatBufferBuilder& b, const
 
 const char* CompilerVersion() { return "0.1.0"; }
 
-std::string BuildArtifact(const graph::Graph& g, const ModelInfo& model, std::vector<TargetProgram> targets,
-                          ConstantPool constants) {
+std::string BuildArtifact(const ModelInfo& model, std::vector<ShapeProgram> programs, const ConstantPool& constants) {
   ArtifactWriter writer;
   writer.SetConstants(constants.bytes());
   flatbuffers::FlatBufferBuilder b;
-  std::vector<flatbuffers::Offset<fb::Tensor>> inputs, outputs;
-  for (const graph::Node* n : g.inputs()) inputs.push_back(WriteTensor(b, n->name, n->output()->type));
-  for (const graph::GraphOutput& o : g.outputs()) outputs.push_back(WriteTensor(b, o.name, o.value->type));
-  std::vector<flatbuffers::Offset<fb::Plan>> plans;
-  for (TargetProgram& t : targets) plans.push_back(WritePlan(b, t, writer.AddCode(std::move(t.code))));
-  const auto fb_inputs = b.CreateVector(inputs);
-  const auto fb_outputs = b.CreateVector(outputs);
-  const auto fb_plans = b.CreateVector(plans);
-  const auto program = fb::CreateProgram(b, fb_inputs, fb_outputs, fb_plans);
-  const auto programs = b.CreateVector(&program, 1);
+  std::vector<flatbuffers::Offset<fb::Program>> fb_programs;
+  for (ShapeProgram& p : programs) {
+    std::vector<flatbuffers::Offset<fb::Tensor>> inputs, outputs;
+    for (const graph::Node* n : p.graph.inputs()) inputs.push_back(WriteTensor(b, n->name, n->output()->type));
+    for (const graph::GraphOutput& o : p.graph.outputs()) outputs.push_back(WriteTensor(b, o.name, o.value->type));
+    std::vector<flatbuffers::Offset<fb::Plan>> plans;
+    for (TargetProgram& t : p.targets) plans.push_back(WritePlan(b, t, writer.AddCode(std::move(t.code))));
+    const auto fb_inputs = b.CreateVector(inputs);
+    const auto fb_outputs = b.CreateVector(outputs);
+    fb_programs.push_back(fb::CreateProgram(b, fb_inputs, fb_outputs, b.CreateVector(plans)));
+  }
+  const auto all_programs = b.CreateVector(fb_programs);
   const auto version = b.CreateString(CompilerVersion()), source = b.CreateString(model.source_name);
   const auto user_info = b.CreateVector(reinterpret_cast<const uint8_t*>(model.user_info.data()), model.user_info.size());
   b.Finish(fb::CreateMetadata(b, version, source, model.source_hash, model.mge_version, model.operators, user_info,
-                              programs),
+                              all_programs),
            fb::MetadataIdentifier());
   return writer.Finish({reinterpret_cast<const char*>(b.GetBufferPointer()), b.GetSize()});
 }

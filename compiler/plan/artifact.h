@@ -19,6 +19,12 @@ struct TargetProgram {
   std::vector<uint64_t> entry_offsets;  // one per kernel of the program
 };
 
+// The network compiled for one set of input shapes. Targets go from the most to the least demanding.
+struct ShapeProgram {
+  graph::Graph graph;  // its inputs and outputs are the program's
+  std::vector<TargetProgram> targets;
+};
+
 // What the artifact says about its model.
 struct ModelInfo {
   std::string source_name;
@@ -28,10 +34,8 @@ struct ModelInfo {
   std::string user_info;
 };
 
-// The artifact's bytes. Inputs and outputs are those of `g`; `targets` go from the most to the least demanding. The same
-// arguments give the same bytes.
-std::string BuildArtifact(const graph::Graph& g, const ModelInfo& model, std::vector<TargetProgram> targets,
-                          ConstantPool constants);
+// The artifact's bytes. The programs differ in shapes only. The same arguments give the same bytes.
+std::string BuildArtifact(const ModelInfo& model, std::vector<ShapeProgram> programs, const ConstantPool& constants);
 
 // The version that artifacts record and `compile --version` prints.
 const char* CompilerVersion();

@@ -14,6 +14,8 @@ constexpr int64_t kAlignment = 64;
 // Below this much work a step runs faster on the calling thread than handed to others.
 constexpr int64_t kSerialMacs = 100 * 1000;
 constexpr int64_t kSerialBytes = 32 * 1024;
+// Tables hold 32-bit element offsets into the arena, so 8 GiB is the end; a network that needs half of it is unlikely.
+constexpr int64_t kMaxArenaBytes = int64_t{4} << 30;
 
 }  // namespace
 
@@ -87,6 +89,11 @@ absl::StatusOr<PlannedProgram> Program::Finish(ConstantPool& pool) && {
     for (StorageId id : steps_[s].info.touches) touch(id, static_cast<int>(s));
   }
   const MemoryPlan memory = PlanMemory(lifetimes, kAlignment);
+
+  if (memory.bytes > kMaxArenaBytes) {
+    return absl::ResourceExhaustedError(absl::StrCat("needs ", memory.bytes >> 20, " MiB for intermediate results; the limit is ",
+                                                     kMaxArenaBytes >> 20, " MiB"));
+  }
 
   PlannedProgram result;
   result.kernels = std::move(kernels_);

@@ -91,7 +91,8 @@ class Program {
 
   const Storage& storage(StorageId id) const { return storages_[id]; }
 
-  // Places every storage and writes all constants into `pool` (equal ones once, in execution order).
+  // Places every storage and writes all constants into `pool` (equal ones once, in execution order). ResourceExhausted for
+  // an arena of more than 4 GiB.
   absl::StatusOr<PlannedProgram> Finish(ConstantPool& pool) &&;
 
  private:

@@ -1,6 +1,6 @@
 // Schedules any definition on plain tensors, stage by stage: adjacent dimensions that memory does not tell apart are
 // merged, the innermost one (or, for reductions along contiguous memory, the reduced one) becomes vectors, the others are
-// divided into tasks.
+// divided into tasks. The steps of a scan are one more loop around all that, in a single task.
 #include <algorithm>
 #include <cstring>
 
@@ -56,6 +56,15 @@ class StageEmitter {
     vars_ = st.vars;
     extents_ = st.info.shape;
     for (size_t i = 0; i < vars_.size(); ++i) ranges_[vars_[i].get()] = {0, extents_[i] - 1};
+    const int64_t elements = graph::NumElements(st.info.shape);
+    const Placement& out = results[d_.num_inputs() + stage];
+    const plan::Argument out_argument = {out.storage, out.offset};
+    if (st.scan >= 0) {
+      scan_ = vars_[st.scan];
+      max_tasks_ = 1;
+      out_ = AddArgument("out", st.info.scalar, elements, out_argument);
+      buffers_[d_.num_inputs() + stage] = out_;
+    }
     body_ = kernel::ReplaceReads(st.body, d_, ranges_, [&](int t, const std::vector<Expr>& index) {
       return Access(t, index, results);
     });
@@ -63,16 +72,14 @@ class StageEmitter {
     std::vector<Expr> uses;
     for (const kernel::Var& v : vars_) uses.push_back(Use(v));
     offset_ = kernel::FlatIndex(uses, st.info.shape);
-    const int64_t elements = graph::NumElements(st.info.shape);
-    const Placement& out = results[d_.num_inputs() + stage];
-    out_ = AddArgument("out", st.info.scalar, elements, {out.storage, out.offset});
+    if (out_ == nullptr) out_ = AddArgument("out", st.info.scalar, elements, out_argument);
     MergeDimensions();
 
     kernel::Kernel k;
     k.name = OpName(node_);
     k.task = task;
     Block b;
-    k.tasks = EmitLoops(b, Use(task));
+    k.tasks = scan_ != nullptr ? EmitScan(b) : EmitLoops(b, Use(task));
     k.arguments = arguments_;
     k.body = b.Take();
     s_.program().AddStep(std::move(k), std::move(bindings_), info_);
@@ -112,8 +119,9 @@ class StageEmitter {
       std::vector<std::pair<plan::StorageId, int64_t>> offsets;
       for (const ChannelRef& r : p.channels) offsets.emplace_back(r.storage, r.block * block + r.lane);
       for (plan::StorageId id : StoragesOf(p)) info_.touches.push_back(id);
-      it->second = AddArgument("t" + std::to_string(t) + "_table", Scalar::kInt32,
-                               static_cast<int64_t>(offsets.size()), {s_.OffsetTable(std::move(offsets))});
+      const int64_t entries = static_cast<int64_t>(offsets.size());
+      it->second = AddArgument("t" + std::to_string(t) + "_table", Scalar::kInt32, entries,
+                               {s_.OffsetTable(std::move(offsets))});
       if (arena_ == nullptr) {
         arena_ = kernel::ArgumentBuffer("arena", Scalar::kFloat32, int64_t{1} << 40,
                                         static_cast<int>(arguments_.size()), 4);
@@ -134,6 +142,7 @@ class StageEmitter {
     for (size_t i = vars_.size(); i-- > 1;) {
       const int64_t n = extents_[i];
       if (n <= 0 || extents_[i - 1] <= 0) return;
+      if (vars_[i] == scan_ || vars_[i - 1] == scan_) continue;
       const kernel::Var joined = kernel::MakeVar("i");
       Ranges ranges = ranges_;
       ranges[joined.get()] = {0, extents_[i - 1] * n - 1};
@@ -153,6 +162,21 @@ class StageEmitter {
     }
   }
 
+  // The elements of one step do not read each other: they are scheduled like those of any other stage.
+  int64_t EmitScan(Block& b) {
+    const size_t i = std::find(vars_.begin(), vars_.end(), scan_) - vars_.begin();
+    const int64_t steps = extents_[i];
+    vars_.erase(vars_.begin() + i);
+    extents_.erase(extents_.begin() + i);
+    b.For("step", 0, steps, [&](Block& b, Expr step) {
+      if (step->op == Op::kVar) ranges_[step->var.get()] = {0, steps - 1};
+      body_ = kernel::Simplify(kernel::Substitute(body_, {{scan_.get(), step}}), ranges_);
+      offset_ = kernel::Substitute(offset_, {{scan_.get(), step}});
+      EmitLoops(b, Int(0));
+    });
+    return 1;
+  }
+
   int64_t EmitLoops(Block& b, const Expr& task) {
     int64_t outer = 1;
     for (size_t i = 0; i + 1 < vars_.size(); ++i) outer *= extents_[i];
@@ -164,8 +188,8 @@ class StageEmitter {
     }
     if (outer == 1) return EmitOneRow(b, task, inner);
     // Rows are handed out in equal shares.
-    const int64_t wanted = std::clamp<int64_t>(outer * inner / kMinTaskElements, 1, kWantedTasks);
-    const int64_t tasks = std::min(outer, HasReduce(body_) ? kWantedTasks : wanted);
+    const int64_t wanted = std::clamp<int64_t>(outer * inner / kMinTaskElements, 1, max_tasks_);
+    const int64_t tasks = std::min(outer, HasReduce(body_) ? max_tasks_ : wanted);
     const int64_t per_task = (outer + tasks - 1) / tasks;
     const Expr begin = task * per_task;
     b.For("row", begin, Min(begin + per_task, Int(outer)), 1, [&](Block& b, Expr row) {
@@ -189,7 +213,7 @@ class StageEmitter {
     const Expr body = kernel::Simplify(kernel::Substitute(body_, values), ranges_);
     const Expr offset = kernel::Substitute(offset_, values);
     const int64_t work = HasReduce(body) ? 64 : kMinTaskElements;
-    int64_t tasks = std::clamp<int64_t>(inner / work, 1, kWantedTasks);
+    int64_t tasks = std::clamp<int64_t>(inner / work, 1, max_tasks_);
     // Whole vectors per task, and a last task that holds at least one.
     const int64_t per_task = (((inner + tasks - 1) / tasks) + 63) / 64 * 64;
     tasks = std::max<int64_t>(1, inner / per_task);
@@ -259,6 +283,8 @@ class StageEmitter {
   std::vector<plan::Argument> bindings_;
   std::unordered_map<int, Buffer> buffers_;
   Buffer out_, arena_;
+  kernel::Var scan_;  // of a scan
+  int64_t max_tasks_ = kWantedTasks;
 };
 
 }  // namespace

@@ -15,7 +15,9 @@ std::vector<BlockUse> BlocksOf(const Placement& p) {
   for (size_t c = 0; c < p.channels.size(); ++c) {
     const ChannelRef& r = p.channels[c];
     const auto [it, is_new] = index.emplace(std::make_pair(r.storage, r.block), blocks.size());
-    if (is_new) {
+    // A lane that several channels share (a tensor concatenated with itself) needs its block several times.
+    if (is_new || blocks[it->second].channel[r.lane] >= 0) {
+      it->second = blocks.size();
       BlockUse use{r.storage, r.block, {}};
       std::fill(std::begin(use.channel), std::end(use.channel), -1);
       blocks.push_back(use);

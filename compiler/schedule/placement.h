@@ -42,7 +42,7 @@ struct BlockUse {
   bool full() const;
 };
 
-// The distinct blocks of a tensor in the order of their first channel.
+// The blocks of a tensor in the order of their first channel; a block is listed again for channels that share a lane.
 std::vector<BlockUse> BlocksOf(const Placement& p);
 // Storages of a blocked tensor, each once.
 std::vector<plan::StorageId> StoragesOf(const Placement& p);

@@ -39,10 +39,11 @@ bool Concat(Scheduler& s, const Node& node) {
   if (node.attributes.Int("axis") != 1 || !CanBeBlocked(node.output())) return false;
   const bool any = std::any_of(node.inputs.begin(), node.inputs.end(),
                                [&](const Value* v) { return s.placement(v).blocked; });
-  if (!any) return false;
+  if (!any || node.output()->type.shape[1] == 0) return false;
   Placement p;
   p.blocked = true;
   for (const Value* v : node.inputs) {
+    if (v->type.shape[1] == 0) continue;
     const Placement part = s.Blocked(v);
     p.channels.insert(p.channels.end(), part.channels.begin(), part.channels.end());
   }
@@ -52,6 +53,10 @@ bool Concat(Scheduler& s, const Node& node) {
 
 // Keeps the listed channels of a blocked tensor.
 void Select(Scheduler& s, const Node& node, const std::vector<int64_t>& channels) {
+  if (channels.empty()) {  // blocked tensors have channels
+    s.Place(node.output(), s.NewPlain(node.output()));
+    return;
+  }
   const Placement& in = s.placement(node.inputs[0]);
   Placement p;
   p.blocked = true;

@@ -41,6 +41,10 @@ def layout_of(description):
     return LiteLayout(list(_shape_of(description)), _dtype_of(description))
 
 
+# Runtime networks that are kept for shapes that a model was compiled for after loading; the first goes when there are more.
+_MAX_CORES = 8
+
+
 class _Port:
     """One input or output."""
 
@@ -64,13 +68,19 @@ class _Port:
 
 
 class NetworkEdge:
-    """All inputs and outputs of one network."""
+    """All inputs and outputs of one network, and the runtime's network (`core`) behind them."""
 
-    def __init__(self, core, network_io, options):
-        self._core = core
+    def __init__(self, model, make_core, network_io, options):
+        """`make_core` makes a runtime network of an artifact."""
+        core = make_core(model.artifact)
+        self.core = core
+        self._model = model
+        self._make_core = make_core
         self._options = options
         self._inputs = [_Port(d, core.input_buffer(i)) for i, d in enumerate(core.inputs)]
         self._outputs = [_Port(d, core.output_buffer(i)) for i, d in enumerate(core.outputs)]
+        # Cores by the shapes that they were made for.
+        self._compiled = {tuple(port.shape for port in self._inputs): core}
         self.input_names = [port.name for port in self._inputs]
         self.output_names = [port.name for port in self._outputs]
         for item in network_io.inputs:
@@ -112,7 +122,7 @@ class NetworkEdge:
         rebound = False
         for port in self._outputs:
             self._fit_output(port)
-        for ports, bind in ((self._inputs, self._core.bind_input), (self._outputs, self._core.bind_output)):
+        for ports, bind in ((self._inputs, self.core.bind_input), (self._outputs, self.core.bind_output)):
             for index, port in enumerate(ports):
                 address = port.data.address
                 if address != port.bound:
@@ -124,8 +134,19 @@ class NetworkEdge:
             self._check_overlap()
 
     def _select_shapes(self):
-        self._core.select_shapes([list(port.wanted_shape) for port in self._inputs])
-        for ports, descriptions in ((self._inputs, self._core.inputs), (self._outputs, self._core.outputs)):
+        shapes = tuple(tuple(port.wanted_shape) for port in self._inputs)
+        try:
+            self.core.select_shapes([list(shape) for shape in shapes])
+        except RuntimeError:
+            if shapes not in self._compiled:
+                artifact = self._model.for_shapes(dict(zip(self.input_names, shapes)))
+                if artifact is None:  # the error lists the shapes that work
+                    raise
+                if len(self._compiled) >= _MAX_CORES:
+                    self._compiled.pop(next(iter(self._compiled)))
+                self._compiled[shapes] = self._make_core(artifact)
+            self.core = self._compiled[shapes]
+        for ports, descriptions in ((self._inputs, self.core.inputs), (self._outputs, self.core.outputs)):
             for port, description in zip(ports, descriptions):
                 port.describe(description)
                 port.bound = None

@@ -9,11 +9,11 @@ from ctypes import *  # noqa: F401,F403
 
 import numpy as np  # noqa: F401
 
-from . import decryption
-from ._runtime import Artifact, Network
+from ._runtime import Network
 from .config import LiteConfig, LiteExtraConfig, LiteOptions  # noqa: F401
 from .dump import BinDump, TextDump
 from .edge import NetworkEdge, layout_of
+from .model import Model
 from .network_io import LiteIO, LiteNetworkIO  # noqa: F401
 from .struct import *  # noqa: F401,F403
 from .struct import LiteDeviceType, LiteTensorPhase
@@ -36,20 +36,6 @@ def wrap_async_callback(func):
 def start_finish_callback(func):
     """Start and finish callbacks are plain functions of a dict {LiteIO: LiteTensor}; returns `func`."""
     return func
-
-
-def _open_artifact(model, config):
-    """The artifact in a path or in bytes."""
-    if config is not None and config.has_compression:
-        raise RuntimeError("Unexpected compression method: compiled models are not compressed")
-    name = config.bare_model_cryption_name if config is not None else ""
-    private = config is not None and bool(config.options.weight_preprocess)
-    if not name:
-        return Artifact.from_bytes(model, "model", private) if isinstance(model, bytes) else Artifact.open(model, private)
-    if not isinstance(model, bytes):
-        with open(model, "rb") as file:
-            model = file.read()
-    return Artifact.from_bytes(decryption.decrypt(name, model), "decrypted model", private)
 
 
 def _call(callback, *args):
@@ -78,8 +64,7 @@ class LiteNetwork:
         self._threads = 1
         self._inplace = False
         self._edge = None
-        self._artifact = None
-        self._core = None
+        self._model = None
         self._start_callback = self._finish_callback = self._async_callback = None
         self._lock = threading.Lock()  # held while the runtime works
         self._running = None  # the thread of an asynchronous forward()
@@ -91,7 +76,10 @@ class LiteNetwork:
     # Loading.
 
     def load(self, file):
-        """Loads a compiled model (.mgec): a path, a file opened with open(path, "rb"), or bytes."""
+        """Loads a compiled model (.mgec) or a MegEngine model (.mge): a path, a file opened with open(path, "rb"), or bytes.
+
+        A .mge is compiled on the way, once: compile_cache keeps the result on disk. Its inputs may then get any shapes.
+        """
         if isinstance(file, (str, os.PathLike)):
             model = os.fspath(file)
             if not os.path.exists(model):
@@ -106,23 +94,30 @@ class LiteNetwork:
         if self.config.discrete_input_name:
             raise RuntimeError("discrete inputs are not supported: concatenate them with LiteTensorConcat")
         self._finish_running()
-        self._use(_open_artifact(model, self.config))
+        self._use(Model(model, self.config))
         if isinstance(model, bytes):
             self.model_bytes = ctypes.create_string_buffer(model, len(model))
 
-    def _use(self, artifact):
+    def _use(self, model):
+        self._edge = NetworkEdge(model, self._make_core, self.network_io, self.config.options)
+        self._model = model
+
+    def _make_core(self, artifact):
         core = Network(artifact, self._threads)
-        self._edge = NetworkEdge(core, self.network_io, self.config.options)
-        self._artifact, self._core = artifact, core
         if self._profile_path is not None:
             core.enable_profile(True)
+        return core
+
+    @property
+    def _core(self):
+        return self._edge.core if self._edge is not None else None
 
     def share_weights_with(self, src_network):
         """Loads the model of another network without loading its weights a second time."""
         assert isinstance(src_network, LiteNetwork), "the src_network must be LiteNetwork."
         src_network._need_loaded("share_weights_with")
         self._finish_running()
-        self._use(src_network._artifact)
+        self._use(src_network._model)
 
     def share_runtime_memroy(self, src_network):
         """Promises that the two networks never run at once. Call it before load(). Each still has memory of its own."""
@@ -372,7 +367,10 @@ def _pick(names, index, side):
 
 def get_model_io_info(model_path, config=None):
     """A LiteNetworkIO with the names and layouts of a compiled model's inputs and outputs, without loading a network."""
-    artifact = _open_artifact(model_path, None)
+    try:
+        artifact = Model(model_path, None).artifact
+    except OSError as error:
+        raise RuntimeError("failed to open %s: %s" % (model_path, error)) from error
     info = LiteNetworkIO()
     for description in artifact.inputs:
         info.add_input(LiteIO(description["name"], layout=layout_of(description)))

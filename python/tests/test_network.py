@@ -39,7 +39,7 @@ def test_what_cannot_be_loaded(tmp_path, artifact):
         with pytest.raises(RuntimeError, match="bad.mgec"):
             network.load(model)
     model.write_bytes(b"\x7c\x03\0\0\x1c\0\0\0mgv2" + bytes(100))
-    with pytest.raises(RuntimeError, match="compile it first: bazel run //tools:compile"):
+    with pytest.raises(RuntimeError, match="bad.mgec: .*cut off or damaged"):
         network.load(model)
     with pytest.raises(RuntimeError, match="after model loaded"):
         network.forward()

@@ -1,0 +1,207 @@
+// Whatever works channel by channel, on channels that live anywhere, scheduled for every target, against the definitions.
+#include "compiler/schedule/testing/schedule_tester.h"
+#include "gtest/gtest.h"
+
+namespace mgec::schedule {
+namespace {
+
+using graph::Shape;
+using graph::Value;
+using Ints = std::vector<int64_t>;
+
+Shape RandomShape(ScheduleTester& t, int64_t max_extent = 9) {
+  return {t.Int(1, 3), t.Int(1, 30), t.Int(1, max_extent), t.Int(1, max_extent)};
+}
+Value* Anywhere(ScheduleTester& t, const Shape& shape) { return t.Coin() ? t.Blocked(shape) : t.Scattered(shape); }
+
+// No step copies the tensor into another layout first.
+void ExpectNoGather(const ScheduleTester& t) {
+  EXPECT_EQ(t.CountOps("gather_channels"), 0) << testing::PrintToString(t.ops());
+}
+
+TEST(ChannelwiseScheduleTest, DepthwiseConvolution) {
+  for (uint32_t i = 0; i < 10; ++i) {
+    ScheduleTester t(100 + i);
+    const int64_t kh = t.OneOf<int64_t>({1, 3, 3, 5}), kw = t.OneOf<int64_t>({2, 3, 3, 5});
+    Shape x = RandomShape(t, 12);
+    x[2] += 2 * (kh - 1);
+    x[3] += 2 * (kw - 1);
+    const graph::Attributes a = {{"group", x[1]},
+                                 {"stride", Ints{t.Int(1, 2), t.Int(1, 3)}},
+                                 {"dilation", Ints{t.Int(1, 2), t.Int(1, 2)}},
+                                 {"pad", Ints{t.Int(0, 3), t.Int(0, 2), t.Int(0, 2), t.Int(0, 3)}},
+                                 {"flip", int64_t{t.Coin()}}};
+    Value* y = t.Add("conv2d", {Anywhere(t, x), t.Constant({x[1], 1, 1, kh, kw})}, a);
+    if (t.Coin()) y = t.Add("relu", {t.Add("add", {y, t.Constant({1, x[1], 1, 1})})});
+    t.Expect(y);
+    t.Check();
+    ExpectNoGather(t);
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+TEST(ChannelwiseScheduleTest, Pooling) {
+  for (uint32_t i = 0; i < 9; ++i) {
+    ScheduleTester t(200 + i);
+    const Ints window = {t.Int(1, 4), t.Int(1, 4)};
+    Shape x = RandomShape(t, 12);
+    x[2] += window[0];
+    x[3] += window[1];
+    const char* modes[] = {"max", "average", "average_count_exclude_padding"};
+    t.Expect(t.Add("pool2d", {Anywhere(t, x)},
+                   {{"mode", std::string(modes[i % 3])},
+                    {"window", window},
+                    {"stride", Ints{t.Int(1, 3), t.Int(1, 3)}},
+                    {"pad", Ints{t.Int(0, window[0] - 1), t.Int(0, window[1] - 1)}}}));
+    t.Check();
+    ExpectNoGather(t);
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+TEST(ChannelwiseScheduleTest, Resize) {
+  for (const char* mode : {"nearest", "linear", "cubic"}) {
+    for (uint32_t i = 0; i < 3; ++i) {
+      ScheduleTester t(300 + i);
+      const Shape x = RandomShape(t);
+      Value* y = t.Add("resize", {Anywhere(t, x)}, {{"mode", std::string(mode)}, {"size", Ints{t.Int(1, 15), t.Int(1, 15)}}});
+      t.Expect(y);
+      t.Check();
+      ExpectNoGather(t);
+    }
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+TEST(ChannelwiseScheduleTest, Reductions) {
+  const Ints axes[] = {{2}, {3}, {2, 3}, {0}, {1}, {0, 2}, {1, 2, 3}, {0, 1, 2, 3}};
+  for (uint32_t i = 0; i < std::size(axes); ++i) {
+    ScheduleTester t(400 + i);
+    const char* mode = t.OneOf<const char*>({"sum", "sum_sqr", "min", "max", "mean", "product"});
+    Value* x = Anywhere(t, RandomShape(t, 6));
+    if (std::string(mode) == "product") x = t.Add("add", {t.Add("mul", {x, t.Scalar(0.05f)}), t.Scalar(1)});
+    Value* y = t.Add("reduce", {x}, {{"mode", std::string(mode)}, {"axes", axes[i]}});
+    t.Expect(y);
+    t.Expect(t.Add("sub", {x, y}));  // broadcast back
+    t.Check();
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+TEST(ChannelwiseScheduleTest, Normalizations) {
+  for (uint32_t i = 0; i < 6; ++i) {
+    ScheduleTester t(500 + i);
+    t.set_tolerance(5e-5);
+    const int64_t per_group = i < 3 ? 1 : t.Int(2, 5), group = t.Int(1, 9), c = group * per_group;
+    const Shape x = {t.Int(1, 2), c, t.Int(2, 7), t.Int(2, 7)};
+    Value* y = t.Add("group_norm", {Anywhere(t, x), t.Constant({c}), t.Constant({c})},
+                     {{"group", group}, {"eps", 1e-3}});
+    t.Expect(t.Add("relu", {y}));
+    t.Check();
+  }
+  for (uint32_t i = 0; i < 3; ++i) {
+    ScheduleTester t(520 + i);
+    t.set_tolerance(5e-5);
+    const Shape x = RandomShape(t, 5);
+    const Shape p = {1, x[1], 1, 1};
+    Value* variance = t.Add("abs", {t.Constant(p)});
+    t.Expect(t.Add("batch_norm", {Anywhere(t, x), t.Constant(p), t.Constant(p), t.Constant(p), variance},
+                   {{"epsilon", 1e-2}}));
+    t.Check();
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+TEST(ChannelwiseScheduleTest, SpatialPadding) {
+  for (const char* mode : {"constant", "replicate", "reflect"}) {
+    for (uint32_t i = 0; i < 2; ++i) {
+      ScheduleTester t(600 + i);
+      Shape x = RandomShape(t);
+      x[2] += 3;
+      x[3] += 3;
+      t.Expect(t.Add("pad", {Anywhere(t, x)},
+                     {{"before", Ints{0, 0, t.Int(0, 3), t.Int(0, 3)}},
+                      {"after", Ints{0, 0, t.Int(0, 3), t.Int(0, 3)}},
+                      {"mode", std::string(mode)},
+                      {"value", 0.5}}));
+      t.Check();
+      ExpectNoGather(t);
+    }
+    ScheduleTester t(610);  // images and channels, too
+    t.Expect(t.Add("pad", {t.Scattered({3, 9, 4, 4})},
+                   {{"before", Ints{1, 2, 0, 1}}, {"after", Ints{0, 3, 2, 0}}, {"mode", std::string(mode)}}));
+    t.Check();
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+TEST(ChannelwiseScheduleTest, PointwiseChains) {
+  for (uint32_t i = 0; i < 14; ++i) {
+    ScheduleTester t(700 + i);
+    t.set_tolerance(2e-5);
+    const Shape x = RandomShape(t, i % 3 == 0 ? 24 : 6);
+    const Shape per_channel = {1, x[1], 1, 1};
+    Value* y = Anywhere(t, x);
+    for (int64_t n = t.Int(1, 6); n > 0; --n) {
+      switch (t.Int(0, 9)) {
+        case 0: y = t.Add("add", {y, t.Constant(per_channel)}); break;
+        case 1: y = t.Add("mul", {t.Scalar(0.7f), y}); break;
+        case 2: y = t.Add("add", {y, Anywhere(t, x)}); break;
+        case 3: y = t.Add("sub", {t.Input(x), y}); break;
+        case 4: y = t.Add("mul", {y, t.Add("sigmoid", {Anywhere(t, {x[0], x[1], 1, 1})})}); break;
+        case 5: y = t.Add("add", {y, t.Input({1, 1, x[2], x[3]})}); break;
+        case 6: y = t.Add("max", {y, t.Constant({1, x[1], 1, x[3]})}); break;
+        case 7: y = t.Add("add", {y, t.Input(per_channel)}); break;
+        case 8: {  // a leaky ReLU with a slope for every channel
+          Value* slope = t.Constant(per_channel);
+          y = t.Add("where", {t.Add("less", {y, t.Scalar(0)}), t.Add("mul", {y, slope}), y});
+          break;
+        }
+        case 9: y = t.Add(t.OneOf<const char*>({"tanh", "abs", "h_swish", "silu", "round"}), {y}); break;
+      }
+    }
+    t.Expect(y);
+    t.Check();
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+TEST(ChannelwiseScheduleTest, RanksOtherThanFour) {
+  for (const Shape& rest : {Shape{}, Shape{20}, Shape{2, 3, 5}}) {
+    ScheduleTester t(800 + static_cast<uint32_t>(rest.size()));
+    Shape shape = {2, 13};
+    shape.insert(shape.end(), rest.begin(), rest.end());
+    int64_t pixels = 1;
+    for (int64_t d : rest) pixels *= d;
+    Value* x = t.Add("reshape", {t.Blocked({2, 13, 1, pixels})}, {{"shape", shape}});
+    Shape per_channel(shape.size(), 1);
+    per_channel[1] = 13;
+    Value* y = t.Add("relu", {t.Add("add", {x, t.Constant(per_channel)})});
+    t.Expect(y);
+    const int64_t last = static_cast<int64_t>(shape.size()) - 1;
+    t.Expect(t.Add("reduce", {y}, {{"mode", std::string("mean")}, {"axes", Ints{last}}}));
+    t.Check();
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+// Squeeze and excitation: reduced, multiplied by matrices, broadcast back.
+TEST(ChannelwiseScheduleTest, Gates) {
+  for (uint32_t i = 0; i < 4; ++i) {
+    ScheduleTester t(900 + i);
+    t.set_tolerance(3e-5);
+    const Shape x = RandomShape(t, 8);
+    Value* v = Anywhere(t, x);
+    Value* gate = t.Add("reduce", {v}, {{"mode", std::string("mean")}, {"axes", Ints{2, 3}}});
+    const int64_t inner = t.Int(1, 12);
+    gate = t.Add("relu", {t.Add("conv2d", {gate, t.Constant({inner, x[1], 1, 1})})});
+    gate = t.Add("sigmoid", {t.Add("conv2d", {gate, t.Constant({x[1], inner, 1, 1})})});
+    Value* y = t.Add("mul", {v, gate});
+    t.Expect(t.Add("conv2d", {y, t.Constant({t.Int(1, 20), x[1], 1, 1})}));
+    t.Check();
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+}  // namespace
+}  // namespace mgec::schedule

@@ -1,0 +1,229 @@
+// Convolutions of random shapes, scheduled for every target, against their definition.
+#include <algorithm>
+
+#include "compiler/schedule/testing/schedule_tester.h"
+#include "gtest/gtest.h"
+
+namespace mgec::schedule {
+namespace {
+
+using graph::Attributes;
+using graph::Shape;
+using graph::Value;
+using Ints = std::vector<int64_t>;
+
+// Smallest input extent, of at least `lo`, that a window fits.
+int64_t Fitting(ScheduleTester& t, int64_t lo, int64_t hi, int64_t kernel, int64_t dilation, int64_t pads) {
+  return std::max(t.Int(lo, hi), (kernel - 1) * dilation + 1 - pads);
+}
+
+struct Conv {
+  int64_t images = 1, in_channels = 8, out_channels = 8;
+  Ints kernel = {1, 1}, stride = {1, 1}, dilation = {1, 1}, pad = {0, 0, 0, 0};
+  int64_t extent_lo = 1, extent_hi = 9;
+  bool flip = false;
+
+  Attributes attributes() const {
+    Attributes a = {{"stride", stride}, {"dilation", dilation}, {"pad", pad}};
+    if (flip) a.Set("flip", int64_t{1});
+    return a;
+  }
+  Shape input(ScheduleTester& t) const {
+    return {images, in_channels, Fitting(t, extent_lo, extent_hi, kernel[0], dilation[0], pad[0] + pad[2]),
+            Fitting(t, extent_lo, extent_hi, kernel[1], dilation[1], pad[1] + pad[3])};
+  }
+  Shape weights() const { return {out_channels, in_channels, kernel[0], kernel[1]}; }
+};
+
+Conv RandomConv(ScheduleTester& t) {
+  Conv c;
+  c.images = t.Int(1, 3);
+  c.in_channels = t.Int(1, 30);
+  c.out_channels = t.Int(1, 45);
+  const int64_t k = t.OneOf<int64_t>({1, 1, 2, 3, 3, 5});
+  c.kernel = {k, t.Coin() ? k : t.Int(1, 3)};
+  c.stride = {t.Int(1, 3), t.Int(1, 3)};
+  if (t.Coin()) c.stride = {1, 1};
+  if (t.Coin()) c.dilation = {t.Int(1, 2), t.Int(1, 3)};
+  if (t.Coin()) c.pad = {t.Int(0, 3), t.Int(0, 3), t.Int(0, 3), t.Int(0, 3)};
+  c.flip = t.Int(0, 3) == 0;
+  return c;
+}
+
+// A convolution is the contraction kernel's, never the generic schedule's.
+void ExpectContraction(const ScheduleTester& t) {
+  EXPECT_EQ(t.CountOps("conv2d"), 1) << testing::PrintToString(t.ops());
+}
+
+TEST(ConvScheduleTest, Pointwise) {
+  for (uint32_t i = 0; i < 6; ++i) {
+    ScheduleTester t(100 + i);
+    Conv c;
+    c.images = t.Int(1, 3);
+    c.in_channels = t.Int(8, 40);
+    c.out_channels = t.Int(1, 90);
+    t.Expect(t.Add("conv2d", {t.Input(c.input(t)), t.Constant(c.weights())}, c.attributes()));
+    t.Check();
+    ExpectContraction(t);
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+TEST(ConvScheduleTest, AnyWindow) {
+  for (uint32_t i = 0; i < 14; ++i) {
+    ScheduleTester t(200 + i);
+    const Conv c = RandomConv(t);
+    t.Expect(t.Add("conv2d", {t.Input(c.input(t)), t.Constant(c.weights())}, c.attributes()));
+    t.Check();
+    ExpectContraction(t);
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+TEST(ConvScheduleTest, FewPlanarChannelsAreReadWhereTheyAre) {
+  for (uint32_t i = 0; i < 4; ++i) {
+    ScheduleTester t(300 + i);
+    Conv c;
+    c.images = t.Int(1, 2);
+    c.in_channels = t.Int(1, 7);
+    c.out_channels = t.Int(8, 40);
+    c.kernel = {3, t.Int(1, 5)};
+    c.stride = {2, t.Int(1, 2)};
+    c.pad = {1, t.Int(0, 2), t.Int(0, 1), 1};
+    c.extent_hi = 21;
+    t.Expect(t.Add("conv2d", {t.Input(c.input(t)), t.Constant(c.weights())}, c.attributes()));
+    t.Check();
+    ExpectContraction(t);
+    EXPECT_EQ(t.CountOps("to_blocked"), 0);
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+TEST(ConvScheduleTest, ChannelsAnywhere) {
+  for (uint32_t i = 0; i < 8; ++i) {
+    ScheduleTester t(400 + i);
+    Conv c = RandomConv(t);
+    c.images = t.Int(1, 2);
+    c.extent_hi = 6;
+    t.Expect(t.Add("conv2d", {t.Scattered(c.input(t)), t.Constant(c.weights())}, c.attributes()));
+    t.Check();
+    EXPECT_EQ(t.CountOps("gather_channels"), 0) << "a convolution reads channels wherever they are";
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+// The sum over K is divided into parts that go through the output.
+TEST(ConvScheduleTest, LongSums) {
+  for (const int64_t out_channels : {5, 24, 43}) {
+    ScheduleTester t(500 + static_cast<uint32_t>(out_channels));
+    Conv c;
+    c.in_channels = 171;
+    c.out_channels = out_channels;
+    c.kernel = {3, 3};
+    c.pad = {1, 1, 1, 1};
+    c.extent_lo = 2;
+    c.extent_hi = 4;
+    Value* y = t.Add("conv2d", {t.Input(c.input(t)), t.Constant(c.weights())}, c.attributes());
+    y = t.Add("relu", {t.Add("add", {y, t.Constant({1, out_channels, 1, 1})})});
+    t.Expect(y);
+    t.Check();
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+TEST(ConvScheduleTest, Epilogues) {
+  for (uint32_t i = 0; i < 12; ++i) {
+    ScheduleTester t(600 + i);
+    Conv c = RandomConv(t);
+    c.extent_hi = 7;
+    Value* y = t.Add("conv2d", {t.Coin() ? t.Input(c.input(t)) : t.Blocked(c.input(t)), t.Constant(c.weights())},
+                     c.attributes());
+    const Shape out = y->type.shape;
+    for (int64_t n = t.Int(1, 4); n > 0; --n) {
+      switch (t.Int(0, 6)) {
+        case 0: y = t.Add("add", {y, t.Constant({1, out[1], 1, 1})}); break;
+        case 1: y = t.Add(t.OneOf<const char*>({"relu", "abs", "sigmoid", "h_swish"}), {y}); break;
+        case 2: y = t.Add("add", {t.Coin() ? t.Input(out) : t.Scattered(out), y}); break;
+        case 3: y = t.Add("mul", {y, t.Add("sigmoid", {t.Blocked({out[0], out[1], 1, 1})})}); break;
+        case 4: y = t.Add("mul", {y, t.Scalar(0.75f)}); break;
+        case 5: y = t.Add("max", {y, t.Input({1})}); break;
+        case 6: y = t.Add("sub", {t.Constant(out), y}); break;
+      }
+    }
+    t.Expect(y);
+    t.Check();
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+TEST(ConvScheduleTest, BiasAndResidualOfTheOperatorItself) {
+  for (const char* activation : {"identity", "relu", "sigmoid", "h_swish"}) {
+    ScheduleTester t(700);
+    Conv c;
+    c.in_channels = 11;
+    c.out_channels = 19;
+    c.kernel = {3, 3};
+    c.pad = {1, 0, 1, 2};
+    Value* x = t.Input(c.input(t));
+    Value* w = t.Constant(c.weights());
+    Value* plain = t.Add("conv2d", {x, w}, c.attributes());
+    Attributes a = c.attributes();
+    a.Set("activation", std::string(activation));
+    t.Expect(t.Add("conv2d", {x, w, t.Constant({1, 19, 1, 1}), t.Input(plain->type.shape)}, a));
+    t.Check();
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+TEST(ConvScheduleTest, GroupedButNotDepthwise) {
+  for (uint32_t i = 0; i < 3; ++i) {
+    ScheduleTester t(800 + i);
+    const int64_t group = t.Int(2, 4), in = t.Int(1, 9), out = t.Int(1, 11);
+    Value* x = t.Coin() ? t.Input({2, group * in, 5, 6}) : t.Scattered({2, group * in, 5, 6});
+    t.Expect(t.Add("conv2d", {x, t.Constant({group, out, in, 3, 3})}, {{"group", group}, {"pad", Ints{1, 1}}}));
+    t.Check();
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+// Nothing that the contraction kernel takes; still right.
+TEST(ConvScheduleTest, UnusualOperands) {
+  {
+    ScheduleTester t(900);  // weights that a network computes
+    t.Expect(t.Add("conv2d", {t.Input({1, 3, 5, 5}), t.Input({4, 3, 3, 3})}));
+    t.Check();
+  }
+  {
+    ScheduleTester t(901);
+    t.set_tolerance(2e-3);
+    using graph::DTypeKind;
+    t.Expect(t.Add("conv2d", {t.Input({1, 9, 5, 5}, DTypeKind::kFloat16), t.Constant({4, 9, 3, 3}, DTypeKind::kFloat16)}));
+    t.Check();
+  }
+  {
+    ScheduleTester t(902);
+    t.Expect(t.Add("conv2d", {t.Input({0, 9, 5, 5}), t.Constant({4, 9, 3, 3})}));
+    t.Check();
+  }
+  {
+    ScheduleTester t(903);  // no input channel: all zeros
+    t.Expect(t.Add("conv2d", {t.Input({1, 0, 5, 5}), t.Constant({4, 0, 3, 3})}));
+    t.Check();
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+TEST(ConvScheduleTest, DuplicatedChannels) {
+  ScheduleTester t(1000);
+  Value* x = t.Blocked({1, 12, 4, 4});
+  Value* twice = t.Add("concat", {x, x}, {{"axis", int64_t{1}}});
+  t.Expect(t.Add("conv2d", {twice, t.Constant({10, 24, 3, 3})}, {{"pad", Ints{1, 1}}}));
+  t.Expect(t.Add("pool2d", {twice}, {{"mode", std::string("max")}, {"window", Ints{2, 2}}, {"stride", Ints{2, 2}}}));
+  Value* some = t.Add("gather", {x, t.graph().AddInts({3, 3, 0, 11, 3})}, {{"axis", int64_t{1}}});
+  t.Expect(t.Add("conv2d", {some, t.Constant({10, 5, 1, 1})}));
+  t.Check();
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+}  // namespace
+}  // namespace mgec::schedule

@@ -1,0 +1,85 @@
+// Property tests of schedules: random graphs, scheduled for every target, against the definitions of their operators.
+//
+//   ScheduleTester t;
+//   Value* x = t.Input({1, 13, 7, 5});
+//   Value* y = t.Add("relu", {x});
+//   t.Expect(y);       // a graph output
+//   t.Check();
+//
+// Every failure names the seed; MGEC_TEST_SEED=N repeats it or tries others.
+#ifndef MGEC_COMPILER_SCHEDULE_TESTING_SCHEDULE_TESTER_H_
+#define MGEC_COMPILER_SCHEDULE_TESTING_SCHEDULE_TESTER_H_
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "compiler/graph/graph.h"
+#include "compiler/kernel/target.h"
+#include "compiler/plan/program.h"
+
+namespace mgec::schedule {
+
+// The seed that the environment asks for, 1 otherwise; printed once.
+uint32_t TestSeed();
+
+class ScheduleTester {
+ public:
+  explicit ScheduleTester(uint32_t salt = 0) : random_(TestSeed() * 1000003u + salt) {}
+
+  // Uniform in [lo, hi].
+  int64_t Int(int64_t lo, int64_t hi) { return lo + static_cast<int64_t>(random_() % (hi - lo + 1)); }
+  bool Coin() { return Int(0, 1) == 1; }
+  template <typename T>
+  T OneOf(std::initializer_list<T> values) {
+    return values.begin()[Int(0, static_cast<int64_t>(values.size()) - 1)];
+  }
+
+  // A network input, and a constant, of random values: floats in [-2, 2], small integers.
+  graph::Value* Input(const graph::Shape& shape, graph::DType dtype = graph::DTypeKind::kFloat32);
+  graph::Value* Constant(const graph::Shape& shape, graph::DType dtype = graph::DTypeKind::kFloat32);
+  graph::Value* Scalar(float v) { return graph_.AddScalar(v); }
+  // A node; ends the process where the operator refuses its operands: the test is wrong then.
+  graph::Value* Add(const std::string& op, std::vector<graph::Value*> inputs, graph::Attributes attributes = {});
+  // A blocked tensor of the given shape [N, C, H, W] whose channels fill blocks in order: a 1x1 convolution's result.
+  graph::Value* Blocked(const graph::Shape& shape);
+  // The same with channels in other places: halves swapped, shuffled, or a concatenation whose parts end inside blocks.
+  graph::Value* Scattered(const graph::Shape& shape);
+  void Expect(graph::Value* v);
+
+  graph::Graph& graph() { return graph_; }
+  // How far a float result may be from the definition's, relative to the largest.
+  void set_tolerance(double t) { tolerance_ = t; }
+
+  // Schedules the graph as it is and after all passes, for every target, and compares the interpreter's and, where this
+  // CPU can, the generated code's results with the definitions'. Fails the test with everything needed to repeat it.
+  void Check();
+  // The steps of the last program: the graph after all passes, for x86-64-v3.
+  const std::vector<std::string>& ops() const { return ops_; }
+  // How many of the last program's steps compute `op`.
+  int CountOps(const std::string& op) const;
+
+  // Targets whose generated code this CPU cannot run ("x86-64-v4 needs AVX-512"); "" if there is none.
+  static std::string Skipped();
+
+ private:
+  std::string RandomBytes(const graph::TensorType& type);
+  void CheckScheduled(const std::vector<std::string>& expected, const char* which);
+
+  std::mt19937 random_;
+  graph::Graph graph_;
+  std::vector<std::string> inputs_;
+  std::vector<std::string> ops_;
+  double tolerance_ = 1e-5;
+};
+
+// The last statement of tests that run generated code: reports what this CPU cannot run.
+#define SKIP_IF_TARGETS_WERE_LEFT_OUT()                                              \
+  do {                                                                               \
+    const std::string left_out = ScheduleTester::Skipped();                          \
+    if (!left_out.empty()) GTEST_SKIP() << "skipped generated code for " << left_out; \
+  } while (false)
+
+}  // namespace mgec::schedule
+
+#endif  // MGEC_COMPILER_SCHEDULE_TESTING_SCHEDULE_TESTER_H_
