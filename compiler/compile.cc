@@ -11,7 +11,6 @@
 #include "compiler/ops/evaluate.h"
 #include "compiler/passes/passes.h"
 #include "compiler/plan/artifact.h"
-#include "compiler/schedule/schedule.h"
 #include "runtime/checksum.h"
 
 namespace mgec {
@@ -36,7 +35,7 @@ absl::StatusOr<plan::TargetProgram> CompileForTarget(const graph::Graph& graph, 
   const auto start = std::chrono::steady_clock::now();
   plan::TargetProgram result;
   result.target = target.name;
-  ASSIGN_OR_RETURN(plan::Program program, schedule::ScheduleGraph(graph, target));
+  ASSIGN_OR_RETURN(plan::Program program, schedule::ScheduleGraph(graph, target, options.schedule));
   ASSIGN_OR_RETURN(result.program, std::move(program).Finish(constants));
   if (options.emit_kernels) {
     for (const kernel::Kernel& k : result.program.kernels) {

@@ -18,6 +18,7 @@
 #include "compiler/kernel/target.h"
 #include "compiler/mge/import.h"
 #include "compiler/plan/program.h"
+#include "compiler/schedule/schedule.h"
 
 namespace mgec {
 
@@ -28,6 +29,7 @@ struct CompileOptions {
   std::vector<std::map<std::string, graph::Shape>> input_shapes = {{}};
   std::string source_name;                                         // recorded in the artifact
   int threads = 1;                                                 // of the code generator
+  schedule::Options schedule;
   // Called while kernels are generated: target, kernels done, kernels in all. From any thread, one call at a time.
   std::function<void(const std::string& target, int done, int total)> progress;
   // What to write down on the way; see CompileReport.

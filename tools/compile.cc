@@ -27,6 +27,8 @@ ABSL_FLAG(std::string, target, "", "Comma-separated targets, for example x86-64-
 ABSL_FLAG(std::vector<std::string>, input_shape, {},
           "NAME=1x3x224x224: the shape of an input, instead of the model's. Repeated for the same input: the artifact runs "
           "all of these shapes, and the runtime picks the one that it is given.");
+ABSL_FLAG(bool, winograd, true, "Compute 3x3 convolutions by Winograd's algorithm where that is faster; --nowinograd for the "
+                               "last digits of accuracy.");
 ABSL_FLAG(int, threads, 0, "Threads that generate code; all CPUs if 0.");
 ABSL_FLAG(std::string, emit, "", "Also print, comma-separated: graph (after all passes), kernels, llvm, asm.");
 
@@ -162,6 +164,7 @@ int Main(int argc, char** argv) {
   options.threads = absl::GetFlag(FLAGS_threads);
   if (options.threads < 0 || options.threads > 1024) return Fail("--threads must be in [0, 1024]");
   if (options.threads == 0) options.threads = static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
+  options.schedule.winograd = absl::GetFlag(FLAGS_winograd);
   const bool terminal = isatty(STDERR_FILENO) != 0;
   if (terminal) {
     options.progress = [&](const std::string& target, int done, int total) {

@@ -334,6 +334,7 @@ Expr WithArgs(const Expr& e, std::vector<Expr> args) {
   if (e->op >= Op::kAdd && e->op <= Op::kNe) return Binary(e->op, args[0], args[1]);
   if (e->op == Op::kSelect) return Select(args[0], args[1], args[2]);
   if (e->op == Op::kCast) return Cast(e->type, args[0]);
+  if (e->op == Op::kBitcast) return Bitcast(e->type, args[0]);
   if (e->op >= Op::kNeg && e->op <= Op::kIsInf) return Unary(e->op, args[0]);
   if (e->op == Op::kFma) return Fma(args[0], args[1], args[2]);
   if (e->op == Op::kReduce) return Reduce(e->combiner, e->reduce_axes, args[0]);

@@ -16,6 +16,8 @@ Expr ReplaceReads(const Expr& e, const Definition& d, const Ranges& ranges, cons
   return Rewrite(e, [&](const Expr& n) -> Expr {
     if (n->op != Op::kRead) return n;
     const std::vector<int64_t>& shape = d.info(n->tensor).shape;
+    // Of an empty tensor only the other side of a kSelect is wanted.
+    if (std::count(shape.begin(), shape.end(), 0) != 0) return Cast(n->type, Float(0));
     std::vector<Expr> index;
     for (size_t i = 0; i < shape.size(); ++i) {
       Expr at = Simplify(n->args[i], all);

@@ -1,6 +1,7 @@
 #include "compiler/kernel/simplify.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace mgec::kernel {
@@ -56,6 +57,7 @@ void Accumulate(const Expr& e, int64_t scale, Linear& out) {
 
 bool IsDiv(const Expr& e) { return e->op == Op::kFloorDiv || e->op == Op::kDiv; }
 bool IsMod(const Expr& e) { return e->op == Op::kFloorMod || e->op == Op::kMod; }
+bool IsFloor(const Expr& e) { return e->op == Op::kFloorDiv || e->op == Op::kFloorMod; }
 
 // floor(x / c) * c * m + (x mod c) * m  ->  x * m
 void RejoinDivMod(Linear& l) {
@@ -66,7 +68,8 @@ void RejoinDivMod(Linear& l) {
       if (!IsDiv(l.terms[i].first) || !IsConst(l.terms[i].first->args[1], &c)) continue;
       for (size_t j = 0; j < l.terms.size(); ++j) {
         int64_t c2;
-        if (!IsMod(l.terms[j].first) || !IsConst(l.terms[j].first->args[1], &c2) || c2 != c) continue;
+        if (!IsMod(l.terms[j].first) || IsFloor(l.terms[i].first) != IsFloor(l.terms[j].first) ||
+            !IsConst(l.terms[j].first->args[1], &c2) || c2 != c) continue;
         if (l.terms[i].second != l.terms[j].second * c) continue;
         if (!Equal(l.terms[i].first->args[0], l.terms[j].first->args[0])) continue;
         const Expr x = l.terms[i].first->args[0];
@@ -225,6 +228,7 @@ Expr SimplifyNode(const Expr& e, const Ranges& ranges) {
 bool Equal(const Expr& a, const Expr& b) {
   if (a == b) return true;
   if (a->op != b->op || a->type != b->type || a->int_value != b->int_value || a->float_value != b->float_value ||
+      std::signbit(a->float_value) != std::signbit(b->float_value) ||
       a->var != b->var || a->tensor != b->tensor || a->buffer != b->buffer || a->shuffle != b->shuffle ||
       a->combiner != b->combiner || a->args.size() != b->args.size() ||
       a->reduce_axes.size() != b->reduce_axes.size()) {

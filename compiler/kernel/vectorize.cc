@@ -36,6 +36,11 @@ class Vectorizer {
 
   Expr BuildLoad(const Expr& e) {
     const Expr& index = e->args[0];
+    if (e->args.size() == 2) {
+      const bool consecutive = StrideOf(index, var_) == 1;
+      return Load(e->buffer, consecutive ? Substitute(index, {{var_.get(), base_}}) : Broadcast((*this)(index), lanes_),
+                  lanes_, Broadcast((*this)(e->args[1]), lanes_));
+    }
     const std::optional<int64_t> stride = StrideOf(index, var_);
     if (stride) {
       const Expr first = Substitute(index, {{var_.get(), base_}});

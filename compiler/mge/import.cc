@@ -17,7 +17,12 @@ const Registry& AllImporters() {
     RegisterData(*r);
     RegisterElemwise(*r);
     RegisterConv(*r);
+    RegisterConv3d(*r);
+    RegisterWindows(*r);
     RegisterPool(*r);
+    RegisterImage(*r);
+    RegisterResize(*r);
+    RegisterRoi(*r);
     RegisterNorm(*r);
     RegisterReduce(*r);
     RegisterLinalg(*r);

@@ -1,4 +1,4 @@
-// Operators on images that look at a window for each output: Pooling, AdaptivePooling, Resize.
+// Operators on images that look at a window for each output: Pooling, AdaptivePooling.
 #include "absl/strings/ascii.h"
 #include "compiler/mge/importer.h"
 #include "compiler/mge/layout.h"
@@ -74,43 +74,11 @@ absl::StatusOr<Value*> ImportAdaptivePooling(ImportContext& c) {
   return FromNchw(c, y, layout);
 }
 
-absl::Status CheckResize(const Operator& op) {
-  const auto& p = *op.Param<param::Resize>();
-  RETURN_IF_ERROR(CheckLayout(p.format()));
-  switch (p.imode()) {
-    case param::InterpolationMode::NEAREST:
-    case param::InterpolationMode::LINEAR:
-    case param::InterpolationMode::CUBIC:
-      return absl::OkStatus();
-    default:
-      return Unsupported(absl::StrCat("imode=", EnumText(EnumNameInterpolationMode(p.imode()),
-                                                         static_cast<uint32_t>(p.imode()))),
-                         "NEAREST, LINEAR, CUBIC");
-  }
-}
-
-absl::StatusOr<Value*> ImportResize(ImportContext& c) {
-  const auto& p = c.Param<param::Resize>();
-  RETURN_IF_ERROR(c.RequireFloat(0));
-  ASSIGN_OR_RETURN(const Layout layout, LayoutOf(p.format()));
-  // MegEngine treats these as OpenCV would, with other coordinates and weights than all other images.
-  if (layout.kind == Layout::kNhwc && c.shape(0).size() == 4 && (c.shape(0)[3] == 1 || c.shape(0)[3] == 3)) {
-    return Unsupported("format=NHWC with 1 or 3 channels", "NCHW");
-  }
-  ASSIGN_OR_RETURN(Value * x, ToNchw(c, c.input(0), layout));
-  ASSIGN_OR_RETURN(const Shape size, OutputSize(c, 1));
-  ASSIGN_OR_RETURN(Value * y,
-                   c.Add("resize", {x},
-                         {{"mode", absl::AsciiStrToLower(EnumNameInterpolationMode(p.imode()))}, {"size", size}}));
-  return FromNchw(c, y, layout);
-}
-
 }  // namespace
 
 void RegisterPool(Registry& r) {
   r.Add("AdaptivePooling", ImportAdaptivePooling, CheckPool<param::AdaptivePooling>);
   r.Add("Pooling", ImportPooling, CheckPool<param::Pooling>);
-  r.Add("Resize", ImportResize, CheckResize);
 }
 
 }  // namespace mgec::mge

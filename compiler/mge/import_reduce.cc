@@ -73,7 +73,6 @@ absl::StatusOr<Value*> ImportReduce(ImportContext& c) {
 }
 
 absl::StatusOr<Value*> ImportArg(ImportContext& c, const char* op) {
-  RETURN_IF_ERROR(c.RequireFloat(0));
   ASSIGN_OR_RETURN(const int64_t axis, NormalizeAxis(c.Param<param::Axis>().axis(), c.shape(0).size()));
   return c.Add(op, {c.input(0)}, {{"axis", axis}});
 }

@@ -122,7 +122,12 @@ class Registry {
 void RegisterData(Registry& registry);
 void RegisterElemwise(Registry& registry);
 void RegisterConv(Registry& registry);
+void RegisterConv3d(Registry& registry);
+void RegisterWindows(Registry& registry);
 void RegisterPool(Registry& registry);
+void RegisterImage(Registry& registry);
+void RegisterResize(Registry& registry);
+void RegisterRoi(Registry& registry);
 void RegisterNorm(Registry& registry);
 void RegisterReduce(Registry& registry);
 void RegisterLinalg(Registry& registry);

@@ -39,6 +39,8 @@ absl::Status CheckRank(const TensorType& t, size_t rank, const char* what);
 absl::Status CheckFloat(const TensorType& t, const char* what);
 // InvalidArgument unless 0 <= axis < rank.
 absl::Status CheckAxis(int64_t axis, size_t rank);
+// The same for each of several axes, no two of them equal.
+absl::Status CheckAxes(const std::vector<int64_t>& axes, size_t rank);
 // A pair attribute of positive (or, with lowest = 0, non-negative) integers; `otherwise` twice where absent.
 absl::StatusOr<std::vector<int64_t>> PairOf(const graph::Attributes& a, const char* name, int64_t otherwise,
                                             int64_t lowest);
@@ -46,6 +48,13 @@ absl::StatusOr<std::vector<int64_t>> PairOf(const graph::Attributes& a, const ch
 // The element as float32, whatever float it is stored as; and back.
 inline Expr ToFloat(Expr e) { return kernel::Cast(kernel::Type(Scalar::kFloat32), std::move(e)); }
 inline Expr FromFloat(Scalar s, Expr e) { return kernel::Cast(kernel::Type(s), std::move(e)); }
+
+// A float that is an integer, as an index: kept so near to 0 that arithmetic on it does not overflow. NaN becomes one of
+// the bounds.
+inline Expr BoundedIndex(Expr e) {
+  constexpr double kBound = 1 << 30;
+  return kernel::Cast(kernel::kIndexType, Min(Max(std::move(e), kernel::Float(-kBound)), kernel::Float(kBound)));
+}
 
 }  // namespace mgec::ops
 

@@ -13,7 +13,7 @@ using kernel::Type;
 Types InferResize(const OpContext& c) {
   const TensorType& x = c.inputs[0];
   RETURN_IF_ERROR(CheckRank(x, 4, "x"));
-  RETURN_IF_ERROR(CheckFloat(x, "x"));
+  if (x.dtype.kind == DTypeKind::kBool) return absl::InvalidArgumentError("does not take bool");
   const std::string mode = c.attributes.String("mode");
   if (mode != "nearest" && mode != "linear" && mode != "cubic") {
     return absl::InvalidArgumentError(absl::StrCat("there is no mode '", mode, "' for NCHW images"));
@@ -77,7 +77,8 @@ absl::StatusOr<Definition> DefineResize(const OpContext& c) {
       row = row * h.weight[p];
       y = y == nullptr ? row : y + row;
     }
-    return FromFloat(s, y);
+    // Integers are rounded half away from zero, and kept in range by the conversion.
+    return FromFloat(s, IsFloating(x.dtype) ? y : kernel::Unary(Op::kRound, y));
   });
   return d;
 }

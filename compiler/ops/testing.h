@@ -58,7 +58,7 @@ inline absl::StatusOr<graph::TensorType> InferOne(absl::string_view op, const st
 }
 
 // The one output of an operator for the given operands.
-inline absl::StatusOr<Tensor> Run(absl::string_view op, const std::vector<Tensor>& inputs,
+inline absl::StatusOr<Tensor> RunOp(absl::string_view op, const std::vector<Tensor>& inputs,
                                   graph::Attributes attributes = {}) {
   graph::Graph g;
   std::vector<graph::Value*> values;
@@ -77,7 +77,7 @@ inline absl::StatusOr<Tensor> Run(absl::string_view op, const std::vector<Tensor
 // The same as floats; fails the test if the operator does not run.
 inline std::vector<float> RunFloats(absl::string_view op, const std::vector<Tensor>& inputs,
                                     graph::Attributes attributes = {}) {
-  const absl::StatusOr<Tensor> y = Run(op, inputs, std::move(attributes));
+  const absl::StatusOr<Tensor> y = RunOp(op, inputs, std::move(attributes));
   EXPECT_TRUE(y.ok()) << op << ": " << y.status();
   return y.ok() ? ValuesOf<float>(*y) : std::vector<float>();
 }

@@ -55,7 +55,7 @@ class Emitter {
     using kernel::ArgumentBuffer;
     in_ = ArgumentBuffer("in", Scalar::kFloat32, s_.in_size, kInput, 4);
     table_ = ArgumentBuffer("table", Scalar::kInt32, std::max<int64_t>(1, s_.block_entries + s_.single_entries), kTable, 64);
-    weights_ = ArgumentBuffer("weights", Scalar::kFloat32, blocks_ * kBlock * k_size_, kWeights, 64);
+    weights_ = ArgumentBuffer("weights", Scalar::kFloat32, s_.batch * blocks_ * kBlock * k_size_, kWeights, 64);
     out_ = ArgumentBuffer("out", Scalar::kFloat32, s_.out_size, kOutput, s_.out_alignment);
   }
 
@@ -63,17 +63,23 @@ class Emitter {
     const int64_t panels = static_cast<int64_t>(panels_.size());
     // A task is one panel times one part of the rows or, where there is one row, of its tiles.
     const int64_t divisible = s_.rows > 1 ? s_.rows : Tiling(s_.cols, MinHeight()).count;
-    parts_ = std::clamp<int64_t>((kWantedTasks + panels - 1) / panels, 1, divisible);
+    parts_ = std::clamp<int64_t>((kWantedTasks + panels * s_.batch - 1) / (panels * s_.batch), 1, divisible);
     kernel::Kernel k;
     k.name = name;
     k.task = kernel::MakeVar("task");
-    k.tasks = panels * parts_;
+    k.tasks = s_.batch * panels * parts_;
     k.arguments = {in_, table_, weights_, out_};
     k.arguments.insert(k.arguments.end(), s_.extra.begin(), s_.extra.end());
     Block b;
     const Expr task = Use(k.task);
-    EmitPanels(b, parts_ == 1 ? task : b.Let("panel", task / Int(parts_)),
-               parts_ == 1 ? Int(0) : b.Let("part", Binary(kernel::Op::kMod, task, Int(parts_))), 0);
+    Expr panel = parts_ == 1 ? task : b.Let("panel", task / Int(parts_));
+    const Expr part = parts_ == 1 ? Int(0) : b.Let("part", Binary(kernel::Op::kMod, task, Int(parts_)));
+    batch_ = Int(0);
+    if (s_.batch > 1) {
+      batch_ = b.Let("batch", panel / Int(panels));
+      panel = b.Let("panel", Binary(kernel::Op::kMod, panel, Int(panels)));
+    }
+    EmitPanels(b, panel, part, 0);
     k.body = b.Take();
     return k;
   }
@@ -103,7 +109,7 @@ class Emitter {
     auto emit = [&](Block& b) {
       const Expr index = panel + (-static_cast<int64_t>(first));
       const Expr block = b.Let("block", index * width + blocks_before);
-      const Expr weights = b.Let("panel_weights", block * (kBlock * k_size_));
+      const Expr weights = b.Let("panel_weights", block * (kBlock * k_size_) + batch_ * (blocks_ * kBlock * k_size_));
       const std::vector<int> parts = PartsOf(width);
       if (parts.size() == 1) {
         EmitPart(b, block, weights, width, width, part);
@@ -145,8 +151,8 @@ class Emitter {
 
   // Tiles [begin, end) of one row.
   void EmitTiles(Block& b, Expr block, Expr weights, Expr row, const Tiling& t, Expr begin, Expr end, Expr chunk) {
-    const Expr in_row = b.Let("in_row", s_.in_row(row));
-    const Expr out_row = b.Let("out_row", s_.out_row(row) + block * s_.out_block_stride);
+    const Expr in_row = b.Let("in_row", s_.in_row(row) + batch_ * s_.in_batch_stride);
+    const Expr out_row = b.Let("out_row", s_.out_row(row) + block * s_.out_block_stride + batch_ * s_.out_batch_stride);
     auto tile = [&](int64_t height, int64_t extra) {
       return [=](Block& b, Expr i) {
         const Expr col = b.Let("col", i * t.base + extra + (height > t.base ? i : Int(0)));
@@ -263,6 +269,7 @@ class Emitter {
   int64_t blocks_, k_size_, chunks_, parts_ = 1;
   std::vector<int> panels_;
   Buffer in_, table_, weights_, out_;
+  Expr batch_;
   int blocks_in_part_ = 0;   // of the part being emitted
   int64_t row_stride_ = 0;   // of its packed panel, elements per k
 };

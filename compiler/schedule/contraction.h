@@ -25,6 +25,8 @@ namespace mgec::schedule {
 inline constexpr int kBlock = 8;
 
 struct ContractionSpec {
+  // Independent products with weights of their own, packed one after the other.
+  int64_t batch = 1, in_batch_stride = 0, out_batch_stride = 0;
   int64_t rows = 1, cols = 1;
   std::function<kernel::Expr(kernel::Expr row)> in_row;   // element offset of (row, 0) in the input
   int64_t in_col_stride = 0;
@@ -35,7 +37,8 @@ struct ContractionSpec {
   bool mask_last = false;     // store only the channels that exist (dense outputs); blocked outputs have room for all
   int64_t in_size = 0, out_size = 0;  // elements the kernel may touch
   int out_alignment = 4;
-  std::vector<kernel::Buffer> extra;  // arguments of the epilogue, numbered from kExtraArgument on
+  std::vector<kernel::Buffer> extra;  // arguments of the epilogue, numbered from first_extra on
+  int first_extra = 4;                // kExtraArgument, unless the epilogue belongs to another kernel
   // The result for 8 channels from block `block` on at pixel (row, col), before it is stored.
   std::function<kernel::Expr(kernel::Expr acc, kernel::Expr block, kernel::Expr row, kernel::Expr col)> epilogue;
 };

@@ -9,6 +9,7 @@
 #include "compiler/ops/conv.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/epilogue.h"
+#include "compiler/schedule/k_list.h"
 #include "compiler/schedule/pad.h"
 #include "compiler/schedule/scheduler.h"
 
@@ -18,48 +19,6 @@ namespace {
 using kernel::Expr;
 using kernel::Int;
 using kernel::Op;
-
-// One element of the reduction: an input channel at a kernel tap.
-struct KElement {
-  int64_t channel, kh, kw;
-};
-
-// The K list in the order of the packed weights, and its table.
-struct KList {
-  std::vector<KElement> elements;  // 8 per block entry, then the single ones
-  int64_t block_entries = 0, single_entries = 0;
-  std::vector<std::pair<plan::StorageId, int64_t>> offsets;  // one per entry: storage (or kWholeArena: none), elements
-};
-
-// Channels that fill whole blocks come first, 8 at a time, at every tap; stray lanes follow one by one.
-KList BlockedKList(const std::vector<BlockUse>& blocks, const ops::ConvParams& p, int64_t row_pitch,
-                   int64_t block_elements) {
-  KList k;
-  for (const bool full : {true, false}) {
-    for (const BlockUse& b : blocks) {
-      if (b.full() != full) continue;
-      for (int64_t kh = 0; kh < p.kernel[0]; ++kh) {
-        for (int64_t kw = 0; kw < p.kernel[1]; ++kw) {
-          const int64_t tap = (kh * p.dilation[0] * row_pitch + kw * p.dilation[1]) * kBlock;
-          const int64_t at = b.block * block_elements + tap;
-          if (full) {
-            k.offsets.emplace_back(b.storage, at);
-            ++k.block_entries;
-          }
-          for (int lane = 0; lane < kBlock; ++lane) {
-            if (b.channel[lane] < 0) continue;
-            k.elements.push_back({b.channel[lane], kh, kw});
-            if (!full) {
-              k.offsets.emplace_back(b.storage, at + lane);
-              ++k.single_entries;
-            }
-          }
-        }
-      }
-    }
-  }
-  return k;
-}
 
 KList PlanarKList(const ops::ConvParams& p, int64_t height, int64_t width) {
   KList k;
@@ -82,16 +41,6 @@ std::string PackConvWeights(const std::string& data, const ops::ConvParams& p, c
     const int64_t kh = p.flip ? p.kernel[0] - 1 - e.kh : e.kh, kw = p.flip ? p.kernel[1] - 1 - e.kw : e.kw;
     return w[((n * p.in_channels + e.channel) * p.kernel[0] + kh) * p.kernel[1] + kw];
   });
-}
-
-// Offsets that do not depend on the memory plan.
-std::string FixedTable(const KList& k) {
-  std::string table(k.offsets.size() * 4, '\0');
-  for (size_t i = 0; i < k.offsets.size(); ++i) {
-    const int32_t v = static_cast<int32_t>(k.offsets[i].second);
-    std::memcpy(&table[i * 4], &v, 4);
-  }
-  return table;
 }
 
 // Blocks of one storage without gaps between tables: the kernel gets that storage alone.

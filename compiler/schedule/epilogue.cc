@@ -117,7 +117,7 @@ bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definiti
     }
     binding.bytes = elements * 4;
     o.buffer = kernel::ArgumentBuffer("e" + std::to_string(t), Scalar::kFloat32, elements,
-                                      kExtraArgument + static_cast<int>(spec.extra.size()), 4);
+                                      spec.first_extra + static_cast<int>(spec.extra.size()), 4);
     spec.extra.push_back(o.buffer);
     bindings.push_back(binding);
   }

@@ -18,7 +18,7 @@ struct PixelMap {
 };
 
 // Reads the epilogue off `d` (one stage around one reduction) and installs it in `spec`: its operands become arguments
-// from kExtraArgument on, bound by `bindings`. `blocked`: the output is blocked (channel at dimension 1), otherwise dense
+// from spec.first_extra on, bound by `bindings`. `blocked`: the output is blocked (channel at dimension 1), otherwise dense
 // with the channel last. False, with nothing changed in the program, where an operand does not fit.
 bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definition& d, bool blocked,
                    const PixelMap& pixels, ContractionSpec& spec, std::vector<plan::Argument>& bindings);

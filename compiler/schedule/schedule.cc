@@ -5,8 +5,9 @@
 
 namespace mgec::schedule {
 
-absl::StatusOr<plan::Program> ScheduleGraph(const graph::Graph& g, const kernel::Target& target) {
-  Scheduler scheduler(g, target);
+absl::StatusOr<plan::Program> ScheduleGraph(const graph::Graph& g, const kernel::Target& target,
+                                            const Options& options) {
+  Scheduler scheduler(g, target, options);
   RETURN_IF_ERROR(scheduler.Run());
   return scheduler.TakeProgram();
 }

@@ -74,7 +74,8 @@ const Value* Outer(const Node& node, const Value* inner) {
   return inner;
 }
 
-Scheduler::Scheduler(const graph::Graph& g, const kernel::Target& target) : graph_(g), target_(target) {
+Scheduler::Scheduler(const graph::Graph& g, const kernel::Target& target, const Options& options)
+    : graph_(g), target_(target), options_(options) {
   for (size_t i = 0; i < g.outputs().size(); ++i) output_of_.emplace(g.outputs()[i].value, static_cast<int>(i));
   for (size_t i = 0; i < g.inputs().size(); ++i) {
     const Value* v = g.inputs()[i]->output();
@@ -110,7 +111,7 @@ absl::Status Scheduler::Run() {
 }
 
 absl::Status Scheduler::ScheduleNode(const Node& node) {
-  for (auto* schedule : {&ScheduleView, &ScheduleConv, &ScheduleMatMul, &ScheduleChannelwise}) {
+  for (auto* schedule : {&ScheduleView, &ScheduleWinograd, &ScheduleConv, &ScheduleMatMul, &ScheduleChannelwise}) {
     ASSIGN_OR_RETURN(bool done, schedule(*this, node));
     if (done) return absl::OkStatus();
   }

@@ -13,18 +13,20 @@
 #include "compiler/kernel/tensor_expr.h"
 #include "compiler/plan/program.h"
 #include "compiler/schedule/placement.h"
+#include "compiler/schedule/schedule.h"
 
 namespace mgec::schedule {
 
 class Scheduler {
  public:
-  Scheduler(const graph::Graph& g, const kernel::Target& target);
+  Scheduler(const graph::Graph& g, const kernel::Target& target, const Options& options);
 
   // Schedules every node. Errors: Unimplemented, naming the node, for what no schedule takes.
   absl::Status Run();
   plan::Program TakeProgram() { return std::move(program_); }
 
   const kernel::Target& target() const { return target_; }
+  const Options& options() const { return options_; }
   plan::Program& program() { return program_; }
 
   const Placement& placement(const graph::Value* v) const { return placements_.at(v); }
@@ -55,6 +57,7 @@ class Scheduler {
 
   const graph::Graph& graph_;
   const kernel::Target& target_;
+  const Options options_;
   plan::Program program_;
   std::unordered_map<const graph::Value*, Placement> placements_;
   std::unordered_map<const graph::Value*, Placement> plain_, blocked_, natural_;  // conversions done
@@ -64,6 +67,8 @@ class Scheduler {
 
 // --- Schedules. Each takes a node, adds its steps and places its outputs. ---
 
+// Dense 3x3 convolution with its epilogue by Winograd's algorithm, where that is faster and allowed.
+absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node);
 // Dense convolution with its epilogue, by the contraction micro-kernel. False where the node is something else.
 absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node);
 // Matrix product with constant right operand and its epilogue.

@@ -1,0 +1,66 @@
+#include "compiler/schedule/winograd.h"
+
+namespace mgec::schedule {
+
+using kernel::Block;
+using kernel::Expr;
+using kernel::Float;
+using kernel::Fma;
+
+namespace {
+
+const double kG2[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+const double kG4[6][3] = {{1.0 / 4, 0, 0},
+                          {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+                          {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+                          {1.0 / 24, 1.0 / 12, 1.0 / 6},
+                          {1.0 / 24, -1.0 / 12, 1.0 / 6},
+                          {0, 0, 1}};
+
+}  // namespace
+
+std::vector<Expr> WinogradInput(Block& b, int m, const std::vector<Expr>& d) {
+  auto let = [&](Expr e) { return b.Let("t", std::move(e)); };
+  if (m == 2) return {let(d[0] - d[2]), let(d[1] + d[2]), let(d[2] - d[1]), let(d[1] - d[3])};
+  const Expr four = Float(4), five = Float(5), two = Float(2);
+  const Expr p = let(Fma(d[2], Float(-4), d[4])), q = let(Fma(d[1], Float(-4), d[3]));
+  const Expr r = let(d[4] - d[2]), s = let((d[3] - d[1]) * two);
+  return {let(Fma(d[0], four, Fma(d[2], Float(-5), d[4]))), let(p + q), let(p - q), let(r + s), let(r - s),
+          let(Fma(d[1], four, d[5] - d[3] * five))};
+}
+
+std::vector<Expr> WinogradOutput(Block& b, int m, const std::vector<Expr>& y) {
+  auto let = [&](Expr e) { return b.Let("t", std::move(e)); };
+  const Expr sum = let(y[1] + y[2]), difference = let(y[1] - y[2]);
+  if (m == 2) return {let(y[0] + sum), let(difference - y[3])};
+  const Expr sum2 = let(y[3] + y[4]), difference2 = let(y[3] - y[4]);
+  return {let(y[0] + sum + sum2), let(Fma(difference2, Float(2), difference)), let(Fma(sum2, Float(4), sum)),
+          let(Fma(difference2, Float(8), difference) + y[5])};
+}
+
+std::vector<double> WinogradWeights(int m, const float w[9]) {
+  const int n = m + 2;
+  const auto* g = m == 2 ? kG2 : kG4;
+  std::vector<double> gw(n * 3), u(n * n);
+  for (int i = 0; i < n; ++i) {
+    for (int j = 0; j < 3; ++j) {
+      for (int k = 0; k < 3; ++k) gw[i * 3 + j] += g[i][k] * w[k * 3 + j];
+    }
+  }
+  for (int i = 0; i < n; ++i) {
+    for (int j = 0; j < n; ++j) {
+      for (int k = 0; k < 3; ++k) u[i * n + j] += gw[i * 3 + k] * g[j][k];
+    }
+  }
+  return u;
+}
+
+int WinogradTile(int64_t in_channels, int64_t out_channels, int64_t out_h, int64_t out_w) {
+  // The transforms cost about as much as a direct convolution of this many channels.
+  if (in_channels < 16 || out_channels < 16) return 0;
+  if (out_h >= 20 && out_w >= 20) return 4;
+  if (out_h >= 6 && out_w >= 6 && in_channels >= 64 && out_channels >= 64) return 2;
+  return 0;
+}
+
+}  // namespace mgec::schedule

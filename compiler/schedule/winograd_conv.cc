@@ -1,0 +1,275 @@
+// Schedules convolutions by Winograd's algorithm (winograd.h): pad, then for each group of tile rows transform, multiply,
+// transform back with the epilogue. The group keeps both transformed tensors in the cache.
+#include <algorithm>
+#include <cstring>
+
+#include "compiler/base/status_macros.h"
+#include "compiler/ops/conv.h"
+#include "compiler/schedule/contraction.h"
+#include "compiler/schedule/epilogue.h"
+#include "compiler/schedule/k_list.h"
+#include "compiler/schedule/pad.h"
+#include "compiler/schedule/scheduler.h"
+#include "compiler/schedule/winograd.h"
+
+namespace mgec::schedule {
+namespace {
+
+using kernel::Block;
+using kernel::Buffer;
+using kernel::Expr;
+using kernel::Int;
+using kernel::Op;
+using kernel::Scalar;
+
+// Tiles of one group: enough for full register tiles, few enough for the cache.
+constexpr int64_t kGroupTiles = 112;
+
+struct Sizes {
+  int m;                          // outputs per tile and axis
+  int64_t images, out_h, out_w;
+  int64_t tiles_h, tiles_w;       // per image
+  int64_t height, width;          // of the padded input
+  int64_t in_blocks, out_blocks;
+  int64_t group_rows, groups;     // tile rows per group; groups
+
+  int64_t tiles() const { return group_rows * tiles_w; }  // per group
+  int64_t positions() const { return (m + 2) * (m + 2); }
+  int64_t transformed(int64_t blocks) const { return positions() * blocks * tiles() * kBlock; }  // elements
+};
+
+Sizes SizesOf(int m, const ops::ConvParams& p, int64_t images, int64_t in_blocks) {
+  Sizes s;
+  s.m = m;
+  s.images = images;
+  s.out_h = p.out_h;
+  s.out_w = p.out_w;
+  s.tiles_h = (p.out_h + m - 1) / m;
+  s.tiles_w = (p.out_w + m - 1) / m;
+  s.height = s.tiles_h * m + 2;
+  s.width = s.tiles_w * m + 2;
+  s.in_blocks = in_blocks;
+  s.out_blocks = (p.out_channels + kBlock - 1) / kBlock;
+  const int64_t rows = images * s.tiles_h;
+  s.groups = (rows * s.tiles_w + kGroupTiles - 1) / kGroupTiles;
+  s.group_rows = (rows + s.groups - 1) / s.groups;
+  s.groups = (rows + s.group_rows - 1) / s.group_rows;
+  return s;
+}
+
+// Splits a task into (block, tile row of the group) and finds the tile row in the tensor; runs `body` if there is one.
+void ForTileRow(Block& b, const Sizes& s, const Expr& task, const Buffer& group,
+                const std::function<void(Block&, Expr block, Expr row, Expr image, Expr tile_row)>& body) {
+  const Expr block = b.Let("block", task / Int(s.group_rows)), row = b.Let("row", Binary(Op::kMod, task, Int(s.group_rows)));
+  const Expr first = Cast(kernel::kIndexType, Load(group, Int(0)));
+  const Expr at = b.Let("at", first + row);
+  b.If(at < s.images * s.tiles_h, [&](Block& b) {
+    const Expr image = s.images == 1 ? Int(0) : b.Let("image", at / Int(s.tiles_h));
+    const Expr tile_row = s.images == 1 ? at : b.Let("tile_row", Binary(Op::kMod, at, Int(s.tiles_h)));
+    body(b, block, row, image, tile_row);
+  });
+}
+
+// in: padded blocks; out: [position][block][tile][8] of one group.
+kernel::Kernel InputKernel(const Sizes& s) {
+  kernel::Kernel k;
+  k.name = "winograd_input";
+  k.task = kernel::MakeVar("task");
+  k.tasks = s.in_blocks * s.group_rows;
+  const int64_t image_elements = s.height * s.width * kBlock;
+  k.arguments = {kernel::ArgumentBuffer("in", Scalar::kFloat32, s.in_blocks * s.images * image_elements, 0, 32),
+                 kernel::ArgumentBuffer("group", Scalar::kInt32, 1, 1, 4),
+                 kernel::ArgumentBuffer("out", Scalar::kFloat32, s.transformed(s.in_blocks), 2, 32)};
+  const int n = s.m + 2;
+  Block b;
+  ForTileRow(b, s, Use(k.task), k.arguments[1], [&](Block& b, Expr block, Expr row, Expr image, Expr tile_row) {
+    const Expr from = b.Let("from", (block * s.images + image) * image_elements + tile_row * (s.m * s.width * kBlock));
+    const Expr to = b.Let("to", (block * s.tiles() + row * s.tiles_w) * kBlock);
+    b.For("tile", 0, s.tiles_w, [&](Block& b, Expr tile) {
+      const Expr in = b.Let("in", from + tile * (s.m * kBlock));
+      const Expr out = b.Let("out", to + tile * kBlock);
+      std::vector<std::vector<Expr>> columns;  // [x][y]: columns transformed first
+      for (int x = 0; x < n; ++x) {
+        std::vector<Expr> d;
+        for (int y = 0; y < n; ++y) d.push_back(b.Let("d", Load(k.arguments[0], in + (y * s.width + x) * kBlock, kBlock)));
+        columns.push_back(WinogradInput(b, s.m, d));
+      }
+      for (int y = 0; y < n; ++y) {
+        std::vector<Expr> line;
+        for (int x = 0; x < n; ++x) line.push_back(columns[x][y]);
+        const std::vector<Expr> v = WinogradInput(b, s.m, line);
+        for (int x = 0; x < n; ++x) {
+          b.Store(k.arguments[2], out + (y * n + x) * (s.in_blocks * s.tiles() * kBlock), v[x]);
+        }
+      }
+    });
+  });
+  k.body = b.Take();
+  return k;
+}
+
+// in: products of one group; out: the blocked result, after the epilogue.
+kernel::Kernel OutputKernel(const Sizes& s, const ContractionSpec& spec) {
+  kernel::Kernel k;
+  k.name = "winograd_output";
+  k.task = kernel::MakeVar("task");
+  k.tasks = s.out_blocks * s.group_rows;
+  const int64_t pixels = s.images * s.out_h * s.out_w;
+  k.arguments = {kernel::ArgumentBuffer("in", Scalar::kFloat32, s.transformed(s.out_blocks), 0, 32),
+                 kernel::ArgumentBuffer("group", Scalar::kInt32, 1, 1, 4),
+                 kernel::ArgumentBuffer("out", Scalar::kFloat32, s.out_blocks * pixels * kBlock, 2, 32)};
+  k.arguments.insert(k.arguments.end(), spec.extra.begin(), spec.extra.end());
+  const int n = s.m + 2;
+  Block b;
+  ForTileRow(b, s, Use(k.task), k.arguments[1], [&](Block& b, Expr block, Expr row, Expr image, Expr tile_row) {
+    const Expr from = b.Let("from", (block * s.tiles() + row * s.tiles_w) * kBlock);
+    const Expr first_row = b.Let("first_row", image * s.out_h + tile_row * s.m);
+    const Expr to = b.Let("to", (block * pixels + first_row * s.out_w) * kBlock);
+    // The tile's outputs, of which only the first rows and cols are inside.
+    auto tile = [&](Block& b, Expr t, int rows, int cols) {
+      const Expr in = b.Let("in", from + t * kBlock);
+      std::vector<std::vector<Expr>> columns;  // [x][y]
+      for (int x = 0; x < n; ++x) {
+        std::vector<Expr> d;
+        for (int y = 0; y < n; ++y) {
+          d.push_back(b.Let("d", Load(k.arguments[0], in + (y * n + x) * (s.out_blocks * s.tiles() * kBlock), kBlock)));
+        }
+        columns.push_back(WinogradOutput(b, s.m, d));
+      }
+      std::vector<Expr> results;
+      for (int y = 0; y < rows; ++y) {
+        std::vector<Expr> line;
+        for (int x = 0; x < n; ++x) line.push_back(columns[x][y]);
+        const std::vector<Expr> v = WinogradOutput(b, s.m, line);
+        for (int x = 0; x < cols; ++x) {
+          results.push_back(b.Let("y", spec.epilogue(v[x], block, first_row + y, t * s.m + x)));
+        }
+      }
+      const Expr out = b.Let("out", to + t * (s.m * kBlock));
+      for (int y = 0; y < rows; ++y) {
+        for (int x = 0; x < cols; ++x) b.Store(k.arguments[2], out + (y * s.out_w + x) * kBlock, results[y * cols + x]);
+      }
+    };
+    const int64_t whole = s.out_w / s.m;
+    auto tiles = [&](Block& b, int rows) {
+      b.For("tile", 0, whole, [&](Block& b, Expr t) { tile(b, t, rows, s.m); });
+      if (whole < s.tiles_w) tile(b, Int(whole), rows, static_cast<int>(s.out_w - whole * s.m));
+    };
+    const int64_t whole_rows = s.out_h / s.m;
+    b.If(tile_row < whole_rows, [&](Block& b) { tiles(b, s.m); },
+         [&](Block& b) {
+           if (whole_rows < s.tiles_h) tiles(b, static_cast<int>(s.out_h - whole_rows * s.m));
+         });
+  });
+  k.body = b.Take();
+  return k;
+}
+
+std::string PackTransformed(const std::string& data, const ops::ConvParams& p, const KList& k, int m) {
+  const float* w = reinterpret_cast<const float*>(data.data());
+  const int positions = (m + 2) * (m + 2);
+  const int64_t ic = p.in_channels, oc = p.out_channels;
+  std::vector<float> u(positions * ic * oc);
+  for (int64_t o = 0; o < oc; ++o) {
+    for (int64_t i = 0; i < ic; ++i) {
+      float taps[9];
+      for (int t = 0; t < 9; ++t) taps[t] = w[(o * ic + i) * 9 + (p.flip ? 8 - t : t)];
+      const std::vector<double> transformed = WinogradWeights(m, taps);
+      for (int q = 0; q < positions; ++q) u[(q * ic + i) * oc + o] = static_cast<float>(transformed[q]);
+    }
+  }
+  std::string packed;
+  for (int q = 0; q < positions; ++q) {
+    packed += PackWeights(static_cast<int64_t>(k.elements.size()), oc,
+                          [&](int64_t e, int64_t o) { return u[(q * ic + k.elements[e].channel) * oc + o]; });
+  }
+  return packed;
+}
+
+std::string Int32(int64_t v) {
+  const int32_t i = static_cast<int32_t>(v);
+  return std::string(reinterpret_cast<const char*>(&i), 4);
+}
+
+}  // namespace
+
+absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node) {
+  const graph::Node* anchor = Anchor(node);
+  if (!s.options().winograd || anchor == nullptr || anchor->op != "conv2d" || anchor->inputs.size() != 2) return false;
+  const graph::Value* x = Outer(node, anchor->inputs[0]);
+  const std::string* weights = Scheduler::ConstantData(Outer(node, anchor->inputs[1]));
+  ASSIGN_OR_RETURN(ops::ConvParams p, ops::ConvParamsOf(ops::ContextOf(*anchor)));
+  const int m = WinogradTile(p.in_channels, p.out_channels, p.out_h, p.out_w);
+  const bool fits = m != 0 && weights != nullptr && p.group == 1 && p.kernel == std::vector<int64_t>{3, 3} &&
+                    p.stride == std::vector<int64_t>{1, 1} && p.dilation == std::vector<int64_t>{1, 1} &&
+                    p.activation == "identity" && x->type.dtype == graph::DTypeKind::kFloat32 &&
+                    node.outputs.size() == 1 && node.output()->type.shape == anchor->output()->type.shape &&
+                    x->type.shape[0] > 0;
+  if (!fits) return false;
+  ASSIGN_OR_RETURN(kernel::Definition d, ops::DefinitionOf(node));
+
+  PixelMap pixels;
+  const int64_t out_h = p.out_h, out_w = p.out_w, images = x->type.shape[0];
+  pixels.flat = [=](Expr row, Expr col) { return row * out_w + col; };
+  pixels.index = [=](Expr row, Expr col) -> std::vector<Expr> {
+    if (images == 1) return {Int(0), row, col};
+    return {row / Int(out_h), Binary(Op::kMod, row, Int(out_h)), col};
+  };
+  ContractionSpec epilogue;
+  epilogue.first_extra = 3;
+  std::vector<plan::Argument> extra;
+  if (!BuildEpilogue(s, node, d, /*blocked=*/true, pixels, epilogue, extra)) return false;
+
+  std::vector<BlockUse> blocks = BlocksOf(s.Blocked(x));
+  const Sizes z = SizesOf(m, p, images, static_cast<int64_t>(blocks.size()));
+  ops::ConvParams padding = p;  // up to whole tiles
+  padding.pad_after = {z.height - x->type.shape[2] - p.pad[0], z.width - x->type.shape[3] - p.pad[1]};
+  const plan::StorageId padded = PadBlocks(s, node, blocks, x->type.shape, padding);
+
+  // The transformed tensor as the input of a 1x1 convolution.
+  for (size_t i = 0; i < blocks.size(); ++i) blocks[i].block = static_cast<int32_t>(i);
+  ops::ConvParams pointwise = p;
+  pointwise.kernel = {1, 1};
+  const KList k = BlockedKList(blocks, pointwise, 0, z.tiles() * kBlock);
+  ContractionSpec spec;
+  spec.batch = z.positions();
+  spec.in_batch_stride = z.in_blocks * z.tiles() * kBlock;
+  spec.out_batch_stride = z.out_blocks * z.tiles() * kBlock;
+  spec.cols = z.tiles();
+  spec.in_row = spec.out_row = [](Expr) { return Int(0); };
+  spec.in_col_stride = spec.out_col_stride = kBlock;
+  spec.out_block_stride = z.tiles() * kBlock;
+  spec.block_entries = k.block_entries;
+  spec.single_entries = k.single_entries;
+  spec.channels = p.out_channels;
+  spec.in_size = z.transformed(z.in_blocks);
+  spec.out_size = z.transformed(z.out_blocks);
+  const plan::StorageId table = s.program().AddConstant(FixedTable(k));
+  const plan::StorageId packed = s.program().AddConstant(PackTransformed(*weights, p, k, m));
+  const plan::StorageId out = s.NewBlocks(node.output()->type.shape, z.out_blocks);
+
+  plan::StepInfo info = s.Info(node, OpName(node));
+  const plan::StepInfo whole = info;
+  for (int64_t g = 0; g < z.groups; ++g) {
+    const plan::StorageId group = s.program().AddConstant(Int32(g * z.group_rows));
+    const plan::StorageId v = s.program().AddArena(z.transformed(z.in_blocks) * 4);
+    const plan::StorageId product = s.program().AddArena(z.transformed(z.out_blocks) * 4);
+    info.macs = 0;
+    info.bytes = z.transformed(z.in_blocks) * 8;
+    info.op = "winograd_input";
+    s.program().AddStep(InputKernel(z), {{padded}, {group}, {v}}, info);
+    info.macs = whole.macs / z.groups;
+    info.op = whole.op;
+    s.program().AddStep(ContractionKernel(spec, s.target(), "winograd_product"), {{v}, {table}, {packed}, {product}}, info);
+    info.macs = 0;
+    info.bytes = z.transformed(z.out_blocks) * 8;
+    info.op = "winograd_output";
+    std::vector<plan::Argument> arguments = {{product}, {group}, {out}};
+    arguments.insert(arguments.end(), extra.begin(), extra.end());
+    s.program().AddStep(OutputKernel(z, epilogue), std::move(arguments), info);
+  }
+  s.Place(node.output(), NaturalPlacement(out, p.out_channels));
+  return true;
+}
+
+}  // namespace mgec::schedule
