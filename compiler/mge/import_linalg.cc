@@ -1,4 +1,4 @@
-// MatrixMul, BatchedMatrixMul, Dot.
+// MatrixMul, BatchedMatrixMul, Dot, MatrixInverse.
 #include "compiler/mge/quantized.h"
 
 namespace mgec::mge {
@@ -37,11 +37,17 @@ absl::StatusOr<Value*> ImportDot(ImportContext& c) {
   return c.Add("reduce", {product}, {{"mode", std::string("sum")}, {"axes", std::vector<int64_t>{0}}});
 }
 
+absl::StatusOr<Value*> ImportMatrixInverse(ImportContext& c) {
+  RETURN_IF_ERROR(c.RequireFloat(0));
+  return c.Add("matrix_inverse", {c.input(0)});
+}
+
 }  // namespace
 
 void RegisterLinalg(Registry& r) {
   r.Add("BatchedMatrixMul", ImportBatchedMatrixMul, CheckMatrixMul);
   r.Add("Dot", ImportDot);
+  r.Add("MatrixInverse", ImportMatrixInverse);
   r.Add("MatrixMul", ImportMatrixMul, CheckMatrixMul);
 }
 

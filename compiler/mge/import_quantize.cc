@@ -1,4 +1,4 @@
-// ElemwiseMultiType, and operators that round to a grid: FakeQuant, LSQ, TQT.
+// ElemwiseMultiType, operators that round to a grid (FakeQuant, LSQ, TQT), and CheckNonFinite.
 #include "absl/strings/ascii.h"
 #include "absl/strings/strip.h"
 #include "compiler/mge/quantized.h"
@@ -187,9 +187,38 @@ absl::StatusOr<Value*> ImportTqt(ImportContext& c) {
   return c.Cast(y, c.input(0)->type.dtype);
 }
 
+// Each operand times a scale, then whether any of their elements is infinite or NaN; files of the first kind have the
+// last only.
+absl::StatusOr<Values> ImportCheckNonFinite(ImportContext& c) {
+  graph::Graph& g = c.graph();
+  const float scale = c.Param<param::CheckNonFinite>().scale();
+  Values outputs;
+  Value* any = nullptr;
+  for (int i = 0; i < c.num_inputs(); ++i) {
+    RETURN_IF_ERROR(c.RequireFloat(i));
+    ASSIGN_OR_RETURN(Value * factor, c.Cast(g.AddScalar(scale), c.input(i)->type.dtype));
+    ASSIGN_OR_RETURN(Value * scaled, c.Add("mul", {c.input(i), factor}));
+    outputs.push_back(scaled);
+    // What is not finite minus itself is NaN, which differs from itself.
+    ASSIGN_OR_RETURN(Value * zero, c.Add("sub", {c.input(i), c.input(i)}));
+    ASSIGN_OR_RETURN(Value * bad, c.Add("is_nan", {zero}));
+    ASSIGN_OR_RETURN(bad, c.Cast(bad, DTypeKind::kInt32));
+    ASSIGN_OR_RETURN(bad, c.Reshape(bad, {graph::NumElements(bad->type.shape)}));
+    ASSIGN_OR_RETURN(bad, c.Add("reduce", {bad}, {{"mode", std::string("max")}, {"axes", Shape{0}}}));
+    if (any != nullptr) {
+      ASSIGN_OR_RETURN(bad, c.Add("max", {any, bad}));
+    }
+    any = bad;
+  }
+  if (c.op().num_outputs == 1) outputs.clear();
+  outputs.push_back(any);
+  return outputs;
+}
+
 }  // namespace
 
 void RegisterQuantize(Registry& r) {
+  r.AddMany("CheckNonFinite", ImportCheckNonFinite);
   r.Add("ElemwiseMultiType", ImportMultiType, CheckMultiType);
   r.Add("FakeQuant", ImportFakeQuant<param::FakeQuant>);
   r.Add("LSQ", ImportFakeQuant<param::LSQ>);
