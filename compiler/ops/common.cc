@@ -1,5 +1,7 @@
 #include "compiler/ops/common.h"
 
+#include <algorithm>
+
 namespace mgec::ops {
 
 Types InferSame(const OpContext& c) { return std::vector<TensorType>{c.inputs[0]}; }
@@ -18,6 +20,16 @@ absl::Status CheckFloat(const TensorType& t, const char* what) {
 absl::Status CheckAxis(int64_t axis, size_t rank) {
   if (axis >= 0 && axis < static_cast<int64_t>(rank)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("axis ", axis, " is not in [0, ", rank, ")"));
+}
+
+absl::Status CheckAxes(const std::vector<int64_t>& axes, size_t rank) {
+  for (size_t i = 0; i < axes.size(); ++i) {
+    RETURN_IF_ERROR(CheckAxis(axes[i], rank));
+    if (std::count(axes.begin(), axes.begin() + i, axes[i]) != 0) {
+      return absl::InvalidArgumentError(absl::StrCat("axis ", axes[i], " is given twice"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<int64_t>> PairOf(const graph::Attributes& a, const char* name, int64_t otherwise,

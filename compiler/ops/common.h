@@ -39,6 +39,8 @@ absl::Status CheckRank(const TensorType& t, size_t rank, const char* what);
 absl::Status CheckFloat(const TensorType& t, const char* what);
 // InvalidArgument unless 0 <= axis < rank.
 absl::Status CheckAxis(int64_t axis, size_t rank);
+// The same for each of several axes, no two of them equal.
+absl::Status CheckAxes(const std::vector<int64_t>& axes, size_t rank);
 // A pair attribute of positive (or, with lowest = 0, non-negative) integers; `otherwise` twice where absent.
 absl::StatusOr<std::vector<int64_t>> PairOf(const graph::Attributes& a, const char* name, int64_t otherwise,
                                             int64_t lowest);

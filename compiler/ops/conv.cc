@@ -9,6 +9,7 @@ namespace {
 using kernel::Float;
 
 absl::StatusOr<int64_t> OutputExtent(int64_t in, int64_t k, int64_t stride, int64_t pads, int64_t dilation) {
+  if (k < 1 || k > (int64_t{1} << 20)) return absl::InvalidArgumentError(absl::StrCat("the window is ", k, " wide"));
   const int64_t span = in + pads - ((k - 1) * dilation + 1);
   if (span < 0) return absl::InvalidArgumentError(absl::StrCat("a window of ", k, " does not fit an input of ", in));
   return span / stride + 1;
@@ -24,9 +25,9 @@ Types InferConv(const OpContext& c) {
   const Shape out = {x.shape[0], p.out_channels, p.out_h, p.out_w};
   for (size_t i = 2; i < c.inputs.size(); ++i) {
     ASSIGN_OR_RETURN(Shape together, graph::BroadcastShapes(out, c.inputs[i].shape));
-    if (together != out) {
+    if (together != out || c.inputs[i].dtype != x.dtype) {
       return absl::InvalidArgumentError(
-          absl::StrCat("operand ", i, " of shape ", ToString(c.inputs[i].shape), " does not fit ", ToString(out)));
+          absl::StrCat("operand ", i, " of type ", ToString(c.inputs[i]), " does not fit ", ToString(x.dtype), ToString(out)));
     }
   }
   return std::vector<TensorType>{{x.dtype, out}};

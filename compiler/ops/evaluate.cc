@@ -19,30 +19,6 @@ using graph::Value;
 
 int64_t Bytes(const kernel::TensorInfo& info) { return graph::NumElements(info.shape) * SizeOf(info.scalar); }
 
-absl::StatusOr<std::vector<TensorData>> EvaluateDefinition(const kernel::Definition& d,
-                                                           const std::vector<TensorData>& operands) {
-  std::vector<TensorData> tensors = operands;
-  for (int t = 0; t < d.num_inputs(); ++t) {
-    if (static_cast<int64_t>(tensors[t]->size()) != Bytes(d.info(t))) {
-      return absl::InvalidArgumentError(absl::StrCat("operand ", t, " has ", tensors[t]->size(), " bytes, needs ",
-                                                     Bytes(d.info(t))));
-    }
-  }
-  for (size_t s = 0; s < d.stages().size(); ++s) {
-    auto result = std::make_shared<std::string>(Bytes(d.stages()[s].info), '\0');
-    const kernel::Kernel k = kernel::LowerNaive(d, static_cast<int>(s), absl::StrCat("stage", s));
-    std::vector<kernel::BufferView> views;
-    // The interpreter only writes to the last argument.
-    for (const TensorData& t : tensors) views.push_back({const_cast<char*>(t->data()), static_cast<int64_t>(t->size())});
-    views.push_back({result->data(), static_cast<int64_t>(result->size())});
-    RETURN_IF_ERROR(kernel::Interpret(k, views, 0, k.tasks));
-    tensors.push_back(std::move(result));
-  }
-  std::vector<TensorData> outputs;
-  for (int t : d.outputs()) outputs.push_back(tensors[t]);
-  return outputs;
-}
-
 // Evaluates the nodes of `g` in order; `values` holds what is known and receives what is computed.
 absl::Status EvaluateNodes(const Graph& g, std::unordered_map<const Value*, TensorData>& values) {
   for (const auto& node : g.nodes()) {
@@ -132,6 +108,30 @@ absl::StatusOr<int64_t> WorkOf(const Node& node) {
   return static_cast<int64_t>(std::min(work, 0x1p62));
 }
 
+absl::StatusOr<std::vector<TensorData>> EvaluateDefinition(const kernel::Definition& d,
+                                                           const std::vector<TensorData>& operands) {
+  std::vector<TensorData> tensors = operands;
+  for (int t = 0; t < d.num_inputs(); ++t) {
+    if (static_cast<int64_t>(tensors[t]->size()) != Bytes(d.info(t))) {
+      return absl::InvalidArgumentError(absl::StrCat("operand ", t, " has ", tensors[t]->size(), " bytes, needs ",
+                                                     Bytes(d.info(t))));
+    }
+  }
+  for (size_t s = 0; s < d.stages().size(); ++s) {
+    auto result = std::make_shared<std::string>(Bytes(d.stages()[s].info), '\0');
+    const kernel::Kernel k = kernel::LowerNaive(d, static_cast<int>(s), absl::StrCat("stage", s));
+    std::vector<kernel::BufferView> views;
+    // The interpreter only writes to the last argument.
+    for (const TensorData& t : tensors) views.push_back({const_cast<char*>(t->data()), static_cast<int64_t>(t->size())});
+    views.push_back({result->data(), static_cast<int64_t>(result->size())});
+    RETURN_IF_ERROR(kernel::Interpret(k, views, 0, k.tasks));
+    tensors.push_back(std::move(result));
+  }
+  std::vector<TensorData> outputs;
+  for (int t : d.outputs()) outputs.push_back(tensors[t]);
+  return outputs;
+}
+
 absl::StatusOr<std::vector<TensorData>> EvaluateNode(const Node& node, const std::vector<TensorData>& operands) {
   if (node.op == "constant") return std::vector<TensorData>{node.data};
   if (node.body != nullptr) {
@@ -201,6 +201,13 @@ absl::StatusOr<std::vector<int64_t>> EvaluateInts(const Value* v) {
       case kernel::Scalar::kBool:
         result[i] = static_cast<uint8_t>((*data)[i]);
         break;
+      case kernel::Scalar::kInt16:
+      case kernel::Scalar::kUint16: {
+        uint16_t x;
+        std::memcpy(&x, data->data() + 2 * i, 2);
+        result[i] = StorageOf(v->type.dtype) == kernel::Scalar::kInt16 ? static_cast<int16_t>(x) : x;
+        break;
+      }
       default:
         return absl::InvalidArgumentError(absl::StrCat("has dtype ", ToString(v->type.dtype), "; needs an integer"));
     }

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "compiler/graph/graph.h"
+#include "compiler/kernel/tensor_expr.h"
 
 namespace mgec::ops {
 
@@ -17,6 +18,10 @@ using TensorData = std::shared_ptr<const std::string>;
 
 // Elements that a node computes, each counted with the terms of its sums: what its evaluation costs, within a small factor.
 absl::StatusOr<int64_t> WorkOf(const graph::Node& node);
+
+// The outputs of a definition, stage by stage.
+absl::StatusOr<std::vector<TensorData>> EvaluateDefinition(const kernel::Definition& d,
+                                                           const std::vector<TensorData>& operands);
 
 // Evaluates a node (also a fused one) for given operand values; one result per output.
 absl::StatusOr<std::vector<TensorData>> EvaluateNode(const graph::Node& node, const std::vector<TensorData>& operands);

@@ -71,7 +71,7 @@ Moments AddMoments(Definition& d, int x, const Shape& shape, const std::vector<i
 }
 
 Types InferLayerNorm(const OpContext& c) {
-  for (int64_t a : c.attributes.Ints("axes")) RETURN_IF_ERROR(CheckAxis(a, c.inputs[0].shape.size()));
+  RETURN_IF_ERROR(CheckAxes(c.attributes.Ints("axes"), c.inputs[0].shape.size()));
   return InferFloatSame(c);
 }
 
@@ -101,7 +101,9 @@ Types InferGroupNorm(const OpContext& c) {
     return absl::InvalidArgumentError(absl::StrCat(x.shape[1], " channels do not divide into ", group, " groups"));
   }
   for (size_t i = 1; i < c.inputs.size(); ++i) {
-    if (graph::NumElements(c.inputs[i].shape) != x.shape[1]) {
+    RETURN_IF_ERROR(CheckFloat(c.inputs[i], "a parameter"));
+    const Shape& s = c.inputs[i].shape;  // all channels in one dimension
+    if (graph::NumElements(s) != x.shape[1] || std::count(s.begin(), s.end(), 1) + 1 < static_cast<int64_t>(s.size())) {
       return absl::InvalidArgumentError("weight and bias need one element per channel");
     }
   }

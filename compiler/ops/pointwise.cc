@@ -108,7 +108,7 @@ const Mode kModes[] = {
     {"floor_div", 2,
      [](const Args& a) { return IsF(a[0]) ? Unary(Op::kFloor, a[0] / a[1]) : kernel::FloorDiv(a[0], a[1]); }},
     {"mod", 2, [](const Args& a) { return Binary(IsF(a[0]) ? Op::kMod : Op::kFloorMod, a[0], a[1]); }},
-    // As MegEngine's, which gives NaN where the first operand is NaN, and the first where the second is.
+    // As MegEngine's own loops, where an operand is NaN: MAX gives the first operand, MIN the second.
     {"max", 2, [](const Args& a) { return Max(a[1], a[0]); }},
     {"min", 2, [](const Args& a) { return Min(a[0], a[1]); }},
     {"pow", 2, [](const Args& a) { return Binary(Op::kPow, a[0], a[1]); }},
@@ -148,7 +148,7 @@ absl::StatusOr<Shape> BroadcastAll(const OpContext& c) {
   return shape;
 }
 
-// Modes that have a meaning for integers (or, the logical ones, for bool).
+// Modes that have a meaning for integers, for bool, for floats.
 bool TakesIntegers(absl::string_view name) {
   static const char* const kFloatOnly[] = {
       "acos", "asin", "ceil", "cos", "exp", "expm1", "floor", "log", "log1p", "sigmoid", "sin", "tan", "tanh", "sinh",
@@ -156,6 +156,11 @@ bool TakesIntegers(absl::string_view name) {
       "silu", "gelu", "softplus", "logsigmoid", "sqrt", "true_div", "pow", "atan2", "log_sum_exp", "fuse_add_sigmoid",
       "fuse_add_tanh", "fuse_add_h_swish", "sigmoid_grad", "tanh_grad"};
   return std::none_of(std::begin(kFloatOnly), std::end(kFloatOnly), [&](const char* n) { return name == n; });
+}
+
+bool TakesBools(absl::string_view name) {
+  static const char* const kLogical[] = {"not", "and", "or", "xor", "lt", "leq", "eq", "neq", "identity"};
+  return std::any_of(std::begin(kLogical), std::end(kLogical), [&](const char* n) { return name == n; });
 }
 
 bool TakesFloats(absl::string_view name) {
@@ -179,7 +184,10 @@ Types InferPointwise(const OpContext& c, const Mode& mode) {
       return absl::InvalidArgumentError("does not take quantized operands");
     }
   }
-  if (IsFloating(d) ? !TakesFloats(mode.name) : !TakesIntegers(mode.name)) {
+  const bool takes = IsFloating(d)                     ? TakesFloats(mode.name)
+                     : d.kind == DTypeKind::kBool ? TakesBools(mode.name)
+                                                       : TakesIntegers(mode.name);
+  if (!takes) {
     return absl::InvalidArgumentError(absl::StrCat("does not take operands of dtype ", ToString(d)));
   }
   ASSIGN_OR_RETURN(Shape shape, BroadcastAll(c));
@@ -221,10 +229,15 @@ Types InferCompare(const OpContext& c) {
   return std::vector<TensorType>{{DTypeKind::kBool, shape}};
 }
 
+Types InferTest(const OpContext& c) {
+  RETURN_IF_ERROR(CheckFloat(c.inputs[0], "x"));
+  return InferCompare(c);
+}
+
 void RegisterCompare(const char* name, Op op, int arity) {
   RegisterOp(name)
       .Inputs(arity)
-      .Infer(InferCompare)
+      .Infer(arity == 1 ? InferTest : InferCompare)
       .Define([op, arity](const OpContext& c) -> absl::StatusOr<Definition> {
         return DefinePointwise(c, Scalar::kBool, [&](const Args& a) {
           return arity == 1 ? Unary(op, a[0]) : Binary(op, a[0], a[1]);

@@ -21,10 +21,11 @@ Types InferReduce(const OpContext& c) {
     return absl::InvalidArgumentError(absl::StrCat("there is no reduction '", mode, "'"));
   }
   Shape out = x.shape;
-  for (int64_t axis : c.attributes.Ints("axes")) {
-    RETURN_IF_ERROR(CheckAxis(axis, x.shape.size()));
-    if (x.shape[axis] == 0 && (mode == "min" || mode == "max")) {
-      return absl::InvalidArgumentError("min and max need at least one element");
+  const std::vector<int64_t> axes = c.attributes.Ints("axes");
+  RETURN_IF_ERROR(CheckAxes(axes, x.shape.size()));
+  for (int64_t axis : axes) {
+    if (x.shape[axis] == 0 && (mode == "min" || mode == "max" || (mode == "mean" && !IsFloating(x.dtype)))) {
+      return absl::InvalidArgumentError(absl::StrCat(mode, " needs at least one element"));
     }
     out[axis] = 1;
   }
@@ -49,16 +50,25 @@ absl::StatusOr<Definition> DefineReduce(const OpContext& c) {
                             : mode == "min"   ? Combiner::kMin
                             : mode == "max"   ? Combiner::kMax
                                               : Combiner::kSum;
+  const bool is_float = IsFloating(x.dtype);
   d.AddStage(out, s, [&](const Indices& i) {
-    Expr y = d.Reduce(combiner, extents, [&](const Indices& r) {
+    auto element = [&](const Indices& r) {
       Indices index = i;
       for (size_t k = 0; k < axes.size(); ++k) index[axes[k]] = r[k];
       Expr e = d.At(0, index);
-      if (IsFloating(x.dtype)) e = ToFloat(e);
+      return is_float ? ToFloat(e) : e;
+    };
+    Expr y = d.Reduce(combiner, extents, [&](const Indices& r) {
+      Expr e = element(r);
       return mode == "sum_sqr" ? e * e : e;
     });
-    if (mode == "mean") {
-      y = IsFloating(x.dtype) ? y * Float(1.0 / static_cast<double>(count)) : y / Int(count, y->type);
+    if (mode == "mean" && is_float) y = y * Float(1.0 / static_cast<double>(count));
+    if (mode == "mean" && !is_float) y = kernel::Cast(kernel::kIndexType, y) / Int(count);  // truncates toward zero
+    if ((mode == "min" || mode == "max") && is_float) {  // NaN wins; the combiners pass over it
+      Expr nan = d.Reduce(Combiner::kMax, extents, [&](const Indices& r) {
+        return Select(kernel::Unary(Op::kIsNan, element(r)), Float(1), Float(0));
+      });
+      y = Select(nan > Float(0), Float(std::numeric_limits<double>::quiet_NaN()), y);
     }
     return kernel::Cast(kernel::Type(s), y);
   });
