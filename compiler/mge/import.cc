@@ -16,6 +16,7 @@ const Registry& AllImporters() {
     auto* r = new Registry();
     RegisterData(*r);
     RegisterElemwise(*r);
+    RegisterQuantize(*r);
     RegisterConv(*r);
     RegisterConv3d(*r);
     RegisterWindows(*r);
@@ -95,10 +96,6 @@ class ModelImporter {
     if (importer == nullptr) return Refuse(op, Unsupported(WhyUnknown(op)));
     if (importer->check != nullptr) {
       if (const absl::Status s = importer->check(op); !s.ok()) return Refuse(op, s);
-    }
-    if (op.output_dtype.has_value() && mge::IsQuantized(op.output_dtype->type)) {
-      return Refuse(op, Unsupported(absl::StrCat("output of type ", fbs::EnumNameDTypeEnum(op.output_dtype->type)),
-                                    "float32, float16"));
     }
     Values inputs;
     for (int variable : op.inputs) {

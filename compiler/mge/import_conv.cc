@@ -1,6 +1,7 @@
-// Convolution and ConvBiasForward.
+// Convolution, ConvBiasForward, BatchConvBiasForward.
 #include "compiler/mge/importer.h"
 #include "compiler/mge/layout.h"
+#include "compiler/mge/quantized.h"
 
 namespace mgec::mge {
 namespace {
@@ -40,11 +41,53 @@ absl::StatusOr<Value*> DropFilling(ImportContext& c, Value* x, int64_t channels,
   return c.Add("slice", {x}, {{"begin", Shape{0, 0, 0, 0}}, {"end", end}, {"step", Shape{1, 1, 1, 1}}});
 }
 
+absl::StatusOr<Value*> Activate(ImportContext& c, Value* x, const std::string& activation) {
+  if (activation == "identity") return x;
+  return c.Add(activation, {x});
+}
+
+// What follows a quantized convolution: bias and z are added, and the result is activated and rounded. `terms` are in
+// NCHW, the first, if there, is the bias.
+absl::StatusOr<Value*> FinishQuantized(ImportContext& c, Value* sums, const Values& terms,
+                                       const std::string& activation) {
+  using graph::DTypeKind;
+  const graph::DType sum_type = sums->type.dtype;
+  ASSIGN_OR_RETURN(const graph::DType result, OutputType(c, sum_type));
+  Value* y = sums;
+  size_t next = 0;
+  if (!terms.empty() && !IsFloating(terms[0]->type.dtype)) {
+    // The scale of a bias is nearly that of the sums.
+    ASSIGN_OR_RETURN(Value * bias, FromSums(c, terms[0], sum_type));
+    ASSIGN_OR_RETURN(y, c.Add("add", {y, bias}));
+    next = 1;
+  }
+  if (next == terms.size() && (activation == "identity" || activation == "relu")) {
+    ASSIGN_OR_RETURN(y, Activate(c, y, activation));
+    return FromSums(c, y, result);
+  }
+  // The rest is done with real numbers.
+  ASSIGN_OR_RETURN(y, c.Cast(y, DTypeKind::kFloat32));
+  for (; next < terms.size(); ++next) {
+    ASSIGN_OR_RETURN(Value * term, c.Cast(terms[next], DTypeKind::kFloat32));
+    ASSIGN_OR_RETURN(y, c.Add("add", {y, term}));
+  }
+  ASSIGN_OR_RETURN(y, Activate(c, y, activation));
+  return c.Cast(y, result);
+}
+
+template <typename P>
+graph::Attributes AttributesOf(const P& p, int64_t groups) {
+  graph::Attributes attributes = {{"stride", Shape{p.stride_h(), p.stride_w()}},
+                                  {"pad", Shape{p.pad_h(), p.pad_w()}},
+                                  {"dilation", Shape{p.dilate_h(), p.dilate_w()}},
+                                  {"group", groups}};
+  if (p.mode() == ConvolutionMode::CONVOLUTION) attributes.Set("flip", int64_t{1});
+  return attributes;
+}
+
 template <typename P>
 absl::StatusOr<Value*> Convolve(ImportContext& c, const std::string& activation) {
   const P& p = c.Param<P>();
-  RETURN_IF_ERROR(c.RequireFloat(0));
-  RETURN_IF_ERROR(c.RequireFloat(1));
   ASSIGN_OR_RETURN(const Layout layout, LayoutOf(p.format()));
   const bool grouped = p.sparse() == ConvolutionSparse::GROUP;
   const size_t input_rank = c.shape(0).size();
@@ -55,32 +98,76 @@ absl::StatusOr<Value*> Convolve(ImportContext& c, const std::string& activation)
   if (!grouped && x->type.shape.size() == 4 && w->type.shape.size() == 4) {
     ASSIGN_OR_RETURN(x, DropFilling(c, x, w->type.shape[1], layout));
   }
-  Values inputs = {x, w};
+  Values terms;
   for (int i = 2; i < c.num_inputs(); ++i) {
-    RETURN_IF_ERROR(c.RequireFloat(i));
     ASSIGN_OR_RETURN(Value * term, ToNchw(c, c.input(i), layout));
-    inputs.push_back(term);
+    terms.push_back(term);
   }
-  graph::Attributes attributes = {{"stride", Shape{p.stride_h(), p.stride_w()}},
-                                  {"pad", Shape{p.pad_h(), p.pad_w()}},
-                                  {"dilation", Shape{p.dilate_h(), p.dilate_w()}},
-                                  {"group", grouped && !w->type.shape.empty() ? w->type.shape[0] : 1}};
-  if (activation != "identity") attributes.Set("activation", activation);
-  if (p.mode() == ConvolutionMode::CONVOLUTION) attributes.Set("flip", int64_t{1});
-  ASSIGN_OR_RETURN(Value * y, c.Add("conv2d", inputs, attributes));
+  graph::Attributes attributes = AttributesOf(p, grouped && !w->type.shape.empty() ? w->type.shape[0] : 1);
+  Value* y;
+  if (graph::IsFloating(x->type.dtype)) {
+    if (activation != "identity") attributes.Set("activation", activation);
+    Values inputs = {x, w};
+    inputs.insert(inputs.end(), terms.begin(), terms.end());
+    ASSIGN_OR_RETURN(y, c.Add("conv2d", inputs, attributes));
+  } else {
+    ASSIGN_OR_RETURN(y, Contract(c, "conv2d", x, w, attributes));
+    ASSIGN_OR_RETURN(y, FinishQuantized(c, y, terms, activation));
+  }
   return FromNchw(c, y, layout);
 }
 
 absl::StatusOr<Value*> ImportConvolution(ImportContext& c) { return Convolve<param::Convolution>(c, "identity"); }
 
-absl::StatusOr<Value*> ImportConvBias(ImportContext& c) {
+std::string ActivationOf(NonlineMode mode) {
   static const char* const kActivations[] = {"identity", "relu", "sigmoid", "h_swish"};
-  return Convolve<param::ConvBias>(c, kActivations[static_cast<int>(c.Param<param::ConvBias>().nonline_mode())]);
+  return kActivations[static_cast<int>(mode)];
+}
+
+absl::StatusOr<Value*> ImportConvBias(ImportContext& c) {
+  return Convolve<param::ConvBias>(c, ActivationOf(c.Param<param::ConvBias>().nonline_mode()));
+}
+
+absl::Status CheckBatchConvBias(const Operator& op) {
+  const auto& p = *op.Param<param::BatchConvBias>();
+  if (p.sparse() != ConvolutionSparse::DENSE) return Unsupported("sparse=GROUP", "DENSE");
+  if (p.nonline_mode() > NonlineMode::H_SWISH) return Unsupported("nonline_mode", "IDENTITY, RELU, SIGMOID, H_SWISH");
+  return CheckConv<param::BatchConvBias>(op);
+}
+
+// Each image has weights of its own: the images become groups of channels of one image.
+absl::StatusOr<Value*> ImportBatchConvBias(ImportContext& c) {
+  const auto& p = c.Param<param::BatchConvBias>();
+  ASSIGN_OR_RETURN(const Layout layout, LayoutOf(p.format()));
+  ASSIGN_OR_RETURN(Value * w, WeightToOihw(c, c.input(1), layout, /*grouped=*/true, c.shape(0).size()));
+  ASSIGN_OR_RETURN(Value * x, ToNchw(c, c.input(0), layout));
+  const Shape in = x->type.shape;
+  if (in.size() != 4) return absl::InvalidArgumentError("the image does not have 4 dimensions");
+  ASSIGN_OR_RETURN(x, c.Reshape(x, {1, in[0] * in[1], in[2], in[3]}));
+  ASSIGN_OR_RETURN(Value * y, Contract(c, "conv2d", x, w, AttributesOf(p, in[0])));
+  const Shape out = y->type.shape;
+  ASSIGN_OR_RETURN(y, c.Reshape(y, {in[0], out[1] / in[0], out[2], out[3]}));
+  Values terms;
+  for (int i = 2; i < c.num_inputs(); ++i) {
+    ASSIGN_OR_RETURN(Value * term, ToNchw(c, c.input(i), layout));
+    terms.push_back(term);
+  }
+  const std::string activation = ActivationOf(p.nonline_mode());
+  if (graph::IsFloating(y->type.dtype)) {
+    for (Value* term : terms) {
+      ASSIGN_OR_RETURN(y, c.Add("add", {y, term}));
+    }
+    ASSIGN_OR_RETURN(y, Activate(c, y, activation));
+  } else {
+    ASSIGN_OR_RETURN(y, FinishQuantized(c, y, terms, activation));
+  }
+  return FromNchw(c, y, layout);
 }
 
 }  // namespace
 
 void RegisterConv(Registry& r) {
+  r.Add("BatchConvBiasForward", ImportBatchConvBias, CheckBatchConvBias);
   r.Add("ConvBiasForward", ImportConvBias, CheckConvBias);
   r.Add("Convolution", ImportConvolution, CheckConv<param::Convolution>);
 }

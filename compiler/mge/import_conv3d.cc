@@ -5,6 +5,7 @@
 
 #include "compiler/mge/importer.h"
 #include "compiler/mge/layout.h"
+#include "compiler/mge/quantized.h"
 
 namespace mgec::mge {
 namespace {
@@ -94,7 +95,7 @@ absl::StatusOr<Value*> Convolve(ImportContext& c, Value* x, Value* w, ConvNd p) 
                                     {"dilation", p.dilation},
                                     {"group", groups}};
     if (p.flip) attributes.Set("flip", int64_t{1});
-    return c.Add("conv2d", {x, w}, attributes);
+    return Contract(c, "conv2d", x, w, attributes);
   }
   // One image for each slice of the output, whose channels are those of the slices that the window sees there.
   ASSIGN_OR_RETURN(x, PadAxis(c, x, 2, p.before[0], p.after[0]));
@@ -180,6 +181,10 @@ absl::StatusOr<Value*> ImportDeconv(ImportContext& c) {
   }
   ASSIGN_OR_RETURN(Value * y, Deconvolve(c, x, w, {p.stride_h(), p.stride_w()}, {p.pad_h(), p.pad_w()},
                                          {p.dilate_h(), p.dilate_w()}, p.mode() == ConvolutionMode::CONVOLUTION, out));
+  if (!graph::IsFloating(y->type.dtype)) {
+    ASSIGN_OR_RETURN(const graph::DType dtype, OutputType(c, y->type.dtype));
+    ASSIGN_OR_RETURN(y, FromSums(c, y, dtype));
+  }
   return FromNchw(c, y, layout);
 }
 

@@ -1,8 +1,5 @@
-// Pointwise operators: Elemwise, ElemwiseMultiType, PowC, TypeCvt, Where, MaskedFill.
-#include <cstring>
-
+// Pointwise operators: Elemwise, PowC, TypeCvt, Where, MaskedFill.
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "compiler/mge/importer.h"
 #include "compiler/ops/op.h"
 
@@ -10,7 +7,6 @@ namespace mgec::mge {
 namespace {
 
 using param::ElemwiseMode;
-using param::ElemwiseMultiTypeMode;
 
 std::string ModeText(ElemwiseMode mode) { return EnumText(EnumNameElemwiseMode(mode), static_cast<uint32_t>(mode)); }
 
@@ -38,38 +34,6 @@ absl::StatusOr<Value*> ImportElemwise(ImportContext& c) {
   return c.Cast(y, c.input(0)->type.dtype);
 }
 
-// Null if the mode is not supported.
-const char* MultiTypeGraphOp(ElemwiseMultiTypeMode mode) {
-  switch (mode) {
-    case ElemwiseMultiTypeMode::EQ:
-      return "equal";
-    case ElemwiseMultiTypeMode::NEQ:
-      return "not_equal";
-    case ElemwiseMultiTypeMode::LT:
-      return "less";
-    case ElemwiseMultiTypeMode::LEQ:
-      return "less_equal";
-    case ElemwiseMultiTypeMode::ISNAN:
-      return "is_nan";
-    case ElemwiseMultiTypeMode::ISINF:
-      return "is_inf";
-    default:
-      return nullptr;
-  }
-}
-
-absl::Status CheckMultiType(const Operator& op) {
-  const ElemwiseMultiTypeMode mode = op.Param<param::ElemwiseMultiType>()->mode();
-  if (MultiTypeGraphOp(mode) != nullptr) return absl::OkStatus();
-  return Unsupported(
-      absl::StrCat("mode=", EnumText(EnumNameElemwiseMultiTypeMode(mode), static_cast<uint32_t>(mode))),
-      "EQ, NEQ, LT, LEQ, ISNAN, ISINF");
-}
-
-absl::StatusOr<Value*> ImportMultiType(ImportContext& c) {
-  return c.Add(MultiTypeGraphOp(c.Param<param::ElemwiseMultiType>().mode()), c.inputs());
-}
-
 absl::StatusOr<Value*> ImportPowC(ImportContext& c) {
   RETURN_IF_ERROR(c.RequireFloat(0));
   return c.Add("powc", {c.input(0)}, {{"exp", static_cast<double>(c.Param<param::PowC>().exp())}});
@@ -78,9 +42,6 @@ absl::StatusOr<Value*> ImportPowC(ImportContext& c) {
 absl::StatusOr<Value*> ImportTypeCvt(ImportContext& c) {
   ASSIGN_OR_RETURN(const DType file_dtype, DecodeDType(&c.Param<fbs::DType>()));
   ASSIGN_OR_RETURN(const graph::DType dtype, ToGraphDType(file_dtype));
-  if (IsQuantized(dtype)) {
-    return Unsupported(absl::StrCat("to ", fbs::EnumNameDTypeEnum(file_dtype.type)), "float and integer types");
-  }
   return c.Cast(c.input(0), dtype);
 }
 
@@ -107,7 +68,6 @@ absl::StatusOr<Value*> ImportMaskedFill(ImportContext& c) {
 
 void RegisterElemwise(Registry& r) {
   r.Add("Elemwise", ImportElemwise, CheckElemwise);
-  r.Add("ElemwiseMultiType", ImportMultiType, CheckMultiType);
   r.Add("MaskedFill", ImportMaskedFill);
   r.Add("PowC", ImportPowC);
   r.Add("TypeCvt", ImportTypeCvt);

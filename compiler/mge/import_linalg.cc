@@ -1,5 +1,5 @@
-// MatrixMul, BatchedMatrixMul, Dot.
-#include "compiler/mge/importer.h"
+// MatrixMul, BatchedMatrixMul, Dot, MatrixInverse.
+#include "compiler/mge/quantized.h"
 
 namespace mgec::mge {
 namespace {
@@ -12,15 +12,17 @@ absl::Status CheckMatrixMul(const Operator& op) {
 }
 
 absl::StatusOr<Value*> Multiply(ImportContext& c, size_t rank) {
-  RETURN_IF_ERROR(c.RequireFloat(0));
-  RETURN_IF_ERROR(c.RequireFloat(1));
   if (c.shape(0).size() != rank || c.shape(1).size() != rank) {
     return absl::InvalidArgumentError(absl::StrCat("operands ", graph::ToString(c.shape(0)), " and ",
                                                    graph::ToString(c.shape(1)), " must have ", rank, " dimensions"));
   }
   const auto& p = c.Param<param::MatrixMul>();
-  return c.Add("matmul", c.inputs(),
-               {{"transpose_a", int64_t{p.transpose_a()}}, {"transpose_b", int64_t{p.transpose_b()}}});
+  ASSIGN_OR_RETURN(Value * y, Contract(c, "matmul", c.input(0), c.input(1),
+                                       {{"transpose_a", int64_t{p.transpose_a()}},
+                                        {"transpose_b", int64_t{p.transpose_b()}}}));
+  if (graph::IsFloating(y->type.dtype)) return y;
+  ASSIGN_OR_RETURN(const graph::DType dtype, OutputType(c, y->type.dtype));
+  return FromSums(c, y, dtype);
 }
 
 absl::StatusOr<Value*> ImportMatrixMul(ImportContext& c) { return Multiply(c, 2); }
@@ -35,11 +37,17 @@ absl::StatusOr<Value*> ImportDot(ImportContext& c) {
   return c.Add("reduce", {product}, {{"mode", std::string("sum")}, {"axes", std::vector<int64_t>{0}}});
 }
 
+absl::StatusOr<Value*> ImportMatrixInverse(ImportContext& c) {
+  RETURN_IF_ERROR(c.RequireFloat(0));
+  return c.Add("matrix_inverse", {c.input(0)});
+}
+
 }  // namespace
 
 void RegisterLinalg(Registry& r) {
   r.Add("BatchedMatrixMul", ImportBatchedMatrixMul, CheckMatrixMul);
   r.Add("Dot", ImportDot);
+  r.Add("MatrixInverse", ImportMatrixInverse);
   r.Add("MatrixMul", ImportMatrixMul, CheckMatrixMul);
 }
 

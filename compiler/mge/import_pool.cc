@@ -38,7 +38,6 @@ absl::StatusOr<Shape> OutputSize(ImportContext& c, int i) {
 
 absl::StatusOr<Value*> ImportPooling(ImportContext& c) {
   const auto& p = c.Param<param::Pooling>();
-  RETURN_IF_ERROR(c.RequireFloat(0));
   ASSIGN_OR_RETURN(const Layout layout, LayoutOf(p.format()));
   ASSIGN_OR_RETURN(Value * x, ToNchw(c, c.input(0), layout));
   ASSIGN_OR_RETURN(Value * y, c.Add("pool2d", {x},
@@ -53,7 +52,6 @@ absl::StatusOr<Value*> ImportPooling(ImportContext& c) {
 // large as that allows.
 absl::StatusOr<Value*> ImportAdaptivePooling(ImportContext& c) {
   const auto& p = c.Param<param::AdaptivePooling>();
-  RETURN_IF_ERROR(c.RequireFloat(0));
   ASSIGN_OR_RETURN(const Layout layout, LayoutOf(p.format()));
   ASSIGN_OR_RETURN(Value * x, ToNchw(c, c.input(0), layout));
   ASSIGN_OR_RETURN(const Shape in, ImageSize(x));

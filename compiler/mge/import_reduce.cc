@@ -2,7 +2,7 @@
 #include <limits>
 
 #include "absl/strings/ascii.h"
-#include "compiler/mge/importer.h"
+#include "compiler/mge/quantized.h"
 
 namespace mgec::mge {
 namespace {
@@ -15,10 +15,10 @@ std::string ModeText(ReduceMode mode) { return EnumText(EnumNameReduceMode(mode)
 absl::Status CheckReduce(const Operator& op) {
   const auto& p = *op.Param<param::Reduce>();
   if (EnumNameReduceMode(p.mode())[0] == '\0') return Unsupported(absl::StrCat("mode=", ModeText(p.mode())));
-  if (p.data_type() > ReduceDataType::FLOAT_O16xC32) {
+  if (p.data_type() > ReduceDataType::QINT_I8xO32) {
     return Unsupported(absl::StrCat("data_type=", EnumText(EnumNameReduceDataType(p.data_type()),
                                                            static_cast<uint32_t>(p.data_type()))),
-                       "DEFAULT, FLOAT_IO16xC32, FLOAT_O32xC32, FLOAT_O16xC32");
+                       "DEFAULT, FLOAT_IO16xC32, FLOAT_O32xC32, FLOAT_O16xC32, QUINT_I8xO32, QINT_I8xO32");
   }
   return absl::OkStatus();
 }
@@ -43,6 +43,34 @@ absl::StatusOr<std::vector<int64_t>> AxesTowards(const Shape& shape, const std::
   return axes;
 }
 
+// Quantized numbers are added as integers. Means are rounded half away from zero.
+absl::StatusOr<Value*> ReduceQuantized(ImportContext& c, Value* x, const std::vector<int64_t>& axes) {
+  using graph::DTypeKind;
+  const auto& p = c.Param<param::Reduce>();
+  const graph::DType dtype = x->type.dtype;
+  const bool wide = p.data_type() >= ReduceDataType::QUINT_I8xO32;
+  const graph::DType sums(DTypeKind::kQuantizedS32, dtype.scale);
+  graph::Attributes attributes = {{"mode", absl::AsciiStrToLower(ModeText(p.mode()))}, {"axes", axes}};
+  ASSIGN_OR_RETURN(Value * y, Unbiased(c, x));
+  if (p.mode() == ReduceMode::PRODUCT || p.mode() == ReduceMode::SUM_SQR) {
+    return Unsupported(absl::StrCat("mode=", ModeText(p.mode()), " of quantized operands"), "SUM, MEAN, MIN, MAX");
+  }
+  if (p.mode() != ReduceMode::MEAN || wide) {
+    ASSIGN_OR_RETURN(y, c.Add("reduce", {y}, attributes));
+    ASSIGN_OR_RETURN(y, Retype(c, y, sums));
+    return c.Cast(y, wide ? sums : dtype);
+  }
+  attributes.Set("mode", std::string("sum"));
+  ASSIGN_OR_RETURN(y, c.Add("reduce", {y}, attributes));
+  float count = 1;
+  for (int64_t axis : axes) count *= static_cast<float>(x->type.shape[axis]);
+  ASSIGN_OR_RETURN(y, c.Cast(y, DTypeKind::kFloat32));
+  ASSIGN_OR_RETURN(y, c.Add("true_div", {y, c.graph().AddScalar(count)}));
+  // The mean is in units of the scale.
+  ASSIGN_OR_RETURN(y, c.Cast(y, graph::DType(dtype.kind, 1, dtype.zero_point)));
+  return Retype(c, y, dtype);
+}
+
 absl::StatusOr<Value*> ImportReduce(ImportContext& c) {
   const auto& p = c.Param<param::Reduce>();
   Value* x = c.input(0);
@@ -54,6 +82,11 @@ absl::StatusOr<Value*> ImportReduce(ImportContext& c) {
   } else {
     ASSIGN_OR_RETURN(const int64_t axis, NormalizeAxis(p.axis(), x->type.shape.size()));
     axes.push_back(axis);
+  }
+  const bool to_float = p.data_type() == ReduceDataType::FLOAT_O32xC32 || p.data_type() == ReduceDataType::FLOAT_O16xC32;
+  if (IsQuantized(x->type.dtype) && !to_float) {
+    ASSIGN_OR_RETURN(Value * y, ReduceQuantized(c, x, axes));
+    return c.num_inputs() == 2 ? c.Reshape(y, target) : y;
   }
   // Sums of half floats are formed in float in any case; what remains of data_type is the type of the result.
   graph::DType result = x->type.dtype;

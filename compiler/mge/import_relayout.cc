@@ -1,9 +1,10 @@
 // RelayoutFormat: activations from one layout to another. The modes that rearrange weights do not occur in files that
 // were optimised for inference, because the weights were rearranged when the file was written.
+#include <algorithm>
 #include <optional>
 
-#include "compiler/mge/importer.h"
 #include "compiler/mge/layout.h"
+#include "compiler/mge/quantized.h"
 
 namespace mgec::mge {
 namespace {
@@ -64,24 +65,46 @@ absl::Status CheckRelayout(const Operator& op) {
                                                       static_cast<uint32_t>(p.mode()))),
                        "modes for activations");
   }
-  // In groups, each group has its own filling.
-  if (p.group() > 1) return Unsupported("group > 1", "group=1");
+  const bool groups = p.mode() == RelayoutFormatMode::NCHW_NCHW4 || p.mode() == RelayoutFormatMode::NCHW4_NCHW;
+  if (p.group() > 1 && !groups) return Unsupported("group > 1", "NCHW_NCHW4, NCHW4_NCHW");
   return absl::OkStatus();
+}
+
+// The operand in the type that the file wants. Bytes become numbers around 0.
+absl::StatusOr<Value*> ConvertType(ImportContext& c) {
+  Value* x = c.input(0);
+  ASSIGN_OR_RETURN(const graph::DType dtype, OutputType(c, x->type.dtype));
+  if (x->type.dtype.kind == graph::DTypeKind::kUint8 && dtype.kind == graph::DTypeKind::kQuantizedS8) {
+    ASSIGN_OR_RETURN(x, c.Cast(x, graph::DTypeKind::kFloat32));
+    ASSIGN_OR_RETURN(x, c.Add("sub", {x, c.graph().AddScalar(128)}));
+  }
+  return c.Cast(x, dtype);
 }
 
 absl::StatusOr<Value*> ImportRelayout(ImportContext& c) {
   const auto& p = c.Param<param::RelayoutFormat>();
   const Change change = *ChangeOf(p.mode());
-  // The value of the channels that fill up a block depends on the type.
-  RETURN_IF_ERROR(c.RequireFloat(0));
-  ASSIGN_OR_RETURN(Value * x, ToNchw(c, c.input(0), change.from));
+  // The channels that fill up a block are zero in the type of the result.
+  ASSIGN_OR_RETURN(Value * x, ConvertType(c));
+  ASSIGN_OR_RETURN(x, ToNchw(c, x, change.from));
+  const int64_t groups = std::max<int64_t>(p.group(), 1);
+  const Shape in = x->type.shape;
+  if (groups > 1) {  // each has filling of its own: they are taken for images
+    if (in.size() != 4 || in[1] % groups != 0) return absl::InvalidArgumentError("the channels do not fit the groups");
+    ASSIGN_OR_RETURN(x, c.Reshape(x, {in[0] * groups, in[1] / groups, in[2], in[3]}));
+  }
   const bool drops = p.mode() == RelayoutFormatMode::NCHW4_NCHW || p.mode() == RelayoutFormatMode::NCHW64_NCHW;
-  if (drops && p.oc() != 0 && x->type.shape.size() == 4 && x->type.shape[1] > p.oc()) {
+  if (drops && p.oc() != 0 && x->type.shape.size() == 4 && x->type.shape[1] > p.oc() / groups) {
     Shape end = x->type.shape;
-    end[1] = p.oc();
+    end[1] = p.oc() / groups;
     ASSIGN_OR_RETURN(x, c.Add("slice", {x}, {{"begin", Shape{0, 0, 0, 0}}, {"end", end}, {"step", Shape{1, 1, 1, 1}}}));
   }
-  return FromNchw(c, x, change.to);
+  ASSIGN_OR_RETURN(x, FromNchw(c, x, change.to));
+  if (groups == 1) return x;
+  Shape out = x->type.shape;
+  out[0] /= groups;
+  out[1] *= groups;
+  return c.Reshape(x, out);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Pooling of regions of interest: ROIPooling, ROIAlign, DeformablePSROIPooling.
+// Regions of interest: ROIPooling, ROIAlign, DeformablePSROIPooling, NMSKeep.
 #include "compiler/mge/importer.h"
 
 namespace mgec::mge {
@@ -53,10 +53,21 @@ absl::StatusOr<Values> ImportDeformableRoi(ImportContext& c) {
   return Values{node->output(0), node->output(1)};
 }
 
+absl::StatusOr<Values> ImportNms(ImportContext& c) {
+  const auto& p = c.Param<param::NMSKeep>();
+  ASSIGN_OR_RETURN(const graph::Node* node,
+                   c.graph().AddNode("nms_keep", {c.input(0)},
+                                     {{"iou_threshold", static_cast<double>(p.iou_thresh())},
+                                      {"max_output", int64_t{p.max_output()}}},
+                                     c.name()));
+  return Values{node->output(0), node->output(1)};
+}
+
 }  // namespace
 
 void RegisterRoi(Registry& r) {
   r.AddMany("DeformablePSROIPoolingForward", ImportDeformableRoi);
+  r.AddMany("NMSKeepMGB", ImportNms);
   r.Add("ROIAlign", ImportRoiAlign, CheckRoiAlign);
   r.Add("ROIPooling", ImportRoiPooling, CheckRoiPooling);
 }

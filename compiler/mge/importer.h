@@ -121,6 +121,7 @@ class Registry {
 // One for each family.
 void RegisterData(Registry& registry);
 void RegisterElemwise(Registry& registry);
+void RegisterQuantize(Registry& registry);
 void RegisterConv(Registry& registry);
 void RegisterConv3d(Registry& registry);
 void RegisterWindows(Registry& registry);

@@ -27,7 +27,9 @@ absl::StatusOr<Value*> PadChannels(ImportContext& c, Value* x, int64_t block) {
   const int64_t missing = (block - x->type.shape[1] % block) % block;
   if (missing == 0) return x;
   return c.Add("pad", {x},
-               {{"before", Shape{0, 0, 0, 0}}, {"after", Shape{0, missing, 0, 0}}, {"mode", std::string("constant")}});
+               {{"before", Shape{0, 0, 0, 0}}, {"after", Shape{0, missing, 0, 0}},
+                {"mode", std::string("constant")},
+                {"value", static_cast<double>(x->type.dtype.zero_point)}});
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Pointwise operators with broadcasting: MegEngine's Elemwise modes (lower case), comparisons with bool results, PowC,
-// where, cast.
+// where.
 #include <algorithm>
 #include <cmath>
 
@@ -176,7 +176,14 @@ Types InferPointwise(const OpContext& c, const Mode& mode) {
     }
   }
   const DType& d = c.inputs[0].dtype;
-  if (IsQuantized(d)) return absl::InvalidArgumentError("does not take quantized operands");
+  // Numbers of one scale add and compare like the integers that stand for them; with a zero point they only compare.
+  if (IsQuantized(d)) {
+    static const char* const kLinear[] = {"identity", "max", "min", "relu", "add", "sub", "negate", "abs"};
+    const size_t count = d.zero_point == 0 ? std::size(kLinear) : 3;
+    if (std::none_of(kLinear, kLinear + count, [&](const char* n) { return absl::string_view(mode.name) == n; })) {
+      return absl::InvalidArgumentError("does not take quantized operands");
+    }
+  }
   const bool takes = IsFloating(d)                     ? TakesFloats(mode.name)
                      : d.kind == DTypeKind::kBool ? TakesBools(mode.name)
                                                        : TakesIntegers(mode.name);
@@ -295,22 +302,6 @@ absl::StatusOr<Definition> DefineWhere(const OpContext& c) {
 }
 
 REGISTER_OP(where).Inputs(3).Infer(InferWhere).Define(DefineWhere).Pointwise();
-
-// --- cast. ---
-Types InferCast(const OpContext& c) {
-  ASSIGN_OR_RETURN(DType d, graph::ParseDType(c.attributes.String("dtype")));
-  if (IsQuantized(d) || IsQuantized(c.inputs[0].dtype)) {
-    return absl::InvalidArgumentError("does not convert quantized dtypes");
-  }
-  return std::vector<TensorType>{{d, c.inputs[0].shape}};
-}
-
-absl::StatusOr<Definition> DefineCast(const OpContext& c) {
-  ASSIGN_OR_RETURN(DType d, graph::ParseDType(c.attributes.String("dtype")));
-  return DefinePointwise(c, StorageOf(d), [](const Args& a) { return a[0]; });
-}
-
-REGISTER_OP(cast).Inputs(1).Infer(InferCast).Define(DefineCast).Pointwise();
 
 }  // namespace
 }  // namespace mgec::ops

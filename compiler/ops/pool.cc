@@ -1,5 +1,7 @@
-// 2-d pooling, NCHW, floor output size. Adaptive pooling is imported as its uniform window.
-#include "compiler/ops/common.h"
+// 2-d pooling, NCHW, floor output size. Adaptive pooling is imported as its uniform window. Means of quantized numbers are
+// rounded half away from zero, those of other integers toward zero.
+#include "compiler/kernel/lower.h"
+#include "compiler/ops/quantize.h"
 
 namespace mgec::ops {
 namespace {
@@ -19,7 +21,7 @@ absl::StatusOr<PoolParams> ParamsOf(const OpContext& c) {
   PoolParams p;
   const TensorType& x = c.inputs[0];
   RETURN_IF_ERROR(CheckRank(x, 4, "x"));
-  RETURN_IF_ERROR(CheckFloat(x, "x"));
+  if (x.dtype.kind == DTypeKind::kBool) return absl::InvalidArgumentError("does not take bool");
   p.mode = c.attributes.String("mode");
   if (p.mode != "max" && p.mode != "average" && p.mode != "average_count_exclude_padding") {
     return absl::InvalidArgumentError(absl::StrCat("there is no pooling mode '", p.mode, "'"));
@@ -50,8 +52,34 @@ Expr CountInside(Expr start, int64_t window, int64_t extent) {
                       Min(start + window, Int(extent)) - Max(start, Int(0)));
 }
 
+Definition DefineIntPool(const OpContext& c, const PoolParams& p) {
+  Definition d = DefinitionFor(c);
+  const DType& dtype = c.inputs[0].dtype;
+  const kernel::Type stored(StorageOf(dtype)), i32(Scalar::kInt32);
+  const Shape& in = c.inputs[0].shape;
+  const bool is_max = p.mode == "max";
+  const Expr outside = is_max ? kernel::Neutral(Combiner::kMax, stored) : Int(ZeroPointOf(dtype), stored);
+  d.AddStage(p.out, stored.scalar, [&](const Indices& i) {
+    const Expr h0 = i[2] * p.stride[0] + (-p.pad[0]);
+    const Expr w0 = i[3] * p.stride[1] + (-p.pad[1]);
+    Expr y = d.Reduce(is_max ? Combiner::kMax : Combiner::kSum, p.window, [&](const Indices& r) {
+      const Expr x = d.AtOr(0, {i[0], i[1], h0 + r[0], w0 + r[1]}, outside);
+      return is_max ? x : Unbiased(dtype, x);
+    });
+    if (is_max) return y;
+    Expr count = Int(p.window[0] * p.window[1], i32);
+    if (p.mode != "average") {
+      count = kernel::Cast(i32, CountInside(h0, p.window[0], in[2]) * CountInside(w0, p.window[1], in[3]));
+    }
+    if (!IsQuantized(dtype)) return kernel::Cast(stored, y / count);
+    return QuantizeScaled(dtype, ToFloat(y) / ToFloat(count));
+  });
+  return d;
+}
+
 absl::StatusOr<Definition> DefinePool(const OpContext& c) {
   ASSIGN_OR_RETURN(PoolParams p, ParamsOf(c));
+  if (!IsFloating(c.inputs[0].dtype)) return DefineIntPool(c, p);
   Definition d = DefinitionFor(c);
   const Scalar s = StorageOf(c.inputs[0].dtype);
   const Shape& in = c.inputs[0].shape;

@@ -26,8 +26,9 @@ bool IsContraction(const Node& n) { return n.op == "conv2d" || n.op == "matmul";
 
 // Nodes whose last step may take a pointwise tail.
 bool TakesTail(const Node& n) {
-  static const std::set<std::string> kOps = {"conv2d",  "matmul",     "pool2d",     "reduce",
-                                             "softmax", "layer_norm", "group_norm", "lrn", "resize"};
+  static const std::set<std::string> kOps = {"conv2d",     "matmul",  "pool2d",     "reduce",
+                                             "int_conv2d", "int_matmul", "softmax", "layer_norm", "group_norm",
+                                             "lrn",        "resize"};
   return kOps.count(n.op) != 0 && n.outputs.size() == 1;
 }
 
@@ -147,6 +148,7 @@ std::vector<Node*> MovementChain(const Graph& g, const Users& users, Node* root)
 
 PassResult Fuse(Graph& g) {
   bool changed = false;
+  g.EraseDeadNodes();  // dead users would stand in the way
   // Later anchors first: a residual sum belongs to the last of its producers, whose result is still in registers.
   std::vector<Node*> anchors = NodesOf(g);
   std::reverse(anchors.begin(), anchors.end());

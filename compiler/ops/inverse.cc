@@ -1,0 +1,84 @@
+// matrix_inverse of [.., N, N] by Gauss-Jordan elimination with partial pivoting. A singular matrix gives infinities or NaN.
+//
+// Step k works on the matrix beside the identity: it looks for the row from k on with the greatest element in column k,
+// exchanges it with row k, and clears column k in all other rows.
+#include "compiler/ops/common.h"
+
+namespace mgec::ops {
+namespace {
+
+using kernel::Binary;
+using kernel::Cast;
+using kernel::Float;
+using kernel::Int;
+using kernel::Select;
+using kernel::Type;
+using kernel::Unary;
+
+// Each step is a kernel of its own.
+constexpr int64_t kMostRows = 256;
+
+Types InferInverse(const OpContext& c) {
+  const TensorType& x = c.inputs[0];
+  RETURN_IF_ERROR(CheckFloat(x, "x"));
+  const size_t rank = x.shape.size();
+  if (rank < 2 || x.shape[rank - 1] != x.shape[rank - 2] || x.shape[rank - 1] > kMostRows || x.shape[rank - 1] < 1) {
+    return absl::InvalidArgumentError(absl::StrCat(ToString(x.shape), " is not made of square matrices of at most ",
+                                                   kMostRows, " rows"));
+  }
+  return InferSame(c);
+}
+
+absl::StatusOr<Definition> DefineInverse(const OpContext& c) {
+  Definition d = DefinitionFor(c);
+  const Shape& x = c.inputs[0].shape;
+  const Type i32(Scalar::kInt32);
+  const int64_t n = x.back();
+  const Shape batch(x.begin(), x.end() - 2);
+  Shape wide = x;
+  wide.back() = 2 * n;
+  auto with = [](const Indices& i, size_t count, const Expr& row, const Expr& column) {
+    Indices index(i.begin(), i.begin() + count);
+    index.push_back(row);
+    index.push_back(column);
+    return index;
+  };
+  const size_t b = batch.size();
+  int m = d.AddStage(wide, Scalar::kFloat32, [&](const Indices& i) {
+    const Expr one = Select(Binary(Op::kEq, i[b] + n, i[b + 1]), Float(1), Float(0));
+    return Select(i[b + 1] < n, ToFloat(d.At(0, with(i, b, i[b], Min(i[b + 1], Int(n - 1))))), one);
+  });
+  for (int64_t k = 0; k < n; ++k) {
+    const int before = m;
+    const int greatest = d.AddStage(batch, Scalar::kFloat32, [&](const Indices& i) {
+      return d.Reduce(Combiner::kMax, {n - k}, [&](const Indices& r) {
+        return Unary(Op::kAbs, d.At(before, with(i, b, r[0] + k, Int(k))));
+      });
+    });
+    const int pivot = d.AddStage(batch, Scalar::kInt32, [&](const Indices& i) {
+      const Expr row = d.Reduce(Combiner::kMin, {n - k}, [&](const Indices& r) {
+        const Expr here = Unary(Op::kAbs, d.At(before, with(i, b, r[0] + k, Int(k))));
+        return Select(Binary(Op::kEq, here, d.At(greatest, i)), Cast(i32, r[0] + k), Int(static_cast<int64_t>(n), i32));
+      });
+      return Select(row < Int(n, i32), row, Int(k, i32));  // where all are NaN
+    });
+    m = d.AddStage(wide, Scalar::kFloat32, [&](const Indices& i) {
+      const Expr p = Cast(kernel::kIndexType, d.At(pivot, Indices(i.begin(), i.begin() + b)));
+      // Row r after the exchange.
+      auto at = [&](const Expr& r, const Expr& column) {
+        const Expr from = Select(Binary(Op::kEq, r, Int(k)), p, Select(Binary(Op::kEq, r, p), Int(k), r));
+        return d.At(before, with(i, b, from, column));
+      };
+      const Expr scaled = at(Int(k), i[b + 1]) / at(Int(k), Int(k));
+      return Select(Binary(Op::kEq, i[b], Int(k)), scaled, at(i[b], i[b + 1]) - at(i[b], Int(k)) * scaled);
+    });
+  }
+  const Scalar s = StorageOf(c.inputs[0].dtype);
+  d.AddStage(x, s, [&](const Indices& i) { return FromFloat(s, d.At(m, with(i, b, i[b], i[b + 1] + n))); });
+  return d;
+}
+
+REGISTER_OP(matrix_inverse).Inputs(1).Infer(InferInverse).Define(DefineInverse);
+
+}  // namespace
+}  // namespace mgec::ops

@@ -1,0 +1,73 @@
+// nms_keep(boxes): for each batch element the boxes, [B, N, 4] in order of score, that do not overlap a better one that is
+// kept: their indices, [B, max_output], and how many there are, [B]. The last index fills the rest.
+#include "compiler/ops/common.h"
+
+namespace mgec::ops {
+namespace {
+
+using kernel::Binary;
+using kernel::Cast;
+using kernel::Float;
+using kernel::Int;
+using kernel::Select;
+using kernel::Type;
+
+Types InferNms(const OpContext& c) {
+  const TensorType& x = c.inputs[0];
+  const int64_t most = c.attributes.Int("max_output");
+  if (x.shape.size() != 3 || x.shape[2] != 4 || x.dtype.kind != DTypeKind::kFloat32) {
+    return absl::InvalidArgumentError(absl::StrCat("boxes are ", ToString(x), ", need f32[B,N,4]"));
+  }
+  if (most < 1 || most > (int64_t{1} << 31)) return absl::InvalidArgumentError("max_output is out of limits");
+  return std::vector<TensorType>{{DTypeKind::kInt32, {x.shape[0], most}}, {DTypeKind::kInt32, {x.shape[0]}}};
+}
+
+absl::StatusOr<Definition> DefineNms(const OpContext& c) {
+  ASSIGN_OR_RETURN(std::vector<TensorType> out, InferNms(c));
+  Definition d = DefinitionFor(c);
+  const Type i32(Scalar::kInt32);
+  const int64_t batch = c.inputs[0].shape[0], n = c.inputs[0].shape[1], most = out[0].shape[1];
+  const double threshold = c.attributes.Float("iou_threshold");
+  auto box = [&](const Expr& b, const Expr& i, int64_t k) { return d.At(0, {b, i, Int(k)}); };
+  auto area = [&](const Expr& b, const Expr& i) {
+    return (box(b, i, 2) - box(b, i, 0)) * (box(b, i, 3) - box(b, i, 1));
+  };
+  auto overlap = [&](const Expr& b, const Expr& i, const Expr& j) {
+    auto along = [&](int64_t k) {
+      return Max(Min(box(b, i, k + 2), box(b, j, k + 2)) - Max(box(b, i, k), box(b, j, k)), Float(0));
+    };
+    const Expr both = along(0) * along(1);
+    return (area(b, i) + area(b, j) - both) * Float(threshold) < both;
+  };
+  // 1 for boxes that are kept. Those beyond max_output suppress others as well, but only others beyond it.
+  const int kept = d.AddScan({batch, n}, Scalar::kInt32, 1, [&](const Indices& i, int self) {
+    const Expr suppressed = d.Reduce(Combiner::kMax, {n}, [&](const Indices& r) {
+      const Expr before = And(r[0] < i[1], Binary(Op::kEq, d.At(self, {i[0], r[0]}), Int(1, i32)));
+      return Select(And(before, overlap(i[0], i[1], r[0])), Int(1, i32), Int(0, i32));
+    });
+    return Int(1, i32) - suppressed;
+  });
+  const int total = d.AddScan({batch, n}, Scalar::kInt32, 1, [&](const Indices& i, int self) {
+    const Expr before = Select(i[1] >= int64_t{1}, d.At(self, {i[0], i[1] + int64_t{-1}}), Int(0, i32));
+    return before + d.At(kept, i);
+  });
+  const int sizes = d.AddStage({batch}, Scalar::kInt32, [&](const Indices& i) {
+    if (n == 0) return Int(0, i32);
+    return Min(d.At(total, {i[0], Int(n - 1)}), Cast(i32, Int(most)));
+  });
+  const int indices = d.AddStage({batch, most}, Scalar::kInt32, [&](const Indices& i) {
+    const Expr wanted = Min(Cast(i32, i[1]) + Int(1, i32), d.At(sizes, {i[0]}));
+    return d.Reduce(Combiner::kSum, {n}, [&](const Indices& r) {
+      const Expr hit = And(Binary(Op::kEq, d.At(kept, {i[0], r[0]}), Int(1, i32)),
+                           Binary(Op::kEq, d.At(total, {i[0], r[0]}), wanted));
+      return Select(hit, Cast(i32, r[0]), Int(0, i32));
+    });
+  });
+  d.SetOutputs({indices, sizes});
+  return d;
+}
+
+REGISTER_OP(nms_keep).Inputs(1).Infer(InferNms).Define(DefineNms);
+
+}  // namespace
+}  // namespace mgec::ops
