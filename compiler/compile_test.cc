@@ -100,7 +100,6 @@ class NetTest : public testing::TestWithParam<std::string> {};
 
 TEST_P(NetTest, ComputesWhatMegEngineComputes) {
   const std::filesystem::path path = GetParam(), folder = path.parent_path();
-  if (folder.filename() == "q_quint8_act") GTEST_SKIP() << "skipped: quantized networks are not supported";
   const auto meta = nlohmann::json::parse(FileBytes(folder / "meta.json"));
   std::map<std::string, std::string> inputs;
   for (const auto& input : meta["inputs"]) {
