@@ -151,6 +151,7 @@ int Main(int argc, char** argv) {
     output = absl::EndsWith(model, ".mge") ? model.substr(0, model.size() - 4) : model;
     output += ".mgec";
   }
+  if (output == model) return Fail(absl::StrCat("-o ", output, " is the model itself"));
   CompileOptions options;
   options.source_name = name;
   absl::StatusOr<std::vector<kernel::Target>> targets = Targets(absl::GetFlag(FLAGS_target));

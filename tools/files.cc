@@ -50,7 +50,8 @@ bool WriteAll(int fd, absl::string_view bytes) {
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // O_NONBLOCK: a pipe is refused, not waited for. It means nothing to files.
+  Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (fd.get() < 0) return SystemError("open", path);
   struct stat info;
   if (fstat(fd.get(), &info) != 0) return SystemError("read", path);

@@ -1,0 +1,138 @@
+"""tools/compile from its command line."""
+import os
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+NETS = os.path.abspath("testdata/nets")
+LENET = os.path.join(NETS, "lenet5")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a model in it, and nothing else."""
+    shutil.copy(os.path.join(LENET, "model.mge"), tmp_path / "lenet.mge")
+    return tmp_path
+
+
+@pytest.fixture
+def tool(folder):
+    """Runs a tool as `bazel run` would from `folder`."""
+
+    def call(name, *args, ok=True, **kwargs):
+        env = dict(os.environ, BUILD_WORKING_DIRECTORY=str(folder))
+        done = subprocess.run(["tools/" + name, *args], env=env, capture_output=True, text=True, timeout=100, **kwargs)
+        assert (done.returncode == 0) == ok, done.stdout + done.stderr
+        assert done.returncode >= 0, "killed by a signal"
+        return done.stdout if ok else done.stderr
+
+    return call
+
+
+def files(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_writes_beside_the_model(tool, folder):
+    out = tool("compile", "lenet.mge")
+    assert files(folder) == ["lenet.mge", "lenet.mgec"]
+    assert "lenet.mge   MegEngine 1.13.0, container v2" in out
+    assert "input   data       f32[1,1,32,32]" in out or "input   data" in out
+    assert "x86-64-v4" in out and "x86-64-v3" in out
+    assert "wrote " + str(folder / "lenet.mgec") in out
+    assert (folder / "lenet.mgec").read_bytes().startswith(b"MGEC")
+
+
+def test_what_it_writes_runs(tool, folder):
+    tool("compile", str(folder / "lenet.mge"), "-o", "out.mgec", "--threads=2")
+    assert files(folder) == ["lenet.mge", "out.mgec"]
+    shutil.copy(os.path.join(LENET, "input_data.npy"), folder)
+    tool("run", "out.mgec", "--input", "data=input_data.npy", "--output-dir", ".")
+    want = np.load(os.path.join(LENET, "output_0.npy"))
+    (name,) = set(files(folder)) - {"lenet.mge", "out.mgec", "input_data.npy"}
+    np.testing.assert_allclose(np.load(folder / name), want, rtol=1e-4, atol=1e-4)
+
+
+def test_an_old_artifact_is_replaced_only_by_a_whole_new_one(tool, folder):
+    (folder / "lenet.mgec").write_bytes(b"old")
+    (folder / "cut.mge").write_bytes((folder / "lenet.mge").read_bytes()[:1000])
+    tool("compile", "cut.mge", "-o", "lenet.mgec", ok=False)
+    assert (folder / "lenet.mgec").read_bytes() == b"old"
+    tool("compile", "lenet.mge")
+    assert (folder / "lenet.mgec").read_bytes().startswith(b"MGEC")
+    assert files(folder) == ["cut.mge", "lenet.mge", "lenet.mgec"]
+
+
+def test_the_same_bytes_every_time(tool, folder):
+    tool("compile", "lenet.mge", "-o", "a.mgec", "--threads=1")
+    tool("compile", "lenet.mge", "-o", "b.mgec", "--threads=2")
+    assert (folder / "a.mgec").read_bytes() == (folder / "b.mgec").read_bytes()
+
+
+def test_unsupported_models_leave_no_file(tool, folder):
+    model = (folder / "lenet.mge").read_bytes()
+    model = model.replace(b"\0Convolution\0", b"\0Konvolution\0").replace(b"\0PoolingV1\0", b"\0PuulingV1\0")
+    (folder / "strange.mge").write_bytes(model)
+    error = tool("compile", "strange.mge", ok=False)
+    assert error.startswith("error: strange.mge needs 2 things that are not supported; nothing was written")
+    assert "Konvolution" in error and "2 uses" in error and "PuulingV1" in error
+    assert files(folder) == ["lenet.mge", "strange.mge"]
+
+
+@pytest.mark.parametrize("output", ["missing/out.mgec", ".", "lenet.mge"])
+def test_unwritable_outputs_leave_nothing(tool, folder, output):
+    before = (folder / "lenet.mge").read_bytes()
+    assert tool("compile", "lenet.mge", "-o", output, ok=False).startswith("error: ")
+    assert files(folder) == ["lenet.mge"]
+    assert (folder / "lenet.mge").read_bytes() == before
+
+
+def test_input_shapes(tool, folder):
+    out = tool("compile", "lenet.mge", "--input-shape", "data=3x1x32x32")
+    assert "f32[3,1,32,32]" in out
+    out = tool("compile", "lenet.mge", "--input-shape=data=1x1x32x32", "--input_shape", "data=2x1x32x32")
+    assert "f32[1,1,32,32]" in out
+
+
+def test_one_target_only(tool):
+    out = tool("compile", "lenet.mge", "--target=x86-64-v3")
+    assert "x86-64-v3" in out and "x86-64-v4" not in out
+
+
+def test_emits_what_it_made(tool):
+    out = tool("compile", "lenet.mge", "--target=x86-64-v3", "--emit=graph,kernels,llvm,asm")
+    for text in ["graph {", "kernel k0_", "define ", "vfmadd"]:
+        assert text in out
+
+
+def test_help_and_version(tool):
+    # absl's --help exits with 1.
+    done = subprocess.run(["tools/compile", "--help"], capture_output=True, text=True)
+    assert "compiles a MegEngine model" in done.stdout and "--input_shape" in done.stdout
+    assert "mgec 0." in subprocess.run(["tools/compile", "--version"], capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize(
+    "args, message",
+    [
+        ([], "give one model file"),
+        (["lenet.mge", "lenet.mge"], "give one model file"),
+        (["missing.mge"], "No such file"),
+        (["."], "is not a file"),
+        (["lenet.mge", "--no-such-flag"], "Unknown command line flag"),
+        (["lenet.mge", "--target=pdp-11"], "unknown target 'pdp-11'"),
+        (["lenet.mge", "--target=,"], "names no target"),
+        (["lenet.mge", "--input-shape", "data"], "want NAME=DIMxDIM"),
+        (["lenet.mge", "--input-shape", "data=0x1"], "want NAME=DIMxDIM"),
+        (["lenet.mge", "--input-shape", "data=1xyx1"], "want NAME=DIMxDIM"),
+        (["lenet.mge", "--input-shape", "date=1x1x32x32"], "no input \"date\""),
+        (["lenet.mge", "--input-shape", "data=99999999999x1x32x32"], "limit"),
+        (["lenet.mge", "--emit=poetry"], "--emit=poetry"),
+        (["lenet.mge", "--threads=-1"], "--threads"),
+    ],
+)
+def test_mistakes_are_explained(tool, folder, args, message):
+    assert message in tool("compile", *args, ok=False)
+    assert files(folder) == ["lenet.mge"]

@@ -1,0 +1,81 @@
+#include "tools/files.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace mgec {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FilesTest : public testing::Test {
+ protected:
+  FilesTest() {
+    std::string name = testing::TempDir() + "/files_test.XXXXXX";
+    folder_ = mkdtemp(name.data());
+  }
+  ~FilesTest() override { fs::remove_all(folder_); }
+  std::string At(const char* name) const { return folder_ + "/" + name; }
+  int Entries() const { return static_cast<int>(std::distance(fs::directory_iterator(folder_), {})); }
+
+  std::string folder_;
+};
+
+TEST_F(FilesTest, ReadsWhatItWrites) {
+  std::string bytes(100000, '\0');
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 7);
+  for (const std::string& content : {bytes, std::string()}) {
+    ASSERT_TRUE(WriteFileAtomically(At("a"), content).ok());
+    const auto read = ReadFile(At("a"));
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(*read, content);
+  }
+  EXPECT_EQ(Entries(), 1);
+}
+
+TEST_F(FilesTest, PermissionsAreThoseOfAnyNewFile) {
+  ASSERT_TRUE(WriteFileAtomically(At("a"), "x").ok());
+  std::ofstream(At("b")) << "x";
+  EXPECT_EQ(fs::status(At("a")).permissions(), fs::status(At("b")).permissions());
+}
+
+TEST_F(FilesTest, ReadersOfTheOldFileKeepIt) {
+  ASSERT_TRUE(WriteFileAtomically(At("a"), "old").ok());
+  std::ifstream old(At("a"));
+  ASSERT_TRUE(WriteFileAtomically(At("a"), "new").ok());
+  std::string content;
+  old >> content;
+  EXPECT_EQ(content, "old");
+  EXPECT_EQ(*ReadFile(At("a")), "new");
+}
+
+TEST_F(FilesTest, FailedWritesLeaveEverythingAsItWas) {
+  const absl::Status missing = WriteFileAtomically(At("no/such/folder"), "x");
+  EXPECT_THAT(std::string(missing.message()), testing::HasSubstr("No such file"));
+  fs::create_directory(At("folder"));
+  EXPECT_FALSE(WriteFileAtomically(At("folder"), "x").ok());
+  EXPECT_EQ(Entries(), 1);
+  EXPECT_TRUE(fs::is_directory(At("folder")));
+}
+
+TEST_F(FilesTest, ReadErrorsNameTheFile) {
+  EXPECT_THAT(std::string(ReadFile(At("missing")).status().message()),
+              testing::AllOf(testing::HasSubstr(At("missing")), testing::HasSubstr("No such file")));
+  EXPECT_THAT(std::string(ReadFile(folder_).status().message()), testing::HasSubstr("is not a file"));
+}
+
+TEST_F(FilesTest, DevicesAndPipesAreNotFiles) {
+  EXPECT_FALSE(ReadFile("/dev/zero").ok());
+  ASSERT_EQ(mkfifo(At("pipe").c_str(), 0600), 0);
+  EXPECT_FALSE(ReadFile(At("pipe")).ok());  // and it does not wait for a writer
+}
+
+}  // namespace
+}  // namespace mgec
