@@ -83,6 +83,10 @@ absl::StatusOr<Value*> ImportReduce(ImportContext& c) {
     ASSIGN_OR_RETURN(const int64_t axis, NormalizeAxis(p.axis(), x->type.shape.size()));
     axes.push_back(axis);
   }
+  if (p.data_type() >= ReduceDataType::QUINT_I8xO32 && !IsQuantized(x->type.dtype)) {
+    return Unsupported(absl::StrCat("data_type=", EnumNameReduceDataType(p.data_type()), " of ",
+                                    graph::ToString(x->type.dtype)), "quantized operands");
+  }
   const bool to_float = p.data_type() == ReduceDataType::FLOAT_O32xC32 || p.data_type() == ReduceDataType::FLOAT_O16xC32;
   if (IsQuantized(x->type.dtype) && !to_float) {
     ASSIGN_OR_RETURN(Value * y, ReduceQuantized(c, x, axes));

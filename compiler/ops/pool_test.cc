@@ -79,9 +79,9 @@ TEST(PoolTest, Refuses) {
   ExpectRefused(InferOne("pool2d", {x}, Window("max", {2, 2}, {0, 1}, {0, 0})).status(), "attribute stride");
   ExpectRefused(InferOne("pool2d", {x}, Window("max", {2}, {1, 1}, {0, 0})).status(), "attribute window");
   ExpectRefused(InferOne("pool2d", {x}, Window("max", {2, 2}, {1, 1}, {0, -1})).status(), "attribute pad");
-  const TensorType flat{DTypeKind::kFloat32, {2, 5, 5}}, ints{DTypeKind::kInt8, x.shape};
+  const TensorType flat{DTypeKind::kFloat32, {2, 5, 5}}, bools{DTypeKind::kBool, x.shape};
   ExpectRefused(InferOne("pool2d", {flat}, {{"mode", std::string("max")}}).status(), "needs 4 dimensions");
-  ExpectRefused(InferOne("pool2d", {ints}, {{"mode", std::string("max")}}).status(), "needs a float");
+  ExpectRefused(InferOne("pool2d", {bools}, {{"mode", std::string("max")}}).status(), "does not take bool");
 }
 
 }  // namespace
