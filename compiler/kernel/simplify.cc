@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <numeric>
 
 namespace mgec::kernel {
 namespace {
@@ -110,7 +110,7 @@ void SplitBy(const Linear& l, int64_t c, Linear& quotient, Linear& rest) {
 
 Expr SimplifyDivMod(const Expr& e, const Ranges& ranges) {
   int64_t c;
-  if (!IsConst(e->args[1], &c) || c <= 0) return e;
+  if ((!IsDiv(e) && !IsMod(e)) || !IsConst(e->args[1], &c) || c <= 0) return e;
   const Expr x = e->args[0];
   const std::optional<Range> bounds = BoundsOf(x, ranges);
   const bool floor = e->op == Op::kFloorDiv || e->op == Op::kFloorMod;
@@ -133,22 +133,19 @@ Expr SimplifyDivMod(const Expr& e, const Ranges& ranges) {
     rest.constant -= q * c;
     return FromLinear(rest);
   }
-  // d * y + z with d a divisor of c and z in [0, d): y alone decides the quotient.
-  for (const auto& [term, d] : rest.terms) {
-    if (d <= 1 || c % d != 0) continue;
-    Linear y, z;
-    SplitBy(rest, d, y, z);
-    const std::optional<Range> within = BoundsOfLinear(z, ranges);
-    if (!within || FloorDivide(within->lo, d) != FloorDivide(within->hi, d)) continue;
-    const int64_t m = FloorDivide(within->lo, d);
-    y.constant += m;
-    if (is_div) {
-      Accumulate(SimplifyDivMod(FloorDiv(FromLinear(y), Int(c / d)), ranges), 1, quotient);
-      return FromLinear(quotient);
-    }
-    z.constant -= m * d;
-    Accumulate(SimplifyDivMod(FloorMod(FromLinear(y), Int(c / d)), ranges), d, z);
-    return FromLinear(z);
+  // A factor g of c that the other terms do not reach: floor((g * a + b) / c) is floor(a / (c / g)) for b in [0, g).
+  for (const auto& [term, k] : rest.terms) {
+    const int64_t g = std::gcd(k, c);
+    if (g == 1) continue;
+    Linear a, b;
+    SplitBy(rest, g, a, b);
+    const std::optional<Range> range = BoundsOfLinear(b, ranges);
+    if (!range || FloorDivide(range->lo, g) != FloorDivide(range->hi, g)) continue;
+    a.constant += FloorDivide(range->lo, g);
+    b.constant -= FloorDivide(range->lo, g) * g;
+    const Expr inner = SimplifyDivMod(Binary(is_div ? Op::kFloorDiv : Op::kFloorMod, FromLinear(a), Int(c / g)), ranges);
+    Accumulate(inner, is_div ? 1 : g, is_div ? quotient : b);
+    return FromLinear(is_div ? quotient : b);
   }
   const Expr rest_expr = FromLinear(rest);
   const bool non_negative = r && r->lo >= 0;

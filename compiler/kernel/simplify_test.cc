@@ -32,6 +32,16 @@ TEST_F(SimplifyTest, DividesWhatIsAMultiple) {
   Expect(FloorMod(s * 64 - 5, Int(64)), Int(59));
 }
 
+TEST_F(SimplifyTest, LeavesOutWhatDoesNotReachTheNextMultiple) {
+  Expect(FloorDiv(u * 784 + i, Int(784 * 4)), FloorDiv(u, Int(4)));
+  Expect(FloorMod(u * 784 + i, Int(784 * 4)), i + FloorMod(u, Int(4)) * 784);
+  Expect(FloorDiv(c * 784 + i, Int(784 * 4)), c / Int(4));
+  Expect(FloorMod(c * 6 + 20, Int(12)), Binary(Op::kMod, c + 1, Int(2)) * 6 + 2);
+  Expect(FloorDiv(u * 12 + one * 2, Int(24)), FloorDiv(u, Int(2)));
+  const Expr reached = FloorDiv(u * 783 + i, Int(783 * 4));  // i may be 783
+  Expect(reached, reached);
+}
+
 TEST_F(SimplifyTest, DividesTwice) {
   Expect(FloorDiv(FloorDiv(i, Int(28)), Int(4)), i / Int(112));
   Expect(FloorDiv(FloorDiv(u, Int(28)), Int(4)), FloorDiv(u, Int(112)));

@@ -52,7 +52,7 @@ TEST(ImportIndexTest, ChecksTheItems) {
   EXPECT_THAT(Subtensor({4}, {far}, {1}), HasSubstr("axis 3 does not exist"));
 }
 
-TEST(ImportIndexTest, GathersAlongOneAxis) {
+TEST(ImportIndexTest, GathersAlongAxes) {
   const auto text = [](std::vector<Item> items, int extra) {
     TestModel m;
     std::vector<int> inputs = {m.Input("x", {4, 6}), m.Input("i", {2, 3}, fbs::DTypeEnum::Int32)};

@@ -39,7 +39,7 @@ TEST(ImportLinalgTest, Dot) {
   EXPECT_EQ(m.Text(), "mul -> f32[4]\nreduce axes=[0] mode=sum -> f32[1]\n");
 }
 
-TEST(ImportLinalgTest, IntegersHaveExactSums) {
+TEST(ImportLinalgTest, IntegersAddUpExactly) {
   TestModel m;
   const int a = m.Input("a", {2, 2}, fbs::DTypeEnum::Int8);
   m.Output(m.Op("MatrixMulV2", {a, a}, [](auto& b) { return param::CreateMatrixMul(b); }));

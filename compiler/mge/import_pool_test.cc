@@ -66,8 +66,8 @@ TEST(ImportPoolTest, Resize) {
             "resize mode=linear size=[6,9] -> f32[1,3,6,9]\n");
   EXPECT_THAT(text({1, 4, 4, 2}, InterpolationMode::NEAREST, ConvolutionFormat::NHWC),
               HasSubstr("resize mode=nearest size=[6,9] -> f32[1,2,6,9]\ntranspose"));
-  EXPECT_THAT(text({1, 4, 4, 3}, InterpolationMode::LINEAR, ConvolutionFormat::NHWC), HasSubstr("resize_table"))
-      << "as OpenCV does";
+  EXPECT_THAT(text({1, 4, 4, 3}, InterpolationMode::LINEAR, ConvolutionFormat::NHWC),
+              HasSubstr("resize_table rounding=away -> f32[1,6,9,3]"));
   EXPECT_THAT(text({1, 3, 4, 4}, InterpolationMode::AREA, ConvolutionFormat::NCHW), HasSubstr("imode=AREA"));
 }
 

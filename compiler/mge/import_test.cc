@@ -82,20 +82,20 @@ TEST(ImportTest, ReportsEverythingThatIsNotSupported) {
   TestModel m;
   const int x = m.Input("x", {1, 3, 8, 8});
   // Two kinds, one of them twice and on top of another.
-  const int flow = m.Op("NvOf", {x}, [](auto& b) { return param::CreateNvOf(b); });
-  const int sum = m.Op("Elemwise", {x, flow},
+  const int slept = m.Op("Sleep", {x}, [](auto& b) { return param::CreateMGBSleep(b); });
+  const int sum = m.Op("Elemwise", {x, slept},
                        [](auto& b) { return param::CreateElemwise(b, param::ElemwiseMode::ADD); });
   const int bad_mode = m.Op("Elemwise", {sum}, [](auto& b) {
     return param::CreateElemwise(b, static_cast<param::ElemwiseMode>(1000));
   });
-  m.Op("NvOf", {bad_mode}, [](auto& b) { return param::CreateNvOf(b); });
+  m.Op("Sleep", {bad_mode}, [](auto& b) { return param::CreateMGBSleep(b); });
   m.Output(bad_mode);
 
   std::vector<UnsupportedItem> items;
   const absl::Status status = Import(m.model(), {}, &items).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
   ASSERT_EQ(items.size(), 2u);
-  EXPECT_EQ(items[0].op, "NvOf");
+  EXPECT_EQ(items[0].op, "Sleep");
   EXPECT_EQ(items[0].detail, "operator");
   EXPECT_EQ(items[0].count, 2);
   EXPECT_THAT(items[0].nodes, ElementsAre("#1", "#4"));
@@ -103,7 +103,7 @@ TEST(ImportTest, ReportsEverythingThatIsNotSupported) {
   EXPECT_EQ(items[1].detail, "mode=1000");
   EXPECT_EQ(std::string(status.message()),
             "needs 2 things that are not supported\n"
-            "  NvOf      operator   2 uses  \"#1\", \"#4\"\n"
+            "  Sleep     operator   2 uses  \"#1\", \"#4\"\n"
             "  Elemwise  mode=1000  1 use   \"#3\"\n");
 }
 

@@ -26,11 +26,10 @@ absl::StatusOr<Value*> PermuteAndJoin(ImportContext& c, Value* x, const std::vec
 absl::StatusOr<Value*> PadChannels(ImportContext& c, Value* x, int64_t block) {
   const int64_t missing = (block - x->type.shape[1] % block) % block;
   if (missing == 0) return x;
-  graph::Attributes attributes = {
-      {"before", Shape{0, 0, 0, 0}}, {"after", Shape{0, missing, 0, 0}}, {"mode", std::string("constant")}};
-  // The real value of the filling is 0.
-  if (x->type.dtype.zero_point != 0) attributes.Set("value", static_cast<double>(x->type.dtype.zero_point));
-  return c.Add("pad", {x}, attributes);
+  return c.Add("pad", {x},
+               {{"before", Shape{0, 0, 0, 0}}, {"after", Shape{0, missing, 0, 0}},
+                {"mode", std::string("constant")},
+                {"value", static_cast<double>(x->type.dtype.zero_point)}});
 }
 
 }  // namespace

@@ -1,8 +1,11 @@
 #include "compiler/ops/fused.h"
 
+#include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "compiler/base/status_macros.h"
+#include "compiler/kernel/simplify.h"
 #include "compiler/ops/op.h"
 
 namespace mgec::ops {
@@ -28,17 +31,18 @@ bool IsCostly(const Expr& e) {
   return found;
 }
 
-// Tensors that `e` reads, how often, and whether inside a reduction or with other than the identity index.
+// Tensors that `e` reads, and whether inside a reduction or with other than the identity index.
 struct Reads {
-  int count = 0;
   bool in_reduction = false;
   bool identity = true;
 };
 
-void CollectReads(const Stage& s, const Expr& e, bool in_reduction, std::unordered_map<int, Reads>& reads) {
+// `seen` holds what was visited outside ([0]) and inside ([1]) of reductions.
+void CollectReads(const Stage& s, const Expr& e, bool in_reduction, std::unordered_set<const kernel::ExprNode*> (&seen)[2],
+                  std::unordered_map<int, Reads>& reads) {
+  if (!seen[in_reduction].insert(e.get()).second) return;
   if (e->op == Op::kRead) {
     Reads& r = reads[e->tensor];
-    ++r.count;
     r.in_reduction = r.in_reduction || in_reduction;
     bool identity = e->args.size() == s.vars.size();
     for (size_t i = 0; identity && i < e->args.size(); ++i) {
@@ -46,16 +50,29 @@ void CollectReads(const Stage& s, const Expr& e, bool in_reduction, std::unorder
     }
     r.identity = r.identity && identity;
   }
-  for (const Expr& a : e->args) CollectReads(s, a, in_reduction || e->op == Op::kReduce, reads);
+  for (const Expr& a : e->args) CollectReads(s, a, in_reduction || e->op == Op::kReduce, seen, reads);
 }
 
-// Replaces reads of tensor `t` in `e` by the body of the stage that computes it.
+std::unordered_map<int, Reads> ReadsOf(const Stage& s) {
+  std::unordered_set<const kernel::ExprNode*> seen[2];
+  std::unordered_map<int, Reads> reads;
+  CollectReads(s, s.body, false, seen, reads);
+  return reads;
+}
+
+// Replaces reads of tensor `t` in `e` by the body of the stage that computes it. Reads of the same element get the same
+// expression: a value that is used twice, again and again, would grow exponentially otherwise.
 Expr InlineStage(const Expr& e, int t, const Stage& producer) {
+  std::vector<std::pair<std::vector<Expr>, Expr>> done;
   return kernel::Rewrite(e, [&](const Expr& n) -> Expr {
     if (n->op != Op::kRead || n->tensor != t) return n;
+    for (const auto& [index, body] : done) {
+      if (std::equal(index.begin(), index.end(), n->args.begin(), n->args.end(), kernel::Equal)) return body;
+    }
     std::unordered_map<const kernel::VarNode*, Expr> values;
     for (size_t i = 0; i < producer.vars.size(); ++i) values[producer.vars[i].get()] = n->args[i];
-    return kernel::Substitute(producer.body, values);
+    done.emplace_back(n->args, kernel::Substitute(producer.body, values));
+    return done.back().second;
   });
 }
 
@@ -133,9 +150,7 @@ absl::StatusOr<Definition> FusedDefinition(const graph::Graph& body) {
   // Inline earlier stages into later ones, in order, so that chains collapse completely.
   std::vector<int> readers(n + d.stages().size(), 0);
   for (const Stage& s : d.stages()) {
-    std::unordered_map<int, Reads> reads;
-    CollectReads(s, s.body, false, reads);
-    for (const auto& [t, r] : reads) ++readers[t];
+    for (const auto& [t, r] : ReadsOf(s)) ++readers[t];
   }
   for (int t : outputs) ++readers[t];
   for (size_t s = 0; s < d.stages().size(); ++s) {
@@ -143,8 +158,7 @@ absl::StatusOr<Definition> FusedDefinition(const graph::Graph& body) {
     for (size_t p = 0; p < s; ++p) {
       const int t = n + static_cast<int>(p);
       if (!is_node_output[p] || d.stages()[p].scan >= 0) continue;
-      std::unordered_map<int, Reads> reads;
-      CollectReads(stage, stage.body, false, reads);
+      const std::unordered_map<int, Reads> reads = ReadsOf(stage);
       auto it = reads.find(t);
       if (it == reads.end()) continue;
       const Stage& producer = d.stages()[p];

@@ -15,6 +15,13 @@ using graph::Node;
 using graph::Value;
 using kernel::Expr;
 
+bool IsIota(const std::vector<int64_t>& v) {
+  for (size_t i = 0; i < v.size(); ++i) {
+    if (v[i] != static_cast<int64_t>(i)) return false;
+  }
+  return true;
+}
+
 bool IsMovement(const Node& n) { return n.op == "reshape" || n.op == "transpose" || n.op == "slice"; }
 
 // The index into `n`'s operand that element `index` of its result comes from.
@@ -69,7 +76,7 @@ PassResult FindChannelShuffles(Graph& g) {
     // Walk up the chain; the farthest ancestor of which this is a selection of channels wins.
     Value* best = nullptr;
     std::vector<int64_t> channels;
-    int length = 0;
+    int length = 0, best_length = 0;
     for (Node* at = n; IsMovement(*at); at = at->inputs[0]->producer) {
       ASSIGN_OR_RETURN(index, SourceIndex(*at, index, ranges));
       ++length;
@@ -78,11 +85,17 @@ PassResult FindChannelShuffles(Graph& g) {
       if (in.size() != 4 || in[0] != out[0] || in[2] != out[2] || in[3] != out[3]) continue;
       if (auto found = ChannelsOf(index, vars, out[1])) {
         best = source;
+        best_length = length;
         channels = *found;
       }
     }
     // One slice is already as simple as can be.
-    if (best == nullptr || (length == 1 && n->op == "slice") || IsConstant(best)) continue;
+    if (best == nullptr || (best_length == 1 && n->op == "slice") || IsConstant(best)) continue;
+    if (best->type == n->output()->type && IsIota(channels)) {  // moves that cancel
+      g.ReplaceAllUses(n->output(), best);
+      changed = true;
+      continue;
+    }
     g.SetInsertionPoint(n);
     ASSIGN_OR_RETURN(Value * y, g.Add("gather", {best, g.AddInts(channels)}, {{"axis", int64_t{1}}}, n->name));
     g.ReplaceAllUses(n->output(), y);

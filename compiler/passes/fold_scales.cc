@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <optional>
 
 #include "compiler/base/status_macros.h"
@@ -73,6 +74,7 @@ absl::StatusOr<bool> ReorderConstants(Graph& g) {
 
 PassResult FoldScales(Graph& g) {
   bool changed = false;
+  g.EraseDeadNodes();  // dead users would stand in the way
   for (int round = 0; round < 4; ++round) {  // a scale may pass several sums
     ASSIGN_OR_RETURN(bool moved, ReorderConstants(g));
     changed = changed || moved;
@@ -80,12 +82,14 @@ PassResult FoldScales(Graph& g) {
     ASSIGN_OR_RETURN(bool folded, FoldConstants(g));
     (void)folded;
   }
+  std::vector<Node*> folded;
   for (Node* n : NodesOf(g)) {
     if (n->op != "mul") continue;
     const auto users = g.Users();
     for (int side = 0; side < 2; ++side) {
       Node* producer = n->inputs[side]->producer;
-      const bool conv = producer->op == "conv2d" && producer->inputs.size() == 2;
+      const bool conv = producer->op == "conv2d" && producer->inputs.size() == 2 &&
+                        producer->attributes.String("activation", "identity") == "identity";
       const bool matmul = producer->op == "matmul" && producer->output()->type.shape.size() == 2;
       if ((!conv && !matmul) || !IsConstant(producer->inputs[1]) || SoleUser(g, users, producer->output()) != n ||
           producer->output()->type != n->output()->type || producer->inputs[1]->type.dtype != graph::DTypeKind::kFloat32) {
@@ -96,11 +100,14 @@ PassResult FoldScales(Graph& g) {
       g.SetInsertionPoint(producer);
       ASSIGN_OR_RETURN(producer->inputs[1], ScaledWeights(g, *producer, *scale));
       g.ReplaceAllUses(n->output(), producer->output());
+      n->inputs.clear();  // no longer a user of the product: the next scale may follow
+      folded.push_back(n);
       changed = true;
       break;
     }
   }
   g.SetInsertionPoint(nullptr);
+  g.nodes().remove_if([&](const auto& n) { return std::count(folded.begin(), folded.end(), n.get()) != 0; });
   return changed;
 }
 

@@ -148,6 +148,7 @@ std::vector<Node*> MovementChain(const Graph& g, const Users& users, Node* root)
 
 PassResult Fuse(Graph& g) {
   bool changed = false;
+  g.EraseDeadNodes();  // dead users would stand in the way
   // Later anchors first: a residual sum belongs to the last of its producers, whose result is still in registers.
   std::vector<Node*> anchors = NodesOf(g);
   std::reverse(anchors.begin(), anchors.end());

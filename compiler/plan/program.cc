@@ -117,7 +117,7 @@ absl::StatusOr<PlannedProgram> Program::Finish(ConstantPool& pool) && {
         base = offset;
       }
       const int64_t bytes = a.bytes < 0 ? storage.bytes - a.offset : a.bytes;
-      if (a.offset < 0 || a.offset + bytes > storage.bytes) {
+      if (a.offset < 0 || bytes < 0 || a.offset + bytes > storage.bytes) {
         return absl::InternalError(absl::StrCat("step ", planned.info.name, " reaches beyond a buffer of ",
                                                 storage.bytes, " bytes"));
       }

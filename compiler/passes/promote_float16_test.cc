@@ -1,0 +1,54 @@
+#include "compiler/passes/testing.h"
+
+namespace mgec::passes {
+namespace {
+
+TEST(PromoteFloat16Test, ComputesInFloat32) {
+  ExpectRewrite(PromoteFloat16, R"(graph {
+    %x = input() "x" : f16[2]
+    %one = constant() {data=0x003c} "one" : f16[1]
+    %1 = add(%x, %one) "sum" : f16[2]
+    %2 = mul(%1, %x) "product" : f16[2]
+    %3 = cast(%2) {dtype="f32"} "wide" : f32[2]
+    return %2 "half", %3 "float", %x "same", %one "constant"
+  })", R"(graph {
+    %x = input() "x" : f16[2]
+    %one = constant() {data=0x0000803f} "one" : f32[1]
+    %wide = cast(%x) {dtype="f32"} : f32[2]
+    %1 = add(%wide, %one) "sum" : f32[2]
+    %2 = mul(%1, %wide) "product" : f32[2]
+    %3 = cast(%2) {dtype="f32"} "wide" : f32[2]
+    %4 = cast(%2) {dtype="f16"} "half" : f16[2]
+    %5 = cast(%one) {dtype="f16"} "constant" : f16[1]
+    return %4 "half", %3 "float", %x "same", %5 "constant"
+  })", 2e-3f);
+}
+
+TEST(PromoteFloat16Test, CastsToHalfBecomeCastsToFloat) {
+  ExpectRewrite(PromoteFloat16, R"(graph {
+    %x = input() "x" : i32[2]
+    %1 = cast(%x) {dtype="f16"} : f16[2]
+    %2 = relu(%1) : f16[2]
+    %3 = cast(%2) {dtype="bf16"} : bf16[2]
+    %4 = cast(%3) {dtype="i32"} : i32[2]
+    return %4 "y"
+  })", R"(graph {
+    %x = input() "x" : i32[2]
+    %1 = cast(%x) {dtype="f32"} : f32[2]
+    %2 = relu(%1) : f32[2]
+    %3 = cast(%2) {dtype="f32"} : f32[2]
+    %4 = cast(%3) {dtype="i32"} : i32[2]
+    return %4 "y"
+  })");
+}
+
+TEST(PromoteFloat16Test, LeavesOtherGraphsAlone) {
+  ExpectRewrite(PromoteFloat16, R"(graph {
+    %x = input() "x" : f32[2]
+    %1 = relu(%x) : f32[2]
+    return %1 "y"
+  })", nullptr);
+}
+
+}  // namespace
+}  // namespace mgec::passes

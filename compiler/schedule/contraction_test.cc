@@ -1,0 +1,117 @@
+#include "compiler/schedule/contraction.h"
+
+#include <cstring>
+#include <numeric>
+#include <random>
+
+#include "compiler/kernel/interpreter.h"
+#include "gtest/gtest.h"
+
+namespace mgec::schedule {
+namespace {
+
+using kernel::Expr;
+using kernel::Int;
+
+std::vector<float> Floats(const std::string& bytes) {
+  std::vector<float> values(bytes.size() / 4);
+  std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+TEST(PanelsTest, WidthsOfAtMostFourThatAddUp) {
+  EXPECT_EQ(Panels(1), (std::vector<int>{1}));
+  EXPECT_EQ(Panels(4), (std::vector<int>{4}));
+  EXPECT_EQ(Panels(5), (std::vector<int>{3, 2}));
+  EXPECT_EQ(Panels(7), (std::vector<int>{4, 3}));
+  EXPECT_EQ(Panels(9), (std::vector<int>{4, 3, 2}));
+  for (int64_t blocks = 1; blocks < 100; ++blocks) {
+    const std::vector<int> panels = Panels(blocks);
+    EXPECT_EQ(std::accumulate(panels.begin(), panels.end(), 0), blocks);
+    for (int width : panels) {
+      EXPECT_GE(width, 1);
+      EXPECT_LE(width, 4);
+    }
+  }
+}
+
+TEST(PackWeightsTest, PanelByPanelThenKThenChannel) {
+  const auto weight = [](int64_t k, int64_t n) { return static_cast<float>(k * 100 + n); };
+  const std::vector<float> packed = Floats(PackWeights(3, 37, weight));  // 5 blocks: panels of 24 and 16 channels
+  ASSERT_EQ(packed.size(), 3u * 40);
+  EXPECT_EQ(packed[0], 0);
+  EXPECT_EQ(packed[23], 23);
+  EXPECT_EQ(packed[24], 100);                // k = 1 of the first panel
+  EXPECT_EQ(packed[3 * 24], 24);             // the second panel
+  EXPECT_EQ(packed[3 * 24 + 16 + 12], 136);  // its last channel at k = 1
+  EXPECT_EQ(packed[3 * 24 + 16 + 13], 0);    // no such channel
+}
+
+// The kernel alone, interpreted: sums over a table of entries, with partial sums of several chunks, against plain loops.
+class ContractionKernelTest : public testing::TestWithParam<std::tuple<int, int, int, int, bool>> {};
+
+TEST_P(ContractionKernelTest, SumsOverItsTable) {
+  const auto [cols, block_entries, single_entries, channels, mask] = GetParam();
+  const int64_t k_size = block_entries * kBlock + single_entries, blocks = (channels + kBlock - 1) / kBlock;
+  std::mt19937 random(1);
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  // Entries lie anywhere in a pool; pixel m reads m * 3 elements further on.
+  std::vector<float> in(k_size * 2 + cols * 3 + 100);
+  for (float& v : in) v = uniform(random);
+  std::vector<int32_t> table;
+  for (int i = 0; i < block_entries + single_entries; ++i) table.push_back(static_cast<int32_t>(random() % (k_size + 50)));
+  std::vector<std::vector<float>> weights(k_size, std::vector<float>(channels));
+  for (auto& row : weights) {
+    for (float& v : row) v = uniform(random);
+  }
+  std::string packed = PackWeights(k_size, channels, [&](int64_t k, int64_t n) { return weights[k][n]; });
+
+  ContractionSpec spec;
+  spec.cols = cols;
+  spec.in_row = [](Expr) { return Int(0); };
+  spec.in_col_stride = 3;
+  spec.out_row = [](Expr) { return Int(0); };
+  const int64_t pitch = mask ? channels : blocks * kBlock;
+  spec.out_col_stride = pitch;
+  spec.out_block_stride = kBlock;
+  spec.block_entries = block_entries;
+  spec.single_entries = single_entries;
+  spec.channels = channels;
+  spec.mask_last = mask;
+  spec.in_size = static_cast<int64_t>(in.size());
+  spec.out_size = cols * pitch;
+  spec.epilogue = [](Expr acc, Expr, Expr, Expr) { return Max(acc, kernel::Float(0, kBlock)); };
+
+  for (const kernel::Target& target : kernel::DefaultTargets()) {
+    const kernel::Kernel k = ContractionKernel(spec, target, "contraction");
+    std::vector<float> out(cols * pitch, NAN);
+    const kernel::BufferView views[] = {{in.data(), static_cast<int64_t>(in.size() * 4)},
+                                        {table.data(), static_cast<int64_t>(table.size() * 4)},
+                                        {packed.data(), static_cast<int64_t>(packed.size())},
+                                        {out.data(), static_cast<int64_t>(out.size() * 4)}};
+    for (int64_t task = k.tasks; task-- > 0;) {
+      const absl::Status status = kernel::Interpret(k, views, task, task + 1);
+      ASSERT_TRUE(status.ok()) << target.name << ": " << status;
+    }
+    for (int m = 0; m < cols; ++m) {
+      for (int n = 0; n < channels; ++n) {
+        double sum = 0;
+        for (int64_t i = 0; i < k_size; ++i) {
+          const int64_t entry = i < block_entries * kBlock ? i / kBlock : block_entries + (i - block_entries * kBlock);
+          const int64_t lane = i < block_entries * kBlock ? i % kBlock : 0;
+          sum += double{in[table[entry] + lane + m * 3]} * weights[i][n];
+        }
+        ASSERT_NEAR(out[m * pitch + n], std::max(sum, 0.0), 1e-4) << target.name << " [" << m << ", " << n << "]";
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, ContractionKernelTest,
+                         testing::Values(std::tuple(1, 1, 0, 8, false), std::tuple(1, 0, 3, 5, true),
+                                         std::tuple(7, 2, 3, 33, false), std::tuple(13, 2, 0, 40, true),
+                                         std::tuple(29, 1, 1, 72, false), std::tuple(60, 0, 9, 16, true),
+                                         std::tuple(5, 300, 2, 24, false), std::tuple(3, 129, 0, 37, true)));
+
+}  // namespace
+}  // namespace mgec::schedule
