@@ -34,6 +34,16 @@ TEST(DefinitionTest, EveryStageHasItsOwnVariables) {
   }
 }
 
+TEST(DefinitionTest, AScanReadsItself) {
+  Definition d({kImage});
+  const int scan = d.AddScan({2, 3, 5}, Scalar::kFloat32, 1, [&](const std::vector<Expr>& i, int self) {
+    return d.At(0, i) + d.At(self, {i[0], i[1] - 1, i[2]});
+  });
+  EXPECT_EQ(scan, 1);
+  EXPECT_EQ(d.stages()[0].scan, 1);
+  EXPECT_EQ(d.stages()[0].body->args[1]->tensor, scan);
+}
+
 TEST(DefinitionTest, BroadcastsReads) {
   Definition d(
       {{Scalar::kFloat32, {3, 1}}, {Scalar::kFloat32, {1}}, {Scalar::kFloat32, {}}, {Scalar::kFloat32, {1, 1}}});

@@ -117,6 +117,15 @@ TEST(ImportTest, ReportsOutputsThatAreNotThere) {
   EXPECT_THAT(m.Text(), HasSubstr("LayerNorm  use of output 1  1 use"));
 }
 
+TEST(ImportTest, SaysWhyAnOperatorIsNotSupported) {
+  TestModel m;
+  const int x = m.Input("x", {4});
+  m.Output(m.Op("NonZero", {x}));
+  m.Output(m.Op("UniformRNGV1", {m.Ints({4})}, [](auto& b) { return param::CreateUniformRNG(b); }));
+  EXPECT_THAT(m.Text(), HasSubstr("operator whose result has a shape that depends on data"));
+  EXPECT_THAT(m.Text(), HasSubstr("operator that gives random numbers"));
+}
+
 TEST(ImportTest, RefusesModelsThatMakeNoSense) {
   const std::pair<const char*, absl::StatusCode> kFiles[] = {
       {"v2_conv_stride_zero", absl::StatusCode::kInvalidArgument},

@@ -280,6 +280,7 @@ TEST(PointwiseTest, Refuses) {
   const TensorType q{DType(DTypeKind::kQuantizedS8, 0.5f), {2, 3}}, other{DTypeKind::kFloat32, {4, 3}};
   ExpectRefused(InferOne("add", {f, i}).status(), "operands have different dtypes: f32 and i32");
   ExpectRefused(InferOne("add", {f, other}).status(), "shapes [2,3] and [4,3] do not broadcast");
+  EXPECT_TRUE(InferOne("add", {q, q}).ok()) << "numbers of one scale";
   ExpectRefused(InferOne("mul", {q, q}).status(), "does not take quantized operands");
   ExpectRefused(InferOne("add", {b, b}).status(), "does not take operands of dtype bool");
   ExpectRefused(InferOne("exp", {i}).status(), "does not take operands of dtype i32");
