@@ -52,7 +52,8 @@ Arguments ParseArguments(int argc, char** argv, const std::vector<std::string>& 
 }
 
 std::string ResolvePath(const std::string& path) {
-  const char* folder = std::getenv("BUILD_WORKING_DIRECTORY");
+  const char* folder = std::getenv("MGEC_WORKING_DIRECTORY");  // set by bazelw where it had to change the folder
+  if (folder == nullptr) folder = std::getenv("BUILD_WORKING_DIRECTORY");
   if (path.empty() || path[0] == '/' || folder == nullptr) return path;
   return std::string(folder) + "/" + path;
 }

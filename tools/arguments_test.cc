@@ -49,6 +49,9 @@ TEST(ResolvePath, IsRelativeToTheUsersFolder) {
   EXPECT_EQ(ResolvePath("a/b"), "/home/user/a/b");
   EXPECT_EQ(ResolvePath("/a/b"), "/a/b");
   EXPECT_EQ(ResolvePath(""), "");
+  setenv("MGEC_WORKING_DIRECTORY", "/home/elsewhere", 1);
+  EXPECT_EQ(ResolvePath("model.mge"), "/home/elsewhere/model.mge");
+  unsetenv("MGEC_WORKING_DIRECTORY");
   unsetenv("BUILD_WORKING_DIRECTORY");
   EXPECT_EQ(ResolvePath("a/b"), "a/b");
 }
