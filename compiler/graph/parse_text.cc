@@ -28,7 +28,8 @@ class Parser {
 
  private:
   absl::Status Error(absl::string_view what) const {
-    size_t end = std::min(at_, text_.size());  // of the last token: what stands wrong is there, not after the white space
+    size_t end =
+        std::min(at_, text_.size());  // of the last token: what stands wrong is there, not after the white space
     while (end > 0 && std::isspace(static_cast<unsigned char>(text_[end - 1]))) --end;
     const int64_t line = 1 + std::count(text_.begin(), text_.begin() + end, '\n');
     return absl::InvalidArgumentError(absl::StrCat("line ", line, ": ", what));

@@ -118,7 +118,8 @@ TEST(TextTest, ReportsTheLine) {
        "line 3: invalid graph: softmax: an attribute has the wrong type"},
       {"graph {\n%0 = input() \"x\" : f32[1]\n%1 = softmax(%0) {axis=[1,0.5]} : f32[1]\n",
        "line 3: integers and floats in one list"},
-      {"graph {\n%0 = input() \"x\" : f32[1]\n%0, %1 = relu(%0) : f32[1]\n", "line 3: results and types differ in number"},
+      {"graph {\n%0 = input() \"x\" : f32[1]\n%0, %1 = relu(%0) : f32[1]\n",
+       "line 3: results and types differ in number"},
       {"graph {\n%0 = input() \"x\" : f32[1]\n%1 = input() \"x\" : f32[1]\nreturn %0 \"y\"\n}",
        "line 5: invalid graph: input \"x\" has a name that another input has"},
   };

@@ -30,8 +30,9 @@ TEST(DTypeTest, HasNames) {
 }
 
 TEST(DTypeTest, RefusesWhatIsNone) {
-  for (const char* text : {"", "f33", "f32(1)", "qs8", "qs8()", "qs8(x)", "qs8(1,2)", "qs8(1,2,3)", "qu8(1)", "qu8(1,x)",
-                           "qu8(1,2,3)", "qs8(nan)", "qs8(-1)", "qs8(0)", "qs8(inf)", "qs8(1", "f32)", "F32"}) {
+  for (const char* text :
+       {"", "f33", "f32(1)", "qs8", "qs8()", "qs8(x)", "qs8(1,2)", "qs8(1,2,3)", "qu8(1)", "qu8(1,x)", "qu8(1,2,3)",
+        "qs8(nan)", "qs8(-1)", "qs8(0)", "qs8(inf)", "qs8(1", "f32)", "F32"}) {
     const absl::StatusOr<DType> parsed = ParseDType(text);
     EXPECT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument) << text;
     EXPECT_EQ(parsed.status().message(), "'" + std::string(text) + "' is not a dtype");

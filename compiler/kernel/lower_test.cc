@@ -32,7 +32,9 @@ TensorInfo F(std::vector<int64_t> shape) { return {Scalar::kFloat32, std::move(s
 TEST(LowerNaiveTest, MatrixProduct) {
   Definition d({F({2, 3}), F({3, 2})});
   d.AddStage({2, 2}, Scalar::kFloat32, [&](const Indices& i) {
-    return d.Reduce(Combiner::kSum, {3}, [&](const Indices& k) { return d.At(0, {i[0], k[0]}) * d.At(1, {k[0], i[1]}); });
+    return d.Reduce(Combiner::kSum, {3}, [&](const Indices& k) {
+      return d.At(0, {i[0], k[0]}) * d.At(1, {k[0], i[1]});
+    });
   });
   EXPECT_EQ(Evaluate(d, {{1, 2, 3, 4, 5, 6}, {1, 10, 2, 20, 3, 30}}), (Floats{14, 140, 32, 320}));
 }

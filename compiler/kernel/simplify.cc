@@ -143,7 +143,8 @@ Expr SimplifyDivMod(const Expr& e, const Ranges& ranges) {
     if (!range || FloorDivide(range->lo, g) != FloorDivide(range->hi, g)) continue;
     a.constant += FloorDivide(range->lo, g);
     b.constant -= FloorDivide(range->lo, g) * g;
-    const Expr inner = SimplifyDivMod(Binary(is_div ? Op::kFloorDiv : Op::kFloorMod, FromLinear(a), Int(c / g)), ranges);
+    const Expr inner =
+        SimplifyDivMod(Binary(is_div ? Op::kFloorDiv : Op::kFloorMod, FromLinear(a), Int(c / g)), ranges);
     Accumulate(inner, is_div ? 1 : g, is_div ? quotient : b);
     return FromLinear(is_div ? quotient : b);
   }

@@ -10,7 +10,9 @@ const TensorInfo kImage{Scalar::kFloat32, {2, 3, 5}};
 TEST(DefinitionTest, NumbersTensors) {
   Definition d({kImage, {Scalar::kInt32, {4}}});
   EXPECT_EQ(d.num_inputs(), 2);
-  const int a = d.AddStage({7}, Scalar::kFloat32, [&](const std::vector<Expr>& i) { return d.At(0, {i[0], Int(0), Int(0)}); });
+  const int a = d.AddStage({7}, Scalar::kFloat32, [&](const std::vector<Expr>& i) {
+    return d.At(0, {i[0], Int(0), Int(0)});
+  });
   const int b = d.AddStage({7}, Scalar::kFloat32, [&](const std::vector<Expr>& i) { return d.At(a, {i[0]}); });
   EXPECT_EQ(a, 2);
   EXPECT_EQ(b, 3);
@@ -24,15 +26,27 @@ TEST(DefinitionTest, NumbersTensors) {
 
 TEST(DefinitionTest, EveryStageHasItsOwnVariables) {
   Definition d({kImage});
-  for (int s = 0; s < 2; ++s) d.AddStage({2, 3, 5}, Scalar::kFloat32, [&](const std::vector<Expr>& i) { return d.At(0, i); });
+  for (int s = 0; s < 2; ++s)
+    d.AddStage({2, 3, 5}, Scalar::kFloat32, [&](const std::vector<Expr>& i) { return d.At(0, i); });
   for (size_t i = 0; i < 3; ++i) {
     EXPECT_NE(d.stages()[0].vars[i], d.stages()[1].vars[i]);
     EXPECT_EQ(d.stages()[1].body->args[i]->var, d.stages()[1].vars[i]);
   }
 }
 
+TEST(DefinitionTest, AScanReadsItself) {
+  Definition d({kImage});
+  const int scan = d.AddScan({2, 3, 5}, Scalar::kFloat32, 1, [&](const std::vector<Expr>& i, int self) {
+    return d.At(0, i) + d.At(self, {i[0], i[1] - 1, i[2]});
+  });
+  EXPECT_EQ(scan, 1);
+  EXPECT_EQ(d.stages()[0].scan, 1);
+  EXPECT_EQ(d.stages()[0].body->args[1]->tensor, scan);
+}
+
 TEST(DefinitionTest, BroadcastsReads) {
-  Definition d({{Scalar::kFloat32, {3, 1}}, {Scalar::kFloat32, {1}}, {Scalar::kFloat32, {}}, {Scalar::kFloat32, {1, 1}}});
+  Definition d(
+      {{Scalar::kFloat32, {3, 1}}, {Scalar::kFloat32, {1}}, {Scalar::kFloat32, {}}, {Scalar::kFloat32, {1, 1}}});
   const std::vector<Expr> i = {Use(MakeVar("a")), Use(MakeVar("b")), Use(MakeVar("c"))};
   const Expr column = d.AtBroadcast(0, i);
   ASSERT_EQ(column->args.size(), 2u);
@@ -57,7 +71,9 @@ TEST(DefinitionTest, GuardsReads) {
 
 TEST(DefinitionTest, Reduces) {
   Definition d({kImage});
-  const Expr sum = d.Reduce(Combiner::kMax, {3, 5}, [&](const std::vector<Expr>& r) { return d.At(0, {Int(1), r[0], r[1]}); });
+  const Expr sum = d.Reduce(Combiner::kMax, {3, 5}, [&](const std::vector<Expr>& r) {
+    return d.At(0, {Int(1), r[0], r[1]});
+  });
   ASSERT_EQ(sum->op, Op::kReduce);
   EXPECT_EQ(sum->combiner, Combiner::kMax);
   ASSERT_EQ(sum->reduce_axes.size(), 2u);

@@ -43,13 +43,15 @@ inline int64_t EvaluateIndex(const Expr& e, const Environment& variables) {
   }
 }
 
-// Random index expressions over `variables`: sums, products by constants, quotients and remainders by positive constants,
-// minima, maxima, selections.
+// Random index expressions over `variables`: sums, products by constants, quotients and remainders by positive
+// constants, minima, maxima, selections.
 class RandomIndex {
  public:
   RandomIndex(uint32_t seed, std::vector<Expr> variables) : random_(seed), variables_(std::move(variables)) {}
 
-  int64_t Number(int64_t lo, int64_t hi) { return lo + static_cast<int64_t>(random_() % static_cast<uint64_t>(hi - lo + 1)); }
+  int64_t Number(int64_t lo, int64_t hi) {
+    return lo + static_cast<int64_t>(random_() % static_cast<uint64_t>(hi - lo + 1));
+  }
 
   Expr operator()(int depth) {
     if (depth == 0 || Number(0, 7) == 0) return Number(0, 4) == 0 ? Int(Number(-20, 20)) : Variable();

@@ -45,6 +45,8 @@ std::string WhyUnknown(const Operator& op) {
   if (op.type == "CustomOpNode" || op.type == "ExternCOprRunner") {
     return op.blobs.empty() ? "operator" : absl::StrCat("\"", absl::Utf8SafeCHexEscape(op.blobs[0]), "\"");
   }
+  if (op.type == "CondTake" || op.type == "NonZero") return "operator whose result has a shape that depends on data";
+  if (absl::EndsWith(op.type, "RNG") || op.type == "Dropout") return "operator that gives random numbers";
   if (absl::StrContains(op.type, "Backward") && op.type != "ConvolutionBackwardData" &&
       op.type != "Convolution3DBackwardData") {
     return "operator, which is for training";

@@ -1,32 +1,9 @@
 // Multi-head attention: projections, scores, softmax and the weighted sum, each an ordinary node.
+#include "compiler/mge/flat_parameters.h"
 #include "compiler/mge/importer.h"
 
 namespace mgec::mge {
 namespace {
-
-// Cuts weights and biases off the flat vector of all of them.
-class FlatParameters {
- public:
-  FlatParameters(ImportContext& c, Value* flat) : c_(c), flat_(flat) {}
-
-  absl::StatusOr<Value*> Take(int64_t rows, int64_t cols) {
-    const int64_t total = graph::NumElements(flat_->type.shape);
-    if (rows <= 0 || cols <= 0 || rows > total / cols || at_ > total - rows * cols) {
-      return absl::InvalidArgumentError(absl::StrCat("the weights have only ", total, " elements"));
-    }
-    ASSIGN_OR_RETURN(Value * flat, c_.Reshape(flat_, {total}));
-    ASSIGN_OR_RETURN(Value * part, c_.Add("slice", {flat}, {{"begin", Shape{at_}},
-                                                            {"end", Shape{at_ + rows * cols}},
-                                                            {"step", Shape{1}}}));
-    at_ += rows * cols;
-    return c_.Reshape(part, {rows, cols});
-  }
-
- private:
-  ImportContext& c_;
-  Value* flat_;
-  int64_t at_ = 0;
-};
 
 // x [N, L, E] times w [E, P] plus b [1, P]; x itself where there is no projection.
 absl::StatusOr<Value*> Project(ImportContext& c, Value* x, Value* w, Value* b) {

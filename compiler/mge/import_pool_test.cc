@@ -67,7 +67,7 @@ TEST(ImportPoolTest, Resize) {
   EXPECT_THAT(text({1, 4, 4, 2}, InterpolationMode::NEAREST, ConvolutionFormat::NHWC),
               HasSubstr("resize mode=nearest size=[6,9] -> f32[1,2,6,9]\ntranspose"));
   EXPECT_THAT(text({1, 4, 4, 3}, InterpolationMode::LINEAR, ConvolutionFormat::NHWC),
-              HasSubstr("format=NHWC with 1 or 3 channels"));
+              HasSubstr("resize_table rounding=away -> f32[1,6,9,3]"));
   EXPECT_THAT(text({1, 3, 4, 4}, InterpolationMode::AREA, ConvolutionFormat::NCHW), HasSubstr("imode=AREA"));
 }
 

@@ -1,5 +1,6 @@
 // Recurrent networks: LSTM and RNN over a sequence, and their cells. A sequence is unrolled: the inputs of all steps are
 // multiplied at once, the hidden state step by step.
+#include "compiler/mge/flat_parameters.h"
 #include "compiler/mge/importer.h"
 
 namespace mgec::mge {
@@ -28,44 +29,16 @@ struct Weights {
   Value* bias_hh = nullptr;
 };
 
-// Cuts parameters off a flat vector, in MegEngine's order.
-class FlatWeights {
- public:
-  FlatWeights(ImportContext& c, Value* flat) : c_(c), flat_(flat) {}
-
-  absl::StatusOr<Weights> Take(int64_t rows, int64_t inputs, int64_t hidden, bool bias) {
-    Weights w;
-    ASSIGN_OR_RETURN(w.ih, Matrix(rows, inputs));
-    ASSIGN_OR_RETURN(w.hh, Matrix(rows, hidden));
-    if (bias) {
-      ASSIGN_OR_RETURN(w.bias_ih, Matrix(1, rows));
-      ASSIGN_OR_RETURN(w.bias_hh, Matrix(1, rows));
-    }
-    return w;
+absl::StatusOr<Weights> TakeWeights(FlatParameters& flat, int64_t rows, int64_t inputs, int64_t hidden, bool bias) {
+  Weights w;
+  ASSIGN_OR_RETURN(w.ih, flat.Take(rows, inputs));
+  ASSIGN_OR_RETURN(w.hh, flat.Take(rows, hidden));
+  if (bias) {
+    ASSIGN_OR_RETURN(w.bias_ih, flat.Take(1, rows));
+    ASSIGN_OR_RETURN(w.bias_hh, flat.Take(1, rows));
   }
-
-  absl::Status Finish() const {
-    if (at_ == graph::NumElements(flat_->type.shape)) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat("the weights have ", graph::NumElements(flat_->type.shape),
-                                                   " elements, the layers take ", at_));
-  }
-
- private:
-  absl::StatusOr<Value*> Matrix(int64_t rows, int64_t cols) {
-    const int64_t total = graph::NumElements(flat_->type.shape);
-    if (cols <= 0 || rows <= 0 || rows > total / cols || at_ > total - rows * cols) {
-      return absl::InvalidArgumentError(absl::StrCat("the weights have only ", total, " elements"));
-    }
-    ASSIGN_OR_RETURN(Value * flat, c_.Reshape(flat_, {total}));
-    ASSIGN_OR_RETURN(Value * part, Slice(c_, flat, 0, at_, at_ + rows * cols));
-    at_ += rows * cols;
-    return c_.Reshape(part, {rows, cols});
-  }
-
-  ImportContext& c_;
-  Value* flat_;
-  int64_t at_ = 0;
-};
+  return w;
+}
 
 struct State {
   Value* h;
@@ -156,12 +129,12 @@ absl::StatusOr<Values> RunSequence(ImportContext& c, const Sequence& q) {
       return absl::InvalidArgumentError(absl::StrCat("the initial state has shape ", graph::ToString(c.shape(i))));
     }
   }
-  FlatWeights weights(c, flat);
+  FlatParameters weights(c, flat);
   Values last_h, last_c;
   for (int64_t layer = 0; layer < q.layers; ++layer) {
     std::vector<Values> outputs;
     for (int64_t d = 0; d < directions; ++d) {
-      ASSIGN_OR_RETURN(Weights w, weights.Take(q.gates * q.hidden, x->type.shape[2], q.hidden, q.bias));
+      ASSIGN_OR_RETURN(Weights w, TakeWeights(weights, q.gates * q.hidden, x->type.shape[2], q.hidden, q.bias));
       const int64_t index = layer * directions + d;
       State state;
       ASSIGN_OR_RETURN(state.h, Slice(c, c.input(1), 0, index, index + 1));

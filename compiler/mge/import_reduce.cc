@@ -88,6 +88,12 @@ absl::StatusOr<Value*> ImportReduce(ImportContext& c) {
     ASSIGN_OR_RETURN(Value * y, ReduceQuantized(c, x, axes));
     return c.num_inputs() == 2 ? c.Reshape(y, target) : y;
   }
+  if (p.data_type() >= ReduceDataType::QUINT_I8xO32) {
+    return Unsupported(absl::StrCat("data_type=", EnumText(EnumNameReduceDataType(p.data_type()),
+                                                           static_cast<uint32_t>(p.data_type())),
+                                    " of operands of type ", graph::ToString(x->type.dtype)),
+                       "quantized operands");
+  }
   // Sums of half floats are formed in float in any case; what remains of data_type is the type of the result.
   graph::DType result = x->type.dtype;
   if (p.data_type() == ReduceDataType::FLOAT_O32xC32) result = graph::DTypeKind::kFloat32;

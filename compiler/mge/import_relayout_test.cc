@@ -18,7 +18,7 @@ std::string Relayout(std::vector<int64_t> shape, Mode mode, uint32_t oc = 0, uin
 
 TEST(ImportRelayoutTest, FillsUpBlocks) {
   EXPECT_EQ(Relayout({1, 3, 5, 6}, Mode::NCHW_NHWCD4I),
-            "pad after=[0,1,0,0] before=[0,0,0,0] mode=constant -> f32[1,4,5,6]\n"
+            "pad after=[0,1,0,0] before=[0,0,0,0] mode=constant value=0 -> f32[1,4,5,6]\n"
             "reshape shape=[1,1,4,5,6] -> f32[1,1,4,5,6]\n"
             "transpose perm=[0,3,1,4,2] -> f32[1,5,1,6,4]\n");
   EXPECT_EQ(Relayout({1, 16, 5, 6}, Mode::NCHW_NCHW88),
@@ -41,7 +41,7 @@ TEST(ImportRelayoutTest, Permutes) {
 TEST(ImportRelayoutTest, RefusesTheRest) {
   EXPECT_THAT(Relayout({8, 8, 3, 3}, Mode::NCHW_NCHW88_CONV_DENSE_WEIGHT),
               HasSubstr("mode=NCHW_NCHW88_CONV_DENSE_WEIGHT"));
-  EXPECT_THAT(Relayout({1, 8, 3, 3}, Mode::NCHW_NCHW4, 0, 2), HasSubstr("group > 1"));
+  EXPECT_THAT(Relayout({1, 8, 3, 3}, Mode::NCHW_NCHW88, 0, 2), HasSubstr("group > 1"));
   EXPECT_THAT(Relayout({1, 8, 3}, Mode::NCHW_NHWC), HasSubstr("is not NCHW"));
 }
 

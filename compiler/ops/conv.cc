@@ -26,8 +26,8 @@ Types InferConv(const OpContext& c) {
   for (size_t i = 2; i < c.inputs.size(); ++i) {
     ASSIGN_OR_RETURN(Shape together, graph::BroadcastShapes(out, c.inputs[i].shape));
     if (together != out || c.inputs[i].dtype != x.dtype) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("operand ", i, " of type ", ToString(c.inputs[i]), " does not fit ", ToString(x.dtype), ToString(out)));
+      return absl::InvalidArgumentError(absl::StrCat("operand ", i, " of type ", ToString(c.inputs[i]),
+                                                     " does not fit ", ToString(x.dtype), ToString(out)));
     }
   }
   return std::vector<TensorType>{{x.dtype, out}};

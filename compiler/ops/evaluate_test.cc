@@ -45,7 +45,8 @@ TEST(EvaluateConstantTest, FollowsConstantsAndShapes) {
   Value* x = g.AddInput("x", {DTypeKind::kFloat32, {2, 3, 4}});
   Value* exp = g.Add("exp", {x}, {}, "e").value();
   Value* shape = g.Add("shape_of", {exp}).value();
-  Value* product = g.Add("reduce", {shape}, {{"mode", std::string("product")}, {"axes", std::vector<int64_t>{0}}}).value();
+  Value* product =
+      g.Add("reduce", {shape}, {{"mode", std::string("product")}, {"axes", std::vector<int64_t>{0}}}).value();
   Value* minus = g.Add("sub", {product, g.AddInts({25})}).value();
   const size_t nodes = g.nodes().size();
   EXPECT_EQ(EvaluateInts(shape).value(), (std::vector<int64_t>{2, 3, 4}));
@@ -66,8 +67,10 @@ TEST(EvaluateIntsTest, TakesIntegersOfEveryKind) {
   EXPECT_EQ(ints(TensorOf<int16_t>(DTypeKind::kInt16, {2}, {-300, 300})).value(), (std::vector<int64_t>{-300, 300}));
   EXPECT_EQ(ints(TensorOf<uint16_t>(DTypeKind::kUint16, {1}, {65535})).value(), std::vector<int64_t>{65535});
   EXPECT_EQ(ints(F32({1}, {1.5f})).status().message(), "is 1.5, not an integer");
-  EXPECT_EQ(ints(F32({1}, {std::numeric_limits<float>::quiet_NaN()})).status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(ints(TensorOf<uint16_t>(DTypeKind::kFloat16, {1}, {0})).status().message(), "has dtype f16; needs an integer");
+  EXPECT_EQ(ints(F32({1}, {std::numeric_limits<float>::quiet_NaN()})).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ints(TensorOf<uint16_t>(DTypeKind::kFloat16, {1}, {0})).status().message(),
+            "has dtype f16; needs an integer");
 }
 
 }  // namespace

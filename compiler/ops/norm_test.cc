@@ -22,7 +22,8 @@ TEST(BatchNormTest, NormalizesPerChannel) {
   for (int i = 0; i < 12; ++i) {
     const int c = i / 2 % 3;
     auto at = [&](const Tensor& t) { return static_cast<double>(ValuesOf<float>(t)[c]); };
-    want.push_back(static_cast<float>(at(scale) * (ValuesOf<float>(x)[i] - at(mean)) / std::sqrt(at(var) + 0.5) + at(bias)));
+    want.push_back(
+        static_cast<float>(at(scale) * (ValuesOf<float>(x)[i] - at(mean)) / std::sqrt(at(var) + 0.5) + at(bias)));
   }
   ExpectNear(RunFloats("batch_norm", {x, scale, bias, mean, var}, {{"epsilon", 0.5}}), want);
 }
@@ -38,7 +39,8 @@ TEST(BatchNormTest, Refuses) {
 }
 
 // (x - mean) / sqrt(variance + eps) for the elements that `group_of` puts together.
-std::vector<float> Normalized(const std::vector<float>& x, int groups, const std::function<int(int)>& group_of, double eps) {
+std::vector<float> Normalized(const std::vector<float>& x, int groups, const std::function<int(int)>& group_of,
+                              double eps) {
   std::vector<double> sum(groups, 0), square(groups, 0), count(groups, 0);
   for (size_t i = 0; i < x.size(); ++i) {
     sum[group_of(i)] += x[i];
@@ -84,7 +86,8 @@ TEST(LayerNormTest, Refuses) {
 }
 
 TEST(GroupNormTest, EveryNumberOfGroups) {
-  const Tensor x = Counting({2, 6, 1, 3}, -7, 5), w = F32({6}, {1, 2, 3, 4, 5, 6}), b = F32({1, 6, 1, 1}, {6, 5, 4, 3, 2, 1});
+  const Tensor x = Counting({2, 6, 1, 3}, -7, 5), w = F32({6}, {1, 2, 3, 4, 5, 6}),
+               b = F32({1, 6, 1, 1}, {6, 5, 4, 3, 2, 1});
   for (int64_t group : {1, 2, 3, 6}) {  // 6: instance normalization
     SCOPED_TRACE(group);
     const int per_group = static_cast<int>(18 / group);
@@ -102,7 +105,8 @@ TEST(GroupNormTest, EveryNumberOfGroups) {
 
 TEST(GroupNormTest, Refuses) {
   const TensorType x = F({2, 4, 3, 3});
-  ExpectRefused(InferOne("group_norm", {x}, {{"group", int64_t{3}}}).status(), "4 channels do not divide into 3 groups");
+  ExpectRefused(InferOne("group_norm", {x}, {{"group", int64_t{3}}}).status(),
+                "4 channels do not divide into 3 groups");
   ExpectRefused(InferOne("group_norm", {x}, {{"group", int64_t{0}}}).status(), "do not divide into 0 groups");
   ExpectRefused(InferOne("group_norm", {F({2, 4})}).status(), "needs at least 3 dimensions");
   ExpectRefused(InferOne("group_norm", {x, F({3})}).status(), "need one element per channel");
@@ -131,7 +135,8 @@ TEST(SoftmaxTest, LargeValuesInfinityAndNan) {
   const float inf = std::numeric_limits<float>::infinity();
   ExpectNear(RunFloats("softmax", {F32({3}, {1000, 1000, -1000})}, {{"axis", int64_t{0}}}), {0.5f, 0.5f, 0});
   ExpectNear(RunFloats("softmax", {F32({2}, {3, -inf})}, {{"axis", int64_t{0}}}), {1, 0});
-  for (float v : RunFloats("softmax", {F32({2}, {3, std::nanf("")})}, {{"axis", int64_t{0}}})) EXPECT_TRUE(std::isnan(v));
+  for (float v : RunFloats("softmax", {F32({2}, {3, std::nanf("")})}, {{"axis", int64_t{0}}}))
+    EXPECT_TRUE(std::isnan(v));
 }
 
 TEST(SoftmaxTest, Refuses) {

@@ -12,9 +12,10 @@ using graph::DTypeKind;
 TEST(RegistryTest, HoldsTheOperatorsOfEveryFile) {
   const std::vector<std::string> all = AllOps();
   EXPECT_TRUE(std::is_sorted(all.begin(), all.end()));
-  for (const char* name : {"conv2d", "matmul", "batch_norm", "layer_norm", "group_norm", "softmax", "lrn", "add", "powc",
-                           "where", "cast", "equal", "is_nan", "pool2d", "reduce", "argmax", "argmin", "resize", "concat",
-                           "slice", "reshape", "transpose", "broadcast", "pad", "shape_of", "gather"}) {
+  for (const char* name :
+       {"conv2d", "matmul", "batch_norm", "layer_norm", "group_norm", "softmax", "lrn",      "add",    "powc",
+        "where",  "cast",   "equal",      "is_nan",     "pool2d",     "reduce",  "argmax",   "argmin", "resize",
+        "concat", "slice",  "reshape",    "transpose",  "broadcast",  "pad",     "shape_of", "gather"}) {
     EXPECT_TRUE(std::binary_search(all.begin(), all.end(), name)) << name;
   }
   EXPECT_EQ(FindOp("no_such_op"), nullptr);
@@ -42,7 +43,8 @@ TEST(RegistryTest, PointwiseOperatorsHaveOneStage) {
       graph::Graph g;
       std::vector<graph::Value*> in;
       for (int k = 0; k < op->min_inputs; ++k) {
-        in.push_back(g.AddInput("x" + std::to_string(k), {name == "where" && k == 0 ? DTypeKind::kBool : kind, {2, 3}}));
+        in.push_back(
+            g.AddInput("x" + std::to_string(k), {name == "where" && k == 0 ? DTypeKind::kBool : kind, {2, 3}}));
       }
       graph::Attributes attributes;
       if (name == "cast") attributes.Set("dtype", std::string("f32"));

@@ -48,7 +48,8 @@ TEST(PoolTest, EveryModeOnOddShapes) {
             ++inside;
           }
           const std::string m = mode;
-          want.push_back(m == "max" ? max : sum / static_cast<float>(m == "average" ? c.window[0] * c.window[1] : inside));
+          want.push_back(m == "max" ? max
+                                    : sum / static_cast<float>(m == "average" ? c.window[0] * c.window[1] : inside));
         }
       }
       SCOPED_TRACE(mode + std::string(" of ") + graph::ToString(c.x));
@@ -66,22 +67,26 @@ TEST(PoolTest, TheDefaultIsTwoByTwo) {
 }
 
 TEST(PoolTest, PaddingNeverWins) {  // even against negative elements
-  EXPECT_EQ(RunFloats("pool2d", {F32({1, 1, 1, 1}, {-5})}, Window("max", {3, 3}, {1, 1}, {1, 1})), std::vector<float>{-5});
+  EXPECT_EQ(RunFloats("pool2d", {F32({1, 1, 1, 1}, {-5})}, Window("max", {3, 3}, {1, 1}, {1, 1})),
+            std::vector<float>{-5});
   const Tensor h = RunOp("cast", {F32({1, 1, 1, 1}, {-5})}, {{"dtype", std::string("f16")}}).value();
   EXPECT_EQ(ValuesOf<uint16_t>(RunOp("pool2d", {h}, Window("max", {3, 3}, {1, 1}, {1, 1})).value())[0], 0xc500);
 }
 
 TEST(PoolTest, Refuses) {
   const TensorType x{DTypeKind::kFloat32, {1, 2, 5, 5}};
-  ExpectRefused(InferOne("pool2d", {x}, {{"mode", std::string("median")}}).status(), "there is no pooling mode 'median'");
-  ExpectRefused(InferOne("pool2d", {x}, Window("max", {6, 2}, {1, 1}, {0, 0})).status(), "a window of 6 with padding 0");
-  ExpectRefused(InferOne("pool2d", {x}, Window("max", {2, 2}, {1, 1}, {2, 0})).status(), "a window of 2 with padding 2");
+  ExpectRefused(InferOne("pool2d", {x}, {{"mode", std::string("median")}}).status(),
+                "there is no pooling mode 'median'");
+  ExpectRefused(InferOne("pool2d", {x}, Window("max", {6, 2}, {1, 1}, {0, 0})).status(),
+                "a window of 6 with padding 0");
+  ExpectRefused(InferOne("pool2d", {x}, Window("max", {2, 2}, {1, 1}, {2, 0})).status(),
+                "a window of 2 with padding 2");
   ExpectRefused(InferOne("pool2d", {x}, Window("max", {2, 2}, {0, 1}, {0, 0})).status(), "attribute stride");
   ExpectRefused(InferOne("pool2d", {x}, Window("max", {2}, {1, 1}, {0, 0})).status(), "attribute window");
   ExpectRefused(InferOne("pool2d", {x}, Window("max", {2, 2}, {1, 1}, {0, -1})).status(), "attribute pad");
-  const TensorType flat{DTypeKind::kFloat32, {2, 5, 5}}, ints{DTypeKind::kInt8, x.shape};
+  const TensorType flat{DTypeKind::kFloat32, {2, 5, 5}}, bools{DTypeKind::kBool, x.shape};
   ExpectRefused(InferOne("pool2d", {flat}, {{"mode", std::string("max")}}).status(), "needs 4 dimensions");
-  ExpectRefused(InferOne("pool2d", {ints}, {{"mode", std::string("max")}}).status(), "needs a float");
+  ExpectRefused(InferOne("pool2d", {bools}, {{"mode", std::string("max")}}).status(), "does not take bool");
 }
 
 }  // namespace

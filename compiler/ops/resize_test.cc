@@ -37,7 +37,8 @@ std::vector<double> Weights(const std::string& mode, int i, int in, int out) {
 
 TEST(ResizeTest, EveryModeUpAndDown) {
   const std::pair<Ints, Ints> kCases[] = {
-      {{4, 6}, {8, 12}}, {{4, 6}, {2, 3}}, {{5, 3}, {7, 8}}, {{7, 8}, {5, 3}}, {{3, 4}, {3, 4}}, {{1, 5}, {4, 1}}, {{2, 1}, {5, 3}},
+      {{4, 6}, {8, 12}}, {{4, 6}, {2, 3}}, {{5, 3}, {7, 8}}, {{7, 8}, {5, 3}},
+      {{3, 4}, {3, 4}},  {{1, 5}, {4, 1}}, {{2, 1}, {5, 3}},
   };
   for (const auto& [in, out] : kCases) {
     const Tensor x = Counting({1, 2, in[0], in[1]}, -9, 7);
@@ -65,12 +66,17 @@ TEST(ResizeTest, EveryModeUpAndDown) {
 
 TEST(ResizeTest, Refuses) {
   const TensorType x{DTypeKind::kFloat32, {1, 2, 3, 4}};
-  auto attributes = [](const char* mode, Ints size) { return graph::Attributes{{"mode", std::string(mode)}, {"size", size}}; };
+  auto attributes = [](const char* mode, Ints size) {
+    return graph::Attributes{{"mode", std::string(mode)}, {"size", size}};
+  };
   ExpectRefused(InferOne("resize", {x}, attributes("area", {2, 2})).status(), "there is no mode 'area'");
-  ExpectRefused(InferOne("resize", {x}, attributes("linear", {0, 2})).status(), "attribute size must be two integers >= 1");
+  ExpectRefused(InferOne("resize", {x}, attributes("linear", {0, 2})).status(),
+                "attribute size must be two integers >= 1");
   ExpectRefused(InferOne("resize", {x}, attributes("linear", {2})).status(), "attribute size");
-  ExpectRefused(InferOne("resize", {{DTypeKind::kFloat32, {1, 2, 0, 4}}}, attributes("linear", {2, 2})).status(), "the image is empty");
-  ExpectRefused(InferOne("resize", {{DTypeKind::kFloat32, {2, 3, 4}}}, attributes("linear", {2, 2})).status(), "needs 4 dimensions");
+  ExpectRefused(InferOne("resize", {{DTypeKind::kFloat32, {1, 2, 0, 4}}}, attributes("linear", {2, 2})).status(),
+                "the image is empty");
+  ExpectRefused(InferOne("resize", {{DTypeKind::kFloat32, {2, 3, 4}}}, attributes("linear", {2, 2})).status(),
+                "needs 4 dimensions");
 }
 
 }  // namespace

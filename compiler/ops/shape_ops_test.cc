@@ -39,11 +39,13 @@ TEST(ConcatTest, AlongEveryAxis) {
 }
 
 TEST(ConcatTest, Refuses) {
-  const TensorType a = F({2, 1}), q1{DType(DTypeKind::kQuantizedS8, 0.5f), {2, 1}}, q2{DType(DTypeKind::kQuantizedS8, 1), {2, 1}};
+  const TensorType a = F({2, 1}), q1{DType(DTypeKind::kQuantizedS8, 0.5f), {2, 1}},
+                   q2{DType(DTypeKind::kQuantizedS8, 1), {2, 1}};
   ExpectRefused(InferOne("concat", {a, F({3, 1})}, {{"axis", int64_t{1}}}).status(),
                 "cannot concatenate f32[2,1] and f32[3,1] along axis 1");
   ExpectRefused(InferOne("concat", {a, F({2})}, {{"axis", int64_t{0}}}).status(), "cannot concatenate");
-  ExpectRefused(InferOne("concat", {a, {DTypeKind::kInt32, {2, 1}}}, {{"axis", int64_t{0}}}).status(), "cannot concatenate");
+  ExpectRefused(InferOne("concat", {a, {DTypeKind::kInt32, {2, 1}}}, {{"axis", int64_t{0}}}).status(),
+                "cannot concatenate");
   ExpectRefused(InferOne("concat", {q1, q2}, {{"axis", int64_t{0}}}).status(), "cannot concatenate");
   ExpectRefused(InferOne("concat", {a, a}, {{"axis", int64_t{2}}}).status(), "axis 2 is not in [0, 2)");
   ExpectRefused(InferOne("concat", {}, {{"axis", int64_t{0}}}).status(), "got 0 inputs, takes 1 to any number");
@@ -145,7 +147,8 @@ TEST(ShapeOfTest, ListsTheDimensions) {
 
 TEST(GatherTest, AlongEveryAxis) {
   const Tensor x = Iota({2, 3});
-  EXPECT_EQ(Run32("gather", {x, I32({4}, {2, 0, -1, 1})}, {{"axis", int64_t{1}}}, {2, 4}), (Values{2, 0, 2, 1, 5, 3, 5, 4}));
+  EXPECT_EQ(Run32("gather", {x, I32({4}, {2, 0, -1, 1})}, {{"axis", int64_t{1}}}, {2, 4}),
+            (Values{2, 0, 2, 1, 5, 3, 5, 4}));
   EXPECT_EQ(Run32("gather", {x, I32({1, 2}, {1, 0})}, {{"axis", int64_t{0}}}, {1, 2, 3}), (Values{3, 4, 5, 0, 1, 2}));
   EXPECT_EQ(Run32("gather", {x, I32({}, {-2})}, {{"axis", int64_t{0}}}, {3}), (Values{0, 1, 2}));
   // Out of range: some element of x, never other memory.
@@ -160,14 +163,15 @@ TEST(GatherTest, Refuses) {
   ExpectRefused(InferOne("gather", {F({2, 3}), i}, {{"axis", int64_t{2}}}).status(), "axis 2 is not in [0, 2)");
   ExpectRefused(InferOne("gather", {F({2, 3}), F({2})}, {{"axis", int64_t{0}}}).status(), "the index must be int32");
   ExpectRefused(InferOne("gather", {F({0, 3}), i}, {{"axis", int64_t{0}}}).status(), "nothing to gather");
-  ExpectRefused(InferOne("gather", {F({1, 1, 1, 1, 1}), {DTypeKind::kInt32, {1, 1, 1, 1}}}, {{"axis", int64_t{0}}}).status(),
-                "has over 7 dimensions");
+  ExpectRefused(
+      InferOne("gather", {F({1, 1, 1, 1, 1}), {DTypeKind::kInt32, {1, 1, 1, 1}}}, {{"axis", int64_t{0}}}).status(),
+      "has over 7 dimensions");
 }
 
 // Elements of every width keep their bytes.
 TEST(ViewTest, MovesEveryDtype) {
-  for (DTypeKind kind : {DTypeKind::kFloat16, DTypeKind::kBFloat16, DTypeKind::kInt8, DTypeKind::kUint16, DTypeKind::kBool,
-                         DTypeKind::kQuantized8Asymm}) {
+  for (DTypeKind kind : {DTypeKind::kFloat16, DTypeKind::kBFloat16, DTypeKind::kInt8, DTypeKind::kUint16,
+                         DTypeKind::kBool, DTypeKind::kQuantized8Asymm}) {
     const TensorType t{kind == DTypeKind::kQuantized8Asymm ? DType(kind, 0.5f, 7) : DType(kind), {2}};
     const std::string bytes = ByteSize(t.dtype) == 2 ? std::string("\1\0\0\1", 4) : std::string("\1\0", 2);
     const absl::StatusOr<Tensor> y = RunOp("slice", {{t, bytes}}, Range({1}, {-1}, {-1}));

@@ -35,7 +35,8 @@ inline Tensor I32(graph::Shape shape, const std::vector<int32_t>& values) {
 // A float32 tensor whose elements are distinct small multiples of 1/8, positive and negative.
 inline Tensor Counting(graph::Shape shape, int first = -5, int step = 1) {
   std::vector<float> values(graph::NumElements(shape));
-  for (size_t i = 0; i < values.size(); ++i) values[i] = 0.125f * static_cast<float>(first + step * static_cast<int>(i));
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = 0.125f * static_cast<float>(first + step * static_cast<int>(i));
   return F32(std::move(shape), values);
 }
 

@@ -76,7 +76,9 @@ class RandomNetwork {
   Graph g;
 
  private:
-  int64_t Number(int64_t lo, int64_t hi) { return lo + static_cast<int64_t>(random_() % static_cast<uint64_t>(hi - lo + 1)); }
+  int64_t Number(int64_t lo, int64_t hi) {
+    return lo + static_cast<int64_t>(random_() % static_cast<uint64_t>(hi - lo + 1));
+  }
   Value* Any() { return values_[Number(0, static_cast<int64_t>(values_.size()) - 1)]; }
   Value* Constant(graph::Shape shape, bool positive = false) {
     std::string bytes;
@@ -128,7 +130,8 @@ class RandomNetwork {
     Value* x = Any();
     const graph::Shape& s = x->type.shape;
     static const char* const kUnary[] = {"relu", "sigmoid", "tanh", "h_swish", "abs", "negate", "identity", "relu6"};
-    static const char* const kBinary[] = {"add", "mul", "sub", "max", "min", "fuse_add_relu", "fuse_add_tanh", "switch_gt0"};
+    static const char* const kBinary[] = {"add", "mul",           "sub",           "max",
+                                          "min", "fuse_add_relu", "fuse_add_tanh", "switch_gt0"};
     const bool image = s.size() == 4;
     switch (Number(0, 13)) {
       case 0:
@@ -153,7 +156,8 @@ class RandomNetwork {
       case 7: {
         if (!image) return Keep(Add("reduce", {x}, {{"mode", std::string("mean")}, {"axes", Ints{0}}}));
         const graph::Shape p = {1, s[1], 1, 1};
-        return Keep(Add("batch_norm", {x, Constant(p), Constant(p), Constant(p), Constant(p, true)}, {{"epsilon", 0.5}}));
+        return Keep(
+            Add("batch_norm", {x, Constant(p), Constant(p), Constant(p), Constant(p, true)}, {{"epsilon", 0.5}}));
       }
       case 8: {  // channel shuffle
         if (!image || s[1] % 2 != 0) return Keep(Add("softmax", {x}, {{"axis", static_cast<int64_t>(s.size()) - 1}}));
@@ -164,7 +168,8 @@ class RandomNetwork {
       case 9: {  // both halves of the channels in the other order
         if (!image || s[1] < 2) return Keep(Add("exp", {Add("tanh", {x})}));
         auto part = [&](int64_t b, int64_t e) {
-          return Add("slice", {x}, {{"begin", Ints{0, b, 0, 0}}, {"end", Ints{s[0], e, s[2], s[3]}}, {"step", Ints{1, 1, 1, 1}}});
+          return Add("slice", {x},
+                     {{"begin", Ints{0, b, 0, 0}}, {"end", Ints{s[0], e, s[2], s[3]}}, {"step", Ints{1, 1, 1, 1}}});
         };
         Value* a = part(s[1] / 2, s[1]);
         return Keep(Add("concat", {a, part(0, s[1] / 2)}, {{"axis", int64_t{1}}}));

@@ -87,8 +87,8 @@ inline void ExpectSameResults(const graph::Graph& before, const graph::Graph& af
   }
 }
 
-// Runs the pass on `before`; without its dead nodes the result must read like `after` and compute the same. `after` null:
-// the pass must leave the graph alone.
+// Runs the pass on `before`; without its dead nodes the result must read like `after` and compute the same. `after`
+// null: the pass must leave the graph alone.
 inline void ExpectRewrite(PassResult (*pass)(graph::Graph&), absl::string_view before, const char* after,
                           float tolerance = 1e-5f) {
   const graph::Graph original = Parsed(before);

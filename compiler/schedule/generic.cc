@@ -231,6 +231,8 @@ class StageEmitter {
     int lanes = s_.target().vector_lanes;
     while (lanes > 1 && lanes > least) lanes /= 2;
     if (ReducesAlongMemory(body, v) && (lanes < s_.target().vector_lanes || !HasUnitStride(body, v))) lanes = 1;
+    // Along the last dimension, the elements of a scan's step are not neighbours in memory.
+    if (scan_ != nullptr && kernel::StrideOf(offset, v) != 1) lanes = 1;
     const Zones zones = ZonesOf(body, v, extent, ranges_);
     auto scalar = [&](Block& b, Expr i, Range range) {
       if (i->op == Op::kVar) ranges_[i->var.get()] = range;

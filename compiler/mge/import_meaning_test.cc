@@ -1,0 +1,265 @@
+// What operators mean, from a model made by hand to numbers: those of which testdata/ops has no case.
+#include <cstring>
+#include <numeric>
+
+#include "compiler/mge/test_model.h"
+#include "compiler/ops/evaluate.h"
+#include "gtest/gtest.h"
+
+namespace mgec::mge {
+namespace {
+
+namespace param = fbs::param;
+using fbs::DTypeEnum;
+using Item = param::IndexDescMaskItem;
+using Floats = std::vector<float>;
+
+// All outputs, one after the other.
+template <typename T = float>
+std::vector<T> Results(const TestModel& m) {
+  const auto g = m.Import();
+  EXPECT_TRUE(g.ok()) << g.status();
+  std::vector<T> values;
+  if (!g.ok()) return values;
+  const auto outputs = ops::EvaluateGraph(*g, {});
+  EXPECT_TRUE(outputs.ok()) << outputs.status();
+  if (!outputs.ok()) return values;
+  for (const ops::TensorData& data : *outputs) {
+    const size_t before = values.size();
+    values.resize(before + data->size() / sizeof(T));
+    std::memcpy(&values[before], data->data(), data->size());
+  }
+  return values;
+}
+
+Floats Range(int n, float first = 0) {
+  Floats values(n);
+  std::iota(values.begin(), values.end(), first);
+  return values;
+}
+
+// An operator on the rows and columns of [[0 1 2] [3 4 5]], with values, if any, before the indices.
+Floats Indexed(const char* op, std::vector<Item> items, const std::vector<int>& operands, TestModel& m) {
+  m.Output(m.Op(op, operands, [&](auto& b) { return param::CreateIndexDescMaskDumpDirect(b, &items); }));
+  return Results(m);
+}
+
+const Item kRows(0, false, false, false, true), kColumns(1, false, false, false, true);
+
+TEST(MeaningTest, WritesToIndices) {
+  TestModel set, add, mesh, sum;
+  // Position (1, 2) is written to twice.
+  EXPECT_EQ(Indexed("IndexingSetMultiAxisVec", {kColumns, kRows},
+                    {set.Floats({2, 3}, Range(6)), set.Floats({3}, {10, 20, 30}), set.Ints({2, 0, -1}),
+                     set.Ints({1, 0, -1})}, set),
+            (Floats{20, 1, 2, 3, 4, 30}));
+  EXPECT_EQ(Indexed("IndexingIncrMultiAxisVec", {kColumns, kRows},
+                    {add.Floats({2, 3}, Range(6)), add.Floats({3}, {10, 20, 30}), add.Ints({2, 0, -1}),
+                     add.Ints({1, 0, -1})}, add),
+            (Floats{20, 1, 2, 3, 4, 45}));
+  EXPECT_EQ(Indexed("SetMeshIndexing", {kColumns, kRows},
+                    {mesh.Floats({2, 3}, Range(6)), mesh.Floats({2, 2}, {10, 20, 30, 40}), mesh.Ints({2, 0}),
+                     mesh.Ints({1, 0})}, mesh),
+            (Floats{40, 1, 30, 20, 4, 10}));
+  EXPECT_EQ(Indexed("IncrMeshIndexing", {kColumns},
+                    {sum.Floats({2, 3}, Range(6)), sum.Floats({1}, {10}), sum.Ints({2, 2})}, sum),
+            (Floats{0, 1, 22, 3, 4, 25}));
+}
+
+TEST(MeaningTest, BatchedMesh) {
+  TestModel get, set;
+  const std::vector<int32_t> each = {2, 0, 1, 1};
+  EXPECT_EQ(Indexed("BatchedMeshIndexing", {kColumns},
+                    {get.Floats({2, 3}, Range(6)), get.Constant({2, 2}, DTypeEnum::Int32, each)}, get),
+            (Floats{2, 0, 4, 4}));
+  EXPECT_EQ(Indexed("BatchedSetMeshIndexing", {kColumns},
+                    {set.Floats({2, 3}, Range(6)), set.Floats({2, 2}, {10, 20, 30, 40}),
+                     set.Constant({2, 2}, DTypeEnum::Int32, each)}, set),
+            (Floats{20, 1, 10, 3, 40, 5}));
+  // The last axis of three: what gathering puts in front comes back to its place.
+  TestModel far;
+  const Item last(2, false, false, false, true);
+  EXPECT_EQ(Indexed("BatchedMeshIndexing", {last},
+                    {far.Floats({2, 2, 2}, Range(8)), far.Constant({2, 1}, DTypeEnum::Int32, std::vector<int32_t>{1, 0})},
+                    far),
+            (Floats{1, 3, 4, 6}));
+}
+
+TEST(MeaningTest, RemapOneHotDiagCross) {
+  TestModel m;
+  const int x = m.Floats({2, 3}, Range(6));
+  m.Output(m.Op("IndexingRemap", {x, m.Constant({2, 2}, DTypeEnum::Int32, std::vector<int32_t>{1, 2, 0, 1})},
+                [](auto& b) { return param::CreateIndexingRemap(b); }));
+  m.Output(m.Op("IndexingSetOneHot", {x, m.Ints({2, 0}), m.Floats({2, 1}, {10, 20})},
+                [](auto& b) { return param::CreateAxis(b, 1); }));
+  m.Output(m.Op("Diag", {x}, [](auto& b) { return param::CreateDiag(b, 1); }));
+  m.Output(m.Op("Diag", {m.Floats({1}, {7})}, [](auto& b) { return param::CreateDiag(b, -1); }));
+  m.Output(m.Op("Cross", {m.Floats({3}, {1, 2, 3}), m.Floats({3}, {4, 5, 6})},
+                [](auto& b) { return param::CreateCross(b); }));
+  EXPECT_EQ(Results(m), (Floats{5, 1, 0, 1, 10, 20, 4, 5, 1, 5, 0, 0, 7, 0, -3, 6, -3}));
+}
+
+TEST(MeaningTest, Cumsum) {
+  for (bool exclusive : {false, true}) {
+    for (bool reverse : {false, true}) {
+      TestModel m;
+      m.Output(m.Op("CumsumV1", {m.Floats({2, 3}, Range(6, 1))},
+                    [&](auto& b) { return param::CreateCumsum(b, 1, exclusive, reverse); }));
+      const Floats want = exclusive ? reverse ? Floats{5, 3, 0, 11, 6, 0} : Floats{0, 1, 3, 0, 4, 9}
+                                    : reverse ? Floats{6, 5, 3, 15, 11, 6} : Floats{1, 3, 6, 4, 9, 15};
+      EXPECT_EQ(Results(m), want) << exclusive << reverse;
+    }
+  }
+}
+
+TEST(MeaningTest, SortsWithTies) {
+  TestModel m;
+  const int x = m.Floats({1, 4}, {2, 1, 2, 0});
+  const int up = m.Op("Argsort", {x}, [](auto& b) { return param::CreateArgsort(b); }, 2);
+  const int down = m.Op("Argsort", {x}, [](auto& b) {
+    return param::CreateArgsort(b, param::ArgsortOrder::DESCENDING);
+  }, 2);
+  m.Output(up + 1);
+  m.Output(down + 1);
+  EXPECT_EQ(Results<int32_t>(m), (std::vector<int32_t>{3, 1, 0, 2, 2, 0, 1, 3}));
+  TestModel kth;
+  for (int k : {2, -2, -9}) {
+    kth.Output(kth.Op("TopK", {kth.Floats({1, 4}, {2, 1, 5, 0}), kth.Ints({k})},
+                      [](auto& b) { return param::CreateTopK(b, param::TopKMode::KTH_ONLY); }));
+  }
+  EXPECT_EQ(Results(kth), (Floats{1, 2, 0}));
+}
+
+// Deconvolution is the transpose of convolution: sum(conv(x) * y) = sum(x * deconv(y)).
+TEST(MeaningTest, Deconvolution3dIsTheTranspose) {
+  TestModel m;
+  const auto params = [](auto& b) {
+    return param::CreateConvolution3D(b, param::Convolution3DMode::CROSS_CORRELATION, 1, 0, 1, 2, 1, 2, 1, 2, 1);
+  };
+  const Floats weights = Range(2 * 3 * 2 * 2 * 3, -17), x = Range(3 * 4 * 5 * 5, -3);
+  const int w = m.Floats({2, 3, 2, 2, 3}, weights);
+  m.Output(m.Op("Convolution3D", {m.Floats({1, 3, 4, 5, 5}, x), w}, params));
+  const Floats y = Results(m);
+  ASSERT_EQ(y.size(), 2u * 3 * 3 * 3);
+  const Floats other = Range(static_cast<int>(y.size()), 1);
+  TestModel back;
+  back.Output(back.Op("Convolution3DBackwardData",
+                      {back.Floats({2, 3, 2, 2, 3}, weights), back.Floats({1, 2, 3, 3, 3}, other)}, params));
+  const Floats z = Results(back);
+  ASSERT_EQ(z.size(), x.size());
+  EXPECT_EQ(std::inner_product(y.begin(), y.end(), other.begin(), 0.0),
+            std::inner_product(x.begin(), x.end(), z.begin(), 0.0));
+}
+
+TEST(MeaningTest, LocalShareTakesWeightsByRegion) {
+  TestModel m;
+  // A window of one element; the left half of the image takes the first weight, the right half the second.
+  m.Output(m.Op("LocalShareForwardV1", {m.Floats({1, 1, 1, 4}, {1, 2, 3, 4}), m.Floats({1, 2, 1, 1, 1, 1}, {10, 100})},
+                [](auto& b) {
+                  return param::CreateLocalShare(b, param::ConvolutionMode::CROSS_CORRELATION, 0, 0, 1, 1, 1, 1, 1, 2);
+                }));
+  EXPECT_EQ(Results(m), (Floats{10, 20, 300, 400}));
+}
+
+TEST(MeaningTest, DeformableConvolutionMoves) {
+  TestModel m;
+  // A window of one element that looks half a column to the right, with a mask of 2.
+  m.Output(m.Op("DeformableConvForwardV1",
+                {m.Floats({1, 1, 1, 3}, {1, 2, 4}), m.Floats({1, 1, 1, 1}, {10}),
+                 m.Floats({1, 2, 1, 3}, {0, 0, 0, .5f, .5f, .5f}), m.Floats({1, 1, 1, 3}, {2, 2, 2})},
+                [](auto& b) { return param::CreateConvolution(b); }));
+  EXPECT_EQ(Results(m), (Floats{30, 60, 40}));
+}
+
+TEST(MeaningTest, SlidingWindowTransposeAddsUp) {
+  TestModel m;
+  m.Output(m.Op("SlidingWindowTranspose", {m.Floats({1, 1, 1, 2, 1, 2}, {1, 2, 3, 4})}, [](auto& b) {
+    return param::CreateSlidingWindowTranspose(b, 1, 3, 0, 0, 1, 1, 1, 1, 1, 2);
+  }));
+  EXPECT_EQ(Results(m), (Floats{1, 5, 4}));
+}
+
+TEST(MeaningTest, TurnsImages) {
+  TestModel m;
+  const int x = m.Floats({1, 2, 3, 1}, Range(6));
+  m.Output(m.Op("Flip", {x}, [](auto& b) { return param::CreateFlip(b, true, true); }));
+  m.Output(m.Op("Rotate", {x}, [](auto& b) { return param::CreateRotate(b, true); }));
+  m.Output(m.Op("Rotate", {x}, [](auto& b) { return param::CreateRotate(b, false); }));
+  EXPECT_EQ(Results(m), (Floats{5, 4, 3, 2, 1, 0, 3, 0, 4, 1, 5, 2, 2, 5, 1, 4, 0, 3}));
+}
+
+TEST(MeaningTest, WarpAffineLikeOpenCv) {
+  TestModel m;
+  // Half a pixel to the right; beyond the border is 8.
+  m.Output(m.Op("WarpAffineV2", {m.Floats({1, 1, 3, 1}, {0, 2, 4}), m.Floats({1, 2, 3}, {1, 0, .5f, 0, 1, 0}),
+                                 m.Ints({1, 3})},
+                [](auto& b) {
+                  return param::CreateWarpAffine(b, param::InterpolationMode::LINEAR, param::BorderMode::CONSTANT, 8);
+                }));
+  EXPECT_EQ(Results(m), (Floats{1, 3, 6}));
+}
+
+TEST(MeaningTest, BlurKeepsConstants) {
+  TestModel m;
+  m.Output(m.Op("GaussianBlur", {m.Floats({1, 3, 4, 1}, Floats(12, 5))}, [](auto& b) {
+    return param::CreateGaussianBlur(b, param::BorderMode::REFLECT_101, 3, 5, 1, 1);
+  }));
+  for (float v : Results(m)) EXPECT_NEAR(v, 5, 1e-6);
+}
+
+TEST(MeaningTest, RoiAlign) {
+  TestModel m;
+  // One sample in each of two bins of a region one row high.
+  m.Output(m.Op("ROIAlignV1", {m.Floats({1, 1, 2, 5}, Range(10)), m.Floats({1, 5}, {0, 0, 0, 4, 0})}, [](auto& b) {
+    return param::CreateROIAlign(b, param::ROIAlignMode::AVERAGE, param::ConvolutionFormat::NCHW, 1, 0, 1, 2, 1, 1);
+  }, 2));
+  EXPECT_EQ(Results(m), (Floats{1, 3}));
+}
+
+TEST(MeaningTest, RoundsToGrids) {
+  TestModel m;
+  const int x = m.Floats({4}, {-.75f, .74f, .75f, 9}), scale = m.Floats({1}, {.5f}), zero = m.Floats({1}, {1});
+  m.Output(m.Op("FakeQuant", {x, scale, zero}, [](auto& b) { return param::CreateFakeQuant(b, -4, 4); }));
+  m.Output(m.Op("LSQ", {x, scale, zero, scale}, [](auto& b) { return param::CreateLSQ(b, -4, 4); }));
+  m.Output(m.Op("TQT", {x, m.Floats({1}, {-1})}, [](auto& b) { return param::CreateTQT(b, -4, 4); }));
+  EXPECT_EQ(Results(m), (Floats{-1, .5f, 1, 1.5f,      //
+                                -1, .5f, 1, 1.5f,      // -0.5 and 2.5 round away from zero too
+                                -1, .5f, 1, 2}));
+}
+
+TEST(MeaningTest, IntegerModes) {
+  const auto run = [](param::ElemwiseMultiTypeMode mode, std::vector<int> (*operands)(TestModel&)) {
+    TestModel m;
+    m.Output(m.Op("ElemwiseMultiType", operands(m),
+                  [&](auto& b) { return param::CreateElemwiseMultiType(b, mode); }));
+    return Results<int8_t>(m);
+  };
+  using Mode = param::ElemwiseMultiTypeMode;
+  EXPECT_EQ(run(Mode::ROUND_SHR_SATURATE_IXxI8xI8,
+                [](TestModel& m) {
+                  return std::vector<int>{m.Ints({6, -6, 5, -5, 9999}),
+                                          m.Constant({1}, DTypeEnum::Int8, std::vector<int8_t>{2})};
+                }),
+            (std::vector<int8_t>{2, -2, 1, -1, 127}));
+  EXPECT_EQ(run(Mode::FUSE_MUL_ADD3_IXxF32xF32xI8,
+                [](TestModel& m) {
+                  return std::vector<int>{m.Ints({1, 3, 900, -900}), m.Floats({1}, {.5f}), m.Floats({1}, {0})};
+                }),
+            (std::vector<int8_t>{0, 2, 127, -128}));
+  EXPECT_EQ(run(Mode::FUSE_ADD_RMULH_ROUND_SHR_SATURATE_INT32x32x32x8,
+                [](TestModel& m) {
+                  const auto byte = [&](int8_t v) { return m.Constant({1}, DTypeEnum::Int8, std::vector<int8_t>{v}); };
+                  return std::vector<int>{m.Ints({3, 100}), m.Ints({3, 100}), m.Ints({1 << 30}), byte(1), byte(-8), byte(7)};
+                }),
+            (std::vector<int8_t>{2, 7}));
+}
+
+TEST(MeaningTest, CheckNonFinite) {
+  TestModel m;
+  const int x = m.Floats({2}, {1, 2}), y = m.Floats({1}, {std::numeric_limits<float>::infinity()});
+  m.Output(m.Op("CheckNonFinite", {x, y}, [](auto& b) { return param::CreateCheckNonFinite(b, 2); }, 3) + 2);
+  EXPECT_EQ(Results<int32_t>(m), (std::vector<int32_t>{1}));
+}
+
+}  // namespace
+}  // namespace mgec::mge
