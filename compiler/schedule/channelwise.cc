@@ -432,6 +432,7 @@ absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) 
   if (!any_blocked) return false;
   ASSIGN_OR_RETURN(Definition d, ops::DefinitionOf(node));
   for (Stage& stage : d.stages()) {
+    if (stage.scan >= 0) return false;  // the loops here have an order of their own
     Ranges ranges;
     for (size_t i = 0; i < stage.vars.size(); ++i) {
       // The channel stays a variable even where there is only one.
