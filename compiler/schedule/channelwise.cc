@@ -10,6 +10,7 @@
 #include "compiler/ops/op.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/scheduler.h"
+#include "compiler/schedule/split.h"
 #include "compiler/schedule/zones.h"
 
 namespace mgec::schedule {
@@ -272,11 +273,13 @@ class StageEmitter {
 
   int64_t EmitFlat(Block& b, const Expr& task) {
     const int64_t pixels = RestElements(stage_->info.shape, 1), blocks = static_cast<int64_t>(blocks_.size());
-    const int64_t parts = std::clamp<int64_t>(kWantedTasks / blocks, 1, std::max<int64_t>(1, pixels / 256));
+    int64_t parts = std::clamp<int64_t>(kWantedTasks / blocks, 1, std::max<int64_t>(1, pixels / 256));
+    if (SplitsPixels(pixels)) parts = PartsOfPixels(parts);
     const int64_t per_part = (pixels + parts - 1) / parts;
     flat_var_ = kernel::MakeVar("p");
-    EmitBases(b, parts == 1 ? task : b.Let("block", task / Int(parts)));
-    const Expr part = parts == 1 ? Int(0) : b.Let("part", Binary(Op::kMod, task, Int(parts)));
+    // Parts of the pixels are the slower count (split.h).
+    EmitBases(b, parts == 1 ? task : b.Let("block", Binary(Op::kMod, task, Int(blocks))));
+    const Expr part = parts == 1 ? Int(0) : b.Let("part", task / Int(blocks));
     const Expr begin = parts == 1 ? Int(0) : b.Let("begin", part * per_part);
     const Expr end = parts == 1 ? Int(pixels) : b.Let("end", Min(begin + per_part, Int(pixels)));
     const Expr body = Body(true);
@@ -309,12 +312,13 @@ class StageEmitter {
     int64_t outer = 1;
     for (size_t i = 0; i + 2 < dims.size(); ++i) outer *= stage_->info.shape[dims[i]];
     const int64_t blocks = static_cast<int64_t>(blocks_.size());
-    const int64_t parts = std::clamp<int64_t>(kWantedTasks / (blocks * outer), 1, rows);
+    int64_t parts = std::clamp<int64_t>(kWantedTasks / (blocks * outer), 1, rows);
+    if (SplitsPixels(outer * rows * stage_->info.shape[inner])) parts = std::min(PartsOfPixels(parts), rows);
     const int64_t per_part = (rows + parts - 1) / parts;
 
     Expr rest = task;
-    const Expr part = parts == 1 ? Int(0) : b.Let("part", Binary(Op::kMod, rest, Int(parts)));
-    if (parts > 1) rest = b.Let("rest", rest / Int(parts));
+    const Expr part = parts == 1 ? Int(0) : b.Let("part", rest / Int(blocks * outer));
+    if (parts > 1) rest = b.Let("rest", Binary(Op::kMod, rest, Int(blocks * outer)));
     for (size_t i = dims.size(); i-- > 2;) {
       const size_t d = dims[i - 2];
       const int64_t n = stage_->info.shape[d];

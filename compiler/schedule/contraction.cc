@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "compiler/schedule/split.h"
+
 namespace mgec::schedule {
 namespace {
 
@@ -63,7 +65,8 @@ class Emitter {
     const int64_t panels = static_cast<int64_t>(panels_.size());
     // A task is one panel times one part of the rows or, where there is one row, of its tiles.
     const int64_t divisible = s_.rows > 1 ? s_.rows : Tiling(s_.cols, MinHeight()).count;
-    parts_ = std::clamp<int64_t>((kWantedTasks + panels * s_.batch - 1) / (panels * s_.batch), 1, divisible);
+    const int64_t wanted = (kWantedTasks + panels * s_.batch - 1) / (panels * s_.batch);
+    parts_ = std::clamp<int64_t>(s_.split_pixels ? PartsOfPixels(wanted) : wanted, 1, divisible);
     kernel::Kernel k;
     k.name = name;
     k.task = kernel::MakeVar("task");
@@ -72,8 +75,12 @@ class Emitter {
     k.arguments.insert(k.arguments.end(), s_.extra.begin(), s_.extra.end());
     Block b;
     const Expr task = Use(k.task);
-    Expr panel = parts_ == 1 ? task : b.Let("panel", task / Int(parts_));
-    const Expr part = parts_ == 1 ? Int(0) : b.Let("part", Binary(kernel::Op::kMod, task, Int(parts_)));
+    // One of the two numbers counts faster.
+    const int64_t all_panels = panels * s_.batch;
+    const int64_t divisor = s_.split_pixels ? all_panels : parts_;
+    const Expr slow = b.Let("slow", task / Int(divisor)), fast = b.Let("fast", Binary(kernel::Op::kMod, task, Int(divisor)));
+    Expr panel = s_.split_pixels ? fast : slow;
+    const Expr part = parts_ == 1 ? Int(0) : s_.split_pixels ? slow : fast;
     batch_ = Int(0);
     if (s_.batch > 1) {
       batch_ = b.Let("batch", panel / Int(panels));

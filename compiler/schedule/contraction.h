@@ -28,6 +28,8 @@ struct ContractionSpec {
   // Independent products with weights of their own, packed one after the other.
   int64_t batch = 1, in_batch_stride = 0, out_batch_stride = 0;
   int64_t rows = 1, cols = 1;
+  // Tasks go through the pixels first and the panels second, so that threads share pixels out among them (split.h).
+  bool split_pixels = false;
   std::function<kernel::Expr(kernel::Expr row)> in_row;   // element offset of (row, 0) in the input
   int64_t in_col_stride = 0;
   std::function<kernel::Expr(kernel::Expr row)> out_row;  // element offset of (row, 0), channel block 0

@@ -12,6 +12,7 @@
 #include "compiler/schedule/k_list.h"
 #include "compiler/schedule/pad.h"
 #include "compiler/schedule/scheduler.h"
+#include "compiler/schedule/split.h"
 
 namespace mgec::schedule {
 namespace {
@@ -90,6 +91,7 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
       return {row / Int(out_h), Binary(Op::kMod, row, Int(out_h)), col};
     };
   }
+  spec.split_pixels = SplitsPixels(images * out_h * out_w);
   std::vector<plan::Argument> extra;
   if (!BuildEpilogue(s, node, d, /*blocked=*/true, pixels, spec, extra)) return false;
 

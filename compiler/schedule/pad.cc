@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "compiler/schedule/contraction.h"
+#include "compiler/schedule/split.h"
 
 namespace mgec::schedule {
 namespace {
@@ -34,11 +35,13 @@ struct Plane {
   int64_t size_out() const { return (top + height + bottom) * row_out(); }
 };
 
+// Part `part` of `parts` of its rows; the first and the last also write the border above and below.
 void EmitPlane(Block& b, const Plane& p, const Buffer& in, const Expr& from, const Buffer& out, const Expr& to,
-               int lanes) {
+               const Expr& part, int64_t parts, int lanes) {
   auto zeros = [](Expr, int n) { return kernel::Float(0, n); };
-  EmitRun(b, out, to, p.top * p.row_out(), lanes, zeros);
-  b.For("row", 0, p.height, [&](Block& b, Expr row) {
+  b.If(part < int64_t{1}, [&](Block& b) { EmitRun(b, out, to, p.top * p.row_out(), lanes, zeros); });
+  const int64_t per_part = (p.height + parts - 1) / parts;
+  b.For("row", part * per_part, Min(part * per_part + per_part, Int(p.height)), 1, [&](Block& b, Expr row) {
     const Expr source = b.Let("source", from + row * p.row_in());
     const Expr target = b.Let("target", to + row * p.row_out() + p.top * p.row_out());
     EmitRun(b, out, target, p.left * p.pixel, lanes, zeros);
@@ -46,8 +49,12 @@ void EmitPlane(Block& b, const Plane& p, const Buffer& in, const Expr& from, con
             [&](Expr i, int n) { return Load(in, source + i, n); });
     EmitRun(b, out, target + (p.left + p.width) * p.pixel, p.right * p.pixel, lanes, zeros);
   });
-  EmitRun(b, out, to + (p.top + p.height) * p.row_out(), p.bottom * p.row_out(), lanes, zeros);
+  b.If(part >= parts - 1, [&](Block& b) {
+    EmitRun(b, out, to + (p.top + p.height) * p.row_out(), p.bottom * p.row_out(), lanes, zeros);
+  });
 }
+
+int64_t PartsOf(const Plane& p, int64_t images) { return SplitsPixels(images * p.height * p.width) ? PartsOfPixels(1) : 1; }
 
 Plane PlaneOf(const graph::Shape& shape, const ops::ConvParams& p, int64_t pixel) {
   return {shape[2], shape[3], p.pad[0], p.pad[1], p.pad_after[0], p.pad_after[1], pixel};
@@ -70,13 +77,15 @@ plan::StorageId PadPlanes(Scheduler& s, const graph::Node& node, const Placement
   kernel::Kernel k;
   k.name = "pad";
   k.task = kernel::MakeVar("task");
-  k.tasks = planes;
+  const int64_t parts = PartsOf(plane, shape[0]);
+  k.tasks = planes * parts;
   k.arguments = {kernel::ArgumentBuffer("in", Scalar::kFloat32, in_elements, 0, 4),
                  kernel::ArgumentBuffer("out", Scalar::kFloat32, planes * plane.size_out(), 1, 4)};
   Block b;
-  const Expr task = Use(k.task);
-  EmitPlane(b, plane, k.arguments[0], b.Let("from", task * (shape[2] * shape[3])), k.arguments[1],
-            b.Let("to", task * plane.size_out()), s.target().vector_lanes);
+  const Expr part = b.Let("part", Use(k.task) / Int(planes));
+  const Expr at = b.Let("plane", Binary(kernel::Op::kMod, Use(k.task), Int(planes)));
+  EmitPlane(b, plane, k.arguments[0], b.Let("from", at * (shape[2] * shape[3])), k.arguments[1],
+            b.Let("to", at * plane.size_out()), part, parts, s.target().vector_lanes);
   k.body = b.Take();
   s.program().AddStep(std::move(k), {{in.storage, in.offset, in_elements * 4}, {storage}},
                       PadInfo(s, node, in_elements * 8));
@@ -98,16 +107,18 @@ plan::StorageId PadBlocks(Scheduler& s, const graph::Node& node, const std::vect
   kernel::Kernel k;
   k.name = "pad";
   k.task = kernel::MakeVar("task");
-  k.tasks = count * images;
+  const int64_t parts = PartsOf(plane, images);
+  k.tasks = count * images * parts;
   k.arguments = {kernel::ArgumentBuffer("arena", Scalar::kFloat32, int64_t{1} << 40, 0, 4),
                  kernel::ArgumentBuffer("table", Scalar::kInt32, count, 1, 4),
                  kernel::ArgumentBuffer("out", Scalar::kFloat32, count * images * plane.size_out(), 2, 32)};
   Block b;
-  const Expr task = Use(k.task);
+  const Expr part = b.Let("part", Use(k.task) / Int(count * images));
+  const Expr task = b.Let("plane", Binary(kernel::Op::kMod, Use(k.task), Int(count * images)));
   const Expr block = images == 1 ? task : b.Let("block", task / Int(images));
   const Expr n = images == 1 ? Int(0) : b.Let("n", Binary(kernel::Op::kMod, task, Int(images)));
   const Expr from = b.Let("from", Cast(kernel::kIndexType, Load(k.arguments[1], block)) + n * image);
-  EmitPlane(b, plane, k.arguments[0], from, k.arguments[2], b.Let("to", task * plane.size_out()),
+  EmitPlane(b, plane, k.arguments[0], from, k.arguments[2], b.Let("to", task * plane.size_out()), part, parts,
             s.target().vector_lanes);
   k.body = b.Take();
   s.program().AddStep(std::move(k), {{plan::kWholeArena}, {s.OffsetTable(std::move(offsets))}, {storage}},

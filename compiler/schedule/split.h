@@ -1,0 +1,22 @@
+// How the work of a step is shared out to threads, so that each thread finds in its own cache what it wrote a step before.
+//
+// Threads get consecutive tasks. Where a tensor has many pixels, tasks go through the pixels first: every step gives a thread
+// the same rows of the image, of all channels. Where it has few, tasks go through the channels: a thread reads its own part
+// of the weights only.
+#ifndef MGEC_COMPILER_SCHEDULE_SPLIT_H_
+#define MGEC_COMPILER_SCHEDULE_SPLIT_H_
+
+#include <algorithm>
+#include <cstdint>
+
+namespace mgec::schedule {
+
+// Whether threads share the pixels of a tensor (all images together) rather than its channels.
+inline bool SplitsPixels(int64_t pixels) { return pixels >= 128; }
+
+// The number of parts that pixels are divided into: even, so that two threads meet in the middle in every step.
+inline int64_t PartsOfPixels(int64_t wanted) { return std::max<int64_t>(4, (wanted + 1) / 2 * 2); }
+
+}  // namespace mgec::schedule
+
+#endif  // MGEC_COMPILER_SCHEDULE_SPLIT_H_
