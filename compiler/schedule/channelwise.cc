@@ -211,9 +211,7 @@ class StageEmitter {
         std::vector<std::pair<plan::StorageId, int64_t>> offsets;
         for (const BlockUse& b : blocks) offsets.emplace_back(b.storage, b.block * rest);
         if (arena_ == nullptr) {
-          // The size of the arena is known only when all steps are; the loader checks the binding.
-          arena_ = kernel::ArgumentBuffer("arena", Scalar::kFloat32, int64_t{1} << 40,
-                                          static_cast<int>(arguments_.size()), 4);
+          arena_ = ArenaArgument(static_cast<int>(arguments_.size()));
           arguments_.push_back(arena_);
           bindings_.push_back({plan::kWholeArena});
         }

@@ -130,7 +130,7 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
       table = s.program().AddConstant(FixedTable(k));
     } else {
       input = {plan::kWholeArena};
-      spec.in_size = int64_t{1} << 40;
+      spec.in_size = kMaxArenaElements;
       for (const BlockUse& b : blocks) info.touches.push_back(b.storage);
       table = s.OffsetTable(k.offsets);
     }

@@ -38,12 +38,6 @@ bool HasDivMod(const Expr& e, const kernel::Var& v) {
   return found;
 }
 
-bool HasReduce(const Expr& e) {
-  bool found = false;
-  kernel::Visit(e, [&](const Expr& n) { found = found || n->op == Op::kReduce; });
-  return found;
-}
-
 class StageEmitter {
  public:
   StageEmitter(Scheduler& s, const graph::Node& node, const Definition& d) : s_(s), node_(node), d_(d) {}
@@ -123,8 +117,7 @@ class StageEmitter {
       it->second = AddArgument("t" + std::to_string(t) + "_table", Scalar::kInt32, entries,
                                {s_.OffsetTable(std::move(offsets))});
       if (arena_ == nullptr) {
-        arena_ = kernel::ArgumentBuffer("arena", Scalar::kFloat32, int64_t{1} << 40,
-                                        static_cast<int>(arguments_.size()), 4);
+        arena_ = ArenaArgument(static_cast<int>(arguments_.size()));
         arguments_.push_back(arena_);
         bindings_.push_back({plan::kWholeArena});
       }
@@ -230,7 +223,7 @@ class StageEmitter {
     const int64_t extent = extents_.back();
     int lanes = s_.target().vector_lanes;
     while (lanes > 1 && lanes > least) lanes /= 2;
-    if (ReducesAlongMemory(body, v) && (lanes < s_.target().vector_lanes || !HasUnitStride(body, v))) lanes = 1;
+    if (ReducesAlongMemory(body, v)) lanes = 1;  // the vectors run along the reduction instead
     // Along the last dimension, the elements of a scan's step are not neighbours in memory.
     if (scan_ != nullptr && kernel::StrideOf(offset, v) != 1) lanes = 1;
     const Zones zones = ZonesOf(body, v, extent, ranges_);

@@ -109,7 +109,7 @@ plan::StorageId PadBlocks(Scheduler& s, const graph::Node& node, const std::vect
   k.task = kernel::MakeVar("task");
   const int64_t parts = PartsOf(plane, images);
   k.tasks = count * images * parts;
-  k.arguments = {kernel::ArgumentBuffer("arena", Scalar::kFloat32, int64_t{1} << 40, 0, 4),
+  k.arguments = {ArenaArgument(0),
                  kernel::ArgumentBuffer("table", Scalar::kInt32, count, 1, 4),
                  kernel::ArgumentBuffer("out", Scalar::kFloat32, count * images * plane.size_out(), 2, 32)};
   Block b;

@@ -55,7 +55,7 @@ Placement NaturalFromBlocked(Scheduler& s, const Placement& in, const graph::Sha
   k.name = "gather_channels";
   k.task = kernel::MakeVar("task");
   k.tasks = channels;
-  k.arguments = {kernel::ArgumentBuffer("arena", Scalar::kFloat32, int64_t{1} << 40, 0, 4),
+  k.arguments = {ArenaArgument(0),
                  kernel::ArgumentBuffer("table", Scalar::kInt32, channels, 1, 4),
                  kernel::ArgumentBuffer("out", Scalar::kFloat32, BlocksFor(channels) * block, 2, 32)};
   Block b;

@@ -54,6 +54,10 @@ std::string OpName(const Node& node) {
   return name;
 }
 
+kernel::Buffer ArenaArgument(int argument) {
+  return kernel::ArgumentBuffer("arena", kernel::Scalar::kFloat32, kMaxArenaElements, argument, 4);
+}
+
 const Node* Anchor(const Node& node) {
   if (node.body == nullptr) return &node;
   const Node* anchor = nullptr;
@@ -107,7 +111,7 @@ absl::Status Scheduler::Run() {
     }
   }
   FinishOutputs();
-  return absl::OkStatus();
+  return copy_status_;
 }
 
 absl::Status Scheduler::ScheduleNode(const Node& node) {
@@ -126,18 +130,26 @@ void Scheduler::FinishOutputs() {
       const plan::Storage& storage = program_.storage(p.storage);
       if (storage.space == plan::Space::kOutput && storage.index == static_cast<int>(i)) continue;
     }
-    Node copy;
-    copy.op = "identity";
-    copy.name = graph_.outputs()[i].name;
-    copy.inputs = {const_cast<Value*>(v)};
-    copy.outputs.push_back(std::make_unique<Value>(Value{&copy, 0, v->type}));
-    output_of_[copy.output()] = static_cast<int>(i);
-    // A copy of a definition that exists for every dtype.
-    ScheduleGeneric(*this, copy).IgnoreError();
-    placements_.erase(copy.output());
-    output_of_.erase(copy.output());
-    written_to_output_.erase(copy.output());
+    Copy(v, graph_.outputs()[i].name, static_cast<int>(i));
   }
+}
+
+Placement Scheduler::Copy(const Value* v, const std::string& name, int output) {
+  Node copy;
+  copy.op = "identity";
+  copy.name = name;
+  copy.inputs = {const_cast<Value*>(v)};
+  copy.outputs.push_back(std::make_unique<Value>(Value{&copy, 0, v->type}));
+  const Value* result = copy.output();
+  if (output >= 0) output_of_[result] = output;
+  const absl::Status status = ScheduleGeneric(*this, copy);
+  if (!status.ok() && copy_status_.ok()) copy_status_ = status;
+  const Placement p = status.ok() ? placement(result) : Placement();
+  // The node is gone after this, and another may get its address.
+  placements_.erase(result);
+  output_of_.erase(result);
+  written_to_output_.erase(result);
+  return p;
 }
 
 Placement Scheduler::NewPlain(const Value* v) {
@@ -177,14 +189,7 @@ Placement Scheduler::Plain(const Value* v) {
   if (IsNatural(p) && BlockElements(v->type.shape) == kBlock) {  // one pixel: its channels are already in order
     plain.storage = p.channels[0].storage;
   } else {
-    Node copy;
-    copy.op = "identity";
-    copy.name = v->producer->name;
-    copy.inputs = {const_cast<Value*>(v)};
-    copy.outputs.push_back(std::make_unique<Value>(Value{&copy, 0, v->type}));
-    ScheduleGeneric(*this, copy).IgnoreError();  // identity has a definition for every dtype
-    plain = placement(copy.output());
-    placements_.erase(copy.output());
+    plain = Copy(v, v->producer->name, -1);
   }
   plain_[v] = plain;
   return plain;

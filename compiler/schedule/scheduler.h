@@ -53,6 +53,8 @@ class Scheduler {
  private:
   absl::Status ScheduleNode(const graph::Node& node);
   void PlaceConstant(const graph::Value* v);
+  // Adds a dense copy of v: network output number `output` or, if that is negative, arena memory.
+  Placement Copy(const graph::Value* v, const std::string& name, int output);
   void FinishOutputs();
 
   const graph::Graph& graph_;
@@ -63,6 +65,7 @@ class Scheduler {
   std::unordered_map<const graph::Value*, Placement> plain_, blocked_, natural_;  // conversions done
   std::unordered_map<const graph::Value*, int> output_of_;  // the first output that a value is
   std::unordered_map<const graph::Value*, bool> written_to_output_;
+  absl::Status copy_status_;  // the first error of a copy; Run() reports it
 };
 
 // --- Schedules. Each takes a node, adds its steps and places its outputs. ---
@@ -79,6 +82,11 @@ absl::StatusOr<bool> ScheduleView(Scheduler& s, const graph::Node& node);
 absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node);
 // Any definition on plain tensors.
 absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node);
+
+// The whole arena as a kernel's argument, for kernels that find blocks through offset tables. How large the arena is is
+// known only when all steps are; the loader checks the binding.
+inline constexpr int64_t kMaxArenaElements = int64_t{1} << 40;
+kernel::Buffer ArenaArgument(int argument);
 
 // "conv2d+add+relu": what a node computes, for steps and kernels.
 std::string OpName(const graph::Node& node);

@@ -11,12 +11,6 @@ using kernel::Op;
 using kernel::Ranges;
 using kernel::Reg;
 
-bool HasReduce(const Expr& e) {
-  bool found = false;
-  kernel::Visit(e, [&](const Expr& n) { found = found || n->op == Op::kReduce; });
-  return found;
-}
-
 bool LoadsWithStride(const Expr& e, const kernel::Var& v, int64_t stride) {
   bool found = false;
   kernel::Visit(e, [&](const Expr& n) {
@@ -69,6 +63,12 @@ Expr EmitReduce(Block& b, const Expr& n, int lanes, Ranges ranges) {
 
 }  // namespace
 
+bool HasReduce(const Expr& e) {
+  bool found = false;
+  kernel::Visit(e, [&](const Expr& n) { found = found || n->op == Op::kReduce; });
+  return found;
+}
+
 bool ReducesAlongMemory(const Expr& e, const kernel::Var& v) {
   bool found = false;
   kernel::Visit(e, [&](const Expr& n) {
@@ -76,10 +76,8 @@ bool ReducesAlongMemory(const Expr& e, const kernel::Var& v) {
       found = found || LoadsWithStride(n->args[0], n->reduce_axes.back().var, 1);
     }
   });
-  return found && !HasUnitStride(e, v);
+  return found && !LoadsWithStride(e, v, 1);
 }
-
-bool HasUnitStride(const Expr& e, const kernel::Var& v) { return LoadsWithStride(e, v, 1); }
 
 Expr EmitVectorReductions(Block& b, const Expr& e, int lanes, Ranges ranges) {
   if (e->op == Op::kReduce) {

@@ -6,10 +6,10 @@
 
 namespace mgec::schedule {
 
+// `e` holds a reduction.
+bool HasReduce(const kernel::Expr& e);
 // `e` (scalar, free of kRead) holds a reduction whose last axis reads memory with stride 1, which v does not.
 bool ReducesAlongMemory(const kernel::Expr& e, const kernel::Var& v);
-// Some load of `e` has stride 1 in v.
-bool HasUnitStride(const kernel::Expr& e, const kernel::Var& v);
 
 // Like kernel::EmitReductions, with vectors of `lanes` partial results along the last axis of each reduction. The order
 // of summation depends on `lanes` only.
