@@ -1,5 +1,6 @@
 #include "runtime/network.h"
 
+#include <cstring>
 #include <ctime>
 #include <utility>
 
@@ -208,7 +209,16 @@ Status Network::BindOutput(size_t index, std::shared_ptr<Buffer> buffer, size_t 
   return Bind(&outputs_[index], std::move(buffer), offset, "output");
 }
 
+void Network::SeedRandom(uint64_t seed) {
+  random_state_[0] = seed;
+  random_state_[1] = 0;
+}
+
 void Network::Forward() {
+  if (plan_->random()) {
+    std::memcpy(arena_.data() + plan_->random_state(), random_state_, sizeof(random_state_));
+    ++random_state_[1];
+  }
   pool_->Run([](void* self, int thread) {
     Network* network = static_cast<Network*>(self);
     if (network->profile_) {

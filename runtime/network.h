@@ -87,6 +87,10 @@ class Network {
   // Computes all outputs. Cannot fail. Does not allocate or lock, and on one thread makes no system call.
   void Forward();
 
+  // Starts the random numbers of models that compute such again, with this seed (0 after loading). The same seed gives the
+  // same numbers, pass by pass, on every machine and for every number of threads.
+  void SeedRandom(uint64_t seed);
+
   // From now on Forward() takes the time of every step, at some cost. Starts counting from zero.
   void EnableProfile(bool enable);
   // The steps of the selected program, in order; total_ns is over the last profiled_passes() passes.
@@ -139,6 +143,7 @@ class Network {
   Mapping arena_;
   std::vector<void*> pointers_;  // the arguments of all steps, one after the other
   std::vector<Step> steps_;
+  uint64_t random_state_[2] = {0, 0};  // seed, number of the pass
   bool profile_ = false;
   uint64_t profiled_passes_ = 0;
   std::vector<uint64_t> step_ns_;

@@ -30,6 +30,7 @@ const Registry& AllImporters() {
     RegisterShape(*r);
     RegisterIndex(*r);
     RegisterScatter(*r);
+    RegisterRandom(*r);
     RegisterScan(*r);
     RegisterRelayout(*r);
     RegisterRecurrent(*r);
@@ -46,7 +47,6 @@ std::string WhyUnknown(const Operator& op) {
     return op.blobs.empty() ? "operator" : absl::StrCat("\"", absl::Utf8SafeCHexEscape(op.blobs[0]), "\"");
   }
   if (op.type == "CondTake" || op.type == "NonZero") return "operator whose result has a shape that depends on data";
-  if (absl::EndsWith(op.type, "RNG") || op.type == "Dropout") return "operator that gives random numbers";
   if (absl::StrContains(op.type, "Backward") && op.type != "ConvolutionBackwardData" &&
       op.type != "Convolution3DBackwardData") {
     return "operator, which is for training";

@@ -1,4 +1,4 @@
-// MatrixMul, BatchedMatrixMul, Dot, MatrixInverse.
+// MatrixMul, BatchedMatrixMul, Dot, MatrixInverse, SVD.
 #include "compiler/mge/quantized.h"
 
 namespace mgec::mge {
@@ -42,12 +42,28 @@ absl::StatusOr<Value*> ImportMatrixInverse(ImportContext& c) {
   return c.Add("matrix_inverse", {c.input(0)});
 }
 
+// U, S and V^T; S alone where compute_uv is off.
+absl::StatusOr<Values> ImportSvd(ImportContext& c) {
+  const auto& p = c.Param<param::SVD>();
+  RETURN_IF_ERROR(c.RequireFloat(0));
+  const graph::DType dtype = c.input(0)->type.dtype;
+  ASSIGN_OR_RETURN(Value * x, c.Cast(c.input(0), graph::DTypeKind::kFloat32));
+  ASSIGN_OR_RETURN(graph::Node * node, c.graph().AddNode("svd", {x}, {{"full_matrices", int64_t{p.full_matrices()}}}, c.name()));
+  Values results;
+  for (int i = 0; i < 3; ++i) {
+    ASSIGN_OR_RETURN(Value * y, c.Cast(node->output(i), dtype));
+    results.push_back(y);
+  }
+  return p.compute_uv() ? results : Values{results[1]};
+}
+
 }  // namespace
 
 void RegisterLinalg(Registry& r) {
   r.Add("BatchedMatrixMul", ImportBatchedMatrixMul, CheckMatrixMul);
   r.Add("Dot", ImportDot);
   r.Add("MatrixInverse", ImportMatrixInverse);
+  r.AddMany("SVD", ImportSvd);
   r.Add("MatrixMul", ImportMatrixMul, CheckMatrixMul);
 }
 

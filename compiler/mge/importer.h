@@ -135,6 +135,7 @@ void RegisterLinalg(Registry& registry);
 void RegisterShape(Registry& registry);
 void RegisterIndex(Registry& registry);
 void RegisterScatter(Registry& registry);
+void RegisterRandom(Registry& registry);
 void RegisterScan(Registry& registry);
 void RegisterRelayout(Registry& registry);
 void RegisterRecurrent(Registry& registry);
