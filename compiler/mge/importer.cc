@@ -157,6 +157,12 @@ void Registry::AddMany(absl::string_view type, ImportMany import, Check check) {
   importers_[std::string(type)] = {import, check};
 }
 
+std::vector<std::string> Registry::Names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, importer] : importers_) names.push_back(name);
+  return names;
+}
+
 const OperatorImporter* Registry::Find(absl::string_view type) const {
   const auto it = importers_.find(type);
   return it == importers_.end() ? nullptr : &it->second;

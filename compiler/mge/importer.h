@@ -113,13 +113,19 @@ class Registry {
 
   // Null if there is none.
   const OperatorImporter* Find(absl::string_view type) const;
+  // Of all operators, sorted.
+  std::vector<std::string> Names() const;
 
  private:
   std::map<std::string, OperatorImporter, std::less<>> importers_;
 };
 
+// Those of all families.
+const Registry& AllImporters();
+
 // One for each family.
 void RegisterData(Registry& registry);
+void RegisterDct(Registry& registry);
 void RegisterElemwise(Registry& registry);
 void RegisterQuantize(Registry& registry);
 void RegisterConv(Registry& registry);
