@@ -67,7 +67,14 @@ absl::StatusOr<plan::TargetProgram> CompileForTarget(const graph::Graph& graph, 
 
 void ReportGraph(const graph::Graph& graph, CompileReport& report) {
   for (const graph::Node* n : graph.inputs()) report.inputs.emplace_back(n->name, n->output()->type);
-  for (const graph::GraphOutput& o : graph.outputs()) report.outputs.emplace_back(o.name, o.value->type);
+  for (const graph::GraphOutput& o : graph.outputs()) {
+    if (o.internal) continue;
+    report.outputs.emplace_back(o.name, o.value->type);
+    std::vector<int>& dynamic = report.dynamic.emplace_back();
+    for (size_t axis = 0; axis < o.sizes.size(); ++axis) {
+      if (o.sizes[axis] >= 0) dynamic.push_back(static_cast<int>(axis));
+    }
+  }
 }
 
 // Refuses what would compute for hours: a damaged number, or one meant to do harm.

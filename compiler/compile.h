@@ -40,7 +40,8 @@ struct CompileOptions {
 struct CompileReport {
   std::string mge_version, container;  // "1.13.0", "v2"
   int operators = 0;
-  std::vector<std::pair<std::string, graph::TensorType>> inputs, outputs;
+  std::vector<std::pair<std::string, graph::TensorType>> inputs, outputs;  // of outputs the largest shapes
+  std::vector<std::vector<int>> dynamic;  // for each output the dimensions whose size depends on values
   std::vector<mge::UnsupportedItem> unsupported;
   struct Target {
     std::string name;

@@ -39,6 +39,34 @@ Status VerifyTensors(const Tensors* tensors, const std::string& where, std::vect
   return Status();
 }
 
+// Dynamic dimensions refer to internal outputs of type int32[1].
+Status VerifyDynamic(const fb::Program& program, const std::string& where) {
+  for (size_t i = 0; i < Count(program.inputs()); ++i) {
+    if (Count(program.inputs()->Get(i)->dynamic()) != 0) return Bad(where, "an input has a dynamic dimension");
+  }
+  const size_t count = Count(program.outputs());
+  if (program.internal_outputs() > count) return Bad(where, "more internal outputs than outputs");
+  const size_t visible = count - program.internal_outputs();
+  for (size_t i = 0; i < count; ++i) {
+    const fb::Tensor& tensor = *program.outputs()->Get(i);
+    const std::string here = Format("%s, output %zu", where.c_str(), i);
+    const size_t dims = Count(tensor.dynamic());
+    if (dims == 0) continue;
+    if (i >= visible) return Bad(here, "an internal output has a dynamic dimension");
+    if (BitsPerElement(static_cast<DataType>(tensor.dtype())) < 8) return Bad(here, "dynamic dimensions of packed elements");
+    for (size_t j = 0; j < dims; ++j) {
+      const fb::DynamicDimension& dim = *tensor.dynamic()->Get(j);
+      if (dim.axis() >= Count(tensor.shape())) return Bad(here, "a dynamic dimension does not exist");
+      if (dim.output() < visible || dim.output() >= count) return Bad(here, "a size is no internal output");
+      const fb::Tensor& size = *program.outputs()->Get(dim.output());
+      if (size.dtype() != fb::DataType::Int32 || Count(size.shape()) != 1 || size.shape()->Get(0) != 1) {
+        return Bad(here, "a size is no int32[1]");
+      }
+    }
+  }
+  return Status();
+}
+
 // Programs differ in shapes only.
 bool SameExceptShape(const Tensors* a, const Tensors* b) {
   if (Count(a) != Count(b)) return false;
@@ -119,7 +147,9 @@ Status VerifyMetadata(const fb::Metadata& metadata, const ArtifactLayout& layout
     Spaces spaces = {0, layout.constants_size, {}, {}};
     MGEC_RETURN_IF_ERROR(VerifyTensors(program.inputs(), where + ", input", &spaces.inputs));
     MGEC_RETURN_IF_ERROR(VerifyTensors(program.outputs(), where + ", output", &spaces.outputs));
-    if (!SameExceptShape(first.inputs(), program.inputs()) || !SameExceptShape(first.outputs(), program.outputs())) {
+    MGEC_RETURN_IF_ERROR(VerifyDynamic(program, where));
+    if (program.internal_outputs() != first.internal_outputs() ||
+        !SameExceptShape(first.inputs(), program.inputs()) || !SameExceptShape(first.outputs(), program.outputs())) {
       return Bad(where, "its inputs or outputs differ from those of program 0 in more than shape");
     }
     if (Count(program.plans()) == 0) return Bad(where, "no plans");

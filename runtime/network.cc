@@ -1,5 +1,7 @@
 #include "runtime/network.h"
 
+#include <algorithm>
+#include <cstring>
 #include <ctime>
 #include <utility>
 
@@ -44,6 +46,7 @@ Result<std::unique_ptr<Network>> Network::Load(std::shared_ptr<const Artifact> a
   const fb::Program& program = *network->artifact_->metadata().programs()->Get(0);
   network->inputs_.resize(Count(program.inputs()));
   network->outputs_.resize(Count(program.outputs()));
+  network->output_count_ = network->outputs_.size() - program.internal_outputs();
   MGEC_RETURN_IF_ERROR(network->Prepare(0));
   return network;
 }
@@ -65,8 +68,9 @@ Status Network::Prepare(size_t index) {
   const auto new_edges = [](const Tensors* tensors, const std::vector<Edge>& old, std::vector<Edge>* edges) {
     for (size_t i = 0; i < old.size(); ++i) {
       Edge edge;
-      edge.info = DescribeTensor(*tensors->Get(i));
-      if (old[i].buffer != nullptr && old[i].info.bytes == edge.info.bytes) {
+      edge.source = tensors->Get(i);
+      edge.info = edge.largest = DescribeTensor(*edge.source);
+      if (old[i].buffer != nullptr && old[i].largest.bytes == edge.info.bytes) {
         edge.buffer = old[i].buffer;
         edge.data = old[i].data;
       } else {
@@ -147,7 +151,7 @@ int Network::FindInput(std::string_view name) const {
 }
 
 int Network::FindOutput(std::string_view name) const {
-  for (size_t i = 0; i < outputs_.size(); ++i) {
+  for (size_t i = 0; i < output_count_; ++i) {
     if (outputs_[i].info.name == name) return static_cast<int>(i);
   }
   return -1;
@@ -183,10 +187,10 @@ std::string Network::WorkingShapes() const {
 }
 
 Status Network::Bind(Edge* edge, std::shared_ptr<Buffer> buffer, size_t offset, const char* what) {
-  if (offset > buffer->size() || buffer->size() - offset < edge->info.bytes) {
+  if (offset > buffer->size() || buffer->size() - offset < edge->largest.bytes) {
     return Status(StatusCode::kInvalidArgument,
                   Format("%s %s needs %zu bytes; the memory given has %zu", what, edge->info.name.c_str(),
-                         edge->info.bytes, offset > buffer->size() ? 0 : buffer->size() - offset));
+                         edge->largest.bytes, offset > buffer->size() ? 0 : buffer->size() - offset));
   }
   uint8_t* data = buffer->data() + offset;
   const unsigned element = (BitsPerElement(edge->info.dtype) + 7) / 8;
@@ -218,6 +222,25 @@ void Network::Forward() {
     }
   }, this);
   if (profile_) ++profiled_passes_;
+  ReadSizes();
+}
+
+// The sizes that depend on values, as the kernels left them in internal outputs.
+void Network::ReadSizes() {
+  for (size_t i = 0; i < output_count_; ++i) {
+    Edge& edge = outputs_[i];
+    const auto* dynamic = edge.source->dynamic();
+    if (Count(dynamic) == 0) continue;
+    for (const fb::DynamicDimension* dim : *dynamic) {
+      int32_t size = 0;
+      std::memcpy(&size, outputs_[dim->output()].data, sizeof(size));
+      const uint32_t most = edge.largest.shape[dim->axis()];
+      edge.info.shape[dim->axis()] = size < 0 ? 0 : std::min(static_cast<uint32_t>(size), most);
+    }
+    uint64_t bytes = 0;  // at most those of the largest shape
+    TensorBytes(edge.info.dtype, edge.info.shape.data(), edge.info.shape.size(), &bytes);
+    edge.info.bytes = bytes;
+  }
 }
 
 void Network::RunSteps(int thread) {

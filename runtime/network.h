@@ -54,10 +54,15 @@ class Network {
   Network& operator=(const Network&) = delete;
 
   // Inputs and outputs in the model's order, for the shapes that are selected. All tensors are dense and row-major.
+  // Outputs may have dimensions whose size depends on values: shape and bytes are the largest possible until Forward()
+  // has run, and then the actual ones.
   size_t input_count() const { return inputs_.size(); }
-  size_t output_count() const { return outputs_.size(); }
+  size_t output_count() const { return output_count_; }
   const TensorInfo& input(size_t index) const { return inputs_[index].info; }
   const TensorInfo& output(size_t index) const { return outputs_[index].info; }
+
+  // An output with its largest shape and the bytes that its memory needs, whatever Forward() has found.
+  const TensorInfo& largest_output(size_t index) const { return outputs_[index].largest; }
 
   // The index of a name, or -1.
   int FindInput(std::string_view name) const;
@@ -69,8 +74,8 @@ class Network {
   // work.
   Status SelectShapes(const std::vector<Shape>& input_shapes);
 
-  // The memory that the next Forward() reads or writes: input(index).bytes or output(index).bytes, aligned to 64 bytes
-  // unless the caller bound other memory.
+  // The memory that the next Forward() reads or writes: input(index).bytes or largest_output(index).bytes, aligned to 64
+  // bytes unless the caller bound other memory.
   uint8_t* input_data(size_t index) const { return inputs_[index].data; }
   uint8_t* output_data(size_t index) const { return outputs_[index].data; }
 
@@ -95,6 +100,8 @@ class Network {
 
   int threads() const { return pool_->threads(); }
   size_t arena_size() const { return arena_.size(); }
+  // The selected program, an index into the artifact's.
+  size_t program() const { return program_; }
   // The target whose code runs, for example "x86-64-v3".
   std::string_view target() const;
   const std::shared_ptr<const Artifact>& artifact() const { return artifact_; }
@@ -108,6 +115,8 @@ class Network {
 
   struct Edge {
     TensorInfo info;
+    TensorInfo largest;
+    const fb::Tensor* source = nullptr;  // with the dynamic dimensions
     std::shared_ptr<Buffer> buffer;
     uint8_t* data = nullptr;
     std::vector<Patch> patches;
@@ -127,6 +136,7 @@ class Network {
   void BuildSteps(const fb::Plan& plan);
   Status Bind(Edge* edge, std::shared_ptr<Buffer> buffer, size_t offset, const char* what);
   std::string WorkingShapes() const;
+  void ReadSizes();
   void RunSteps(int thread);
   void RunStepsProfiled(int thread);
 
@@ -135,7 +145,8 @@ class Network {
   size_t program_ = 0;
   const fb::Plan* plan_ = nullptr;
   std::vector<Edge> inputs_;
-  std::vector<Edge> outputs_;
+  std::vector<Edge> outputs_;  // the internal ones last
+  size_t output_count_ = 0;    // without these
   Mapping arena_;
   std::vector<void*> pointers_;  // the arguments of all steps, one after the other
   std::vector<Step> steps_;

@@ -15,6 +15,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "compiler/compile.h"
 #include "compiler/plan/artifact.h"
@@ -115,7 +116,12 @@ std::string Time(double seconds) {
 void PrintModel(const std::string& name, const CompileReport& r) {
   absl::PrintF("%s   MegEngine %s, container %s, %d operators\n", name, r.mge_version, r.container, r.operators);
   for (const auto& [input, type] : r.inputs) absl::PrintF("  input   %-10s %s\n", input, graph::ToString(type));
-  for (const auto& [output, type] : r.outputs) absl::PrintF("  output  %-10s %s\n", output, graph::ToString(type));
+  for (size_t i = 0; i < r.outputs.size(); ++i) {
+    const auto& [output, type] = r.outputs[i];
+    absl::PrintF("  output  %-10s %s", output, graph::ToString(type));
+    if (!r.dynamic[i].empty()) absl::PrintF(", at most: the values decide dimension %s", absl::StrJoin(r.dynamic[i], ", "));
+    absl::PrintF("\n");
+  }
 }
 
 void PrintSummary(const CompileReport& r) {

@@ -44,6 +44,9 @@ void PrintTensor(const char* side, const fb::Tensor& tensor) {
   const TensorInfo info = DescribeTensor(tensor);
   absl::PrintF("  %-7s %-16s %s %s", side, info.name, DataTypeName(info.dtype), ShapeToString(info.shape));
   if (info.dtype >= DataType::kQuantizedS8) absl::PrintF(" scale %g zero point %d", info.scale, info.zero_point);
+  for (size_t i = 0; i < Count(tensor.dynamic()); ++i) {
+    absl::PrintF("%s %d", i == 0 ? ", at most: the values decide dimension" : " and", tensor.dynamic()->Get(i)->axis());
+  }
   absl::PrintF("\n");
 }
 
@@ -82,7 +85,7 @@ void Print(const Artifact& artifact) {
     const fb::Program& program = *metadata.programs()->Get(i);
     absl::PrintF("program %d\n", i);
     for (size_t j = 0; j < Count(program.inputs()); ++j) PrintTensor("input", *program.inputs()->Get(j));
-    for (size_t j = 0; j < Count(program.outputs()); ++j) PrintTensor("output", *program.outputs()->Get(j));
+    for (size_t j = 0; j + program.internal_outputs() < Count(program.outputs()); ++j) PrintTensor("output", *program.outputs()->Get(j));
     for (const fb::Plan* plan : *program.plans()) PrintPlan(artifact, *plan);
   }
 }
