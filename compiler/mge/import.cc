@@ -36,6 +36,7 @@ const Registry& AllImporters() {
     RegisterRecurrent(*r);
     RegisterAttention(*r);
     RegisterSelect(*r);
+    RegisterCond(*r);
     RegisterDynamic(*r);
     RegisterDynamicIndex(*r);
     return r;
@@ -112,9 +113,10 @@ class ModelImporter {
       if (values_[variable] == nullptr) return ReportMissingOutput(variable);
       inputs.push_back(values_[variable]);
     }
-    ImportContext context(op, options_, graph_, shapes_, NameOf(op), inputs);
+    ImportContext context(op, options_, graph_, shapes_, conditions_, NameOf(op), inputs);
     const absl::StatusOr<Values> outputs = ImportWith(*importer, context);
     if (!outputs.ok()) return Refuse(op, Classify(op, inputs, outputs.status()));
+    if (const absl::Status s = conditions_.Follow(op); !s.ok()) return Refuse(op, Classify(op, {}, s));
     for (size_t i = 0; i < outputs->size() && static_cast<int>(i) < op.num_outputs; ++i) {
       values_[op.first_output + i] = (*outputs)[i];
     }
@@ -241,6 +243,9 @@ class ModelImporter {
       Value* value = values_[output.variable];
       if (value == nullptr) {
         ReportMissingOutput(output.variable);
+      } else if (conditions_.Of(output.variable) != nullptr) {
+        Refuse(model_.operators[model_.variables[output.variable].producer],
+               Unsupported("output of the network that exists only on a condition", "outputs that are merged"));
       } else {
         graph_.AddOutput(value, output.name.empty() ? absl::StrCat("unnamed", i) : std::string(output.name));
       }
@@ -251,6 +256,7 @@ class ModelImporter {
   const ImportOptions& options_;
   graph::Graph graph_;
   DynamicShapes shapes_;
+  Conditions conditions_;
   Values values_;            // of each variable; null where there is none
   std::vector<bool> known_;  // whether the variable's operator was imported
   std::vector<UnsupportedItem> items_;

@@ -23,6 +23,7 @@
 #include "absl/strings/string_view.h"
 #include "compiler/base/status_macros.h"
 #include "compiler/graph/graph.h"
+#include "compiler/mge/conditions.h"
 #include "compiler/mge/dynamic_shapes.h"
 #include "compiler/mge/import.h"
 #include "compiler/mge/model.h"
@@ -52,14 +53,22 @@ absl::StatusOr<int64_t> NormalizeAxis(int64_t axis, size_t rank);
 class ImportContext {
  public:
   ImportContext(const Operator& op, const ImportOptions& options, graph::Graph& g, DynamicShapes& shapes,
-                std::string name, Values inputs)
-      : op_(op), options_(options), graph_(g), shapes_(shapes), name_(std::move(name)), inputs_(std::move(inputs)) {}
+                Conditions& conditions, std::string name, Values inputs)
+      : op_(op),
+        options_(options),
+        graph_(g),
+        shapes_(shapes),
+        conditions_(conditions),
+        name_(std::move(name)),
+        inputs_(std::move(inputs)) {}
 
   const Operator& op() const { return op_; }
   const ImportOptions& options() const { return options_; }
   graph::Graph& graph() { return graph_; }
   // Sizes that depend on values.
   DynamicShapes& shapes() { return shapes_; }
+  // Conditional execution.
+  Conditions& conditions() { return conditions_; }
   const std::string& name() const { return name_; }
 
   int num_inputs() const { return static_cast<int>(inputs_.size()); }
@@ -97,6 +106,7 @@ class ImportContext {
   const ImportOptions& options_;
   graph::Graph& graph_;
   DynamicShapes& shapes_;
+  Conditions& conditions_;
   std::string name_;
   Values inputs_;
 };
@@ -153,6 +163,7 @@ void RegisterRelayout(Registry& registry);
 void RegisterRecurrent(Registry& registry);
 void RegisterAttention(Registry& registry);
 void RegisterSelect(Registry& registry);
+void RegisterCond(Registry& registry);
 // After the others: what they do with sizes that depend on values.
 void RegisterDynamic(Registry& registry);
 void RegisterDynamicIndex(Registry& registry);
