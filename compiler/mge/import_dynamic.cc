@@ -167,8 +167,8 @@ absl::StatusOr<Values> ImportReduce(ImportContext& c) {
   ASSIGN_OR_RETURN(const std::vector<int64_t> axes, ReducedAxes(c, &target));
   const ReduceMode mode = p.mode();
   const char* fill = mode == ReduceMode::PRODUCT ? "one"
-                     : mode == ReduceMode::MIN   ? "highest"
-                     : mode == ReduceMode::MAX   ? "lowest"
+                     : mode == ReduceMode::MIN_   ? "highest"
+                     : mode == ReduceMode::MAX_   ? "lowest"
                                                  : "zero";
   if (IsQuantized(c.input(0)->type.dtype) || p.data_type() >= ReduceDataType::QUINT_I8xO32) {
     return Unsupported("quantized operands whose size depends on values", "float32, float16");

@@ -128,8 +128,8 @@ TEST(DynamicTest, ReductionsSeeOnlyWhatCounts) {
   EXPECT_EQ(reduce(ReduceMode::SUM, x), 12);
   EXPECT_EQ(reduce(ReduceMode::SUM_SQR, x), 50);
   EXPECT_EQ(reduce(ReduceMode::PRODUCT, x), 60);
-  EXPECT_EQ(reduce(ReduceMode::MIN, x), 3);
-  EXPECT_EQ(reduce(ReduceMode::MAX, x), 5);
+  EXPECT_EQ(reduce(ReduceMode::MIN_, x), 3);
+  EXPECT_EQ(reduce(ReduceMode::MAX_, x), 5);
   EXPECT_EQ(reduce(ReduceMode::MEAN, x), 4);
   const Floats none = {-1, -2};
   EXPECT_EQ(reduce(ReduceMode::SUM, none), 0);
