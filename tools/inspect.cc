@@ -42,7 +42,12 @@ std::string Describe(const fb::Binding& binding) {
 
 void PrintTensor(const char* side, const fb::Tensor& tensor) {
   const TensorInfo info = DescribeTensor(tensor);
-  absl::PrintF("  %-7s %-16s %s %s", side, info.name, DataTypeName(info.dtype), ShapeToString(info.shape));
+  std::string shape = ShapeToString(info.shape);
+  if (tensor.batch_rows() > 0) {
+    const std::string rows = tensor.batch_rows() == 1 ? "N" : absl::StrCat(tensor.batch_rows(), "N");
+    shape.replace(1, shape.find_first_of(",]") - 1, rows);
+  }
+  absl::PrintF("  %-7s %-16s %s %s", side, info.name, DataTypeName(info.dtype), shape);
   if (info.dtype >= DataType::kQuantizedS8) absl::PrintF(" scale %g zero point %d", info.scale, info.zero_point);
   for (size_t i = 0; i < Count(tensor.dynamic()); ++i) {
     absl::PrintF("%s %d", i == 0 ? ", at most: the values decide dimension" : " and", tensor.dynamic()->Get(i)->axis());
@@ -83,7 +88,9 @@ void Print(const Artifact& artifact) {
   absl::PrintF("  constants %s, user info %s\n", Bytes(artifact.constants_size()), Bytes(Count(metadata.user_info())));
   for (size_t i = 0; i < metadata.programs()->size(); ++i) {
     const fb::Program& program = *metadata.programs()->Get(i);
-    absl::PrintF("program %d\n", i);
+    absl::PrintF("program %d", i);
+    if (program.batch() > 0) absl::PrintF(", for any batch N, in parts of %d", program.batch());
+    absl::PrintF("\n");
     for (size_t j = 0; j < Count(program.inputs()); ++j) PrintTensor("input", *program.inputs()->Get(j));
     for (size_t j = 0; j + program.internal_outputs() < Count(program.outputs()); ++j) PrintTensor("output", *program.outputs()->Get(j));
     for (const fb::Plan* plan : *program.plans()) PrintPlan(artifact, *plan);

@@ -13,7 +13,6 @@ using param::CondExecPredLogicalMode;
 using param::CondExecPredMode;
 
 absl::StatusOr<Value*> AsBool(ImportContext& c, Value* v) { return c.Cast(v, DTypeKind::kBool); }
-absl::StatusOr<Value*> AsInt(ImportContext& c, Value* v) { return c.Cast(v, DTypeKind::kInt32); }
 
 absl::StatusOr<Value*> Compare(ImportContext& c, const char* op, Value* a, Value* b) {
   ASSIGN_OR_RETURN(Value * y, c.Add(op, {a, b}));
