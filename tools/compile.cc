@@ -15,6 +15,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "compiler/compile.h"
 #include "compiler/plan/artifact.h"
@@ -69,12 +70,17 @@ absl::Status ParseShapes(const std::vector<std::string>& flags, CompileOptions* 
   size_t programs = 1;
   for (const std::string& flag : flags) {
     const absl::Status bad = absl::InvalidArgumentError(
-        absl::StrCat("--input-shape ", flag, ": want NAME=DIMxDIMx.., for example data=1x3x224x224"));
+        absl::StrCat("--input-shape ", flag, ": want NAME=DIMxDIMx.., for example data=1x3x224x224, or "
+                     "data=Nx3x224x224 for a batch of any size"));
     const size_t equals = flag.rfind('=');
     if (equals == std::string::npos || equals == 0) return bad;
     graph::Shape shape;
     for (absl::string_view dim : absl::StrSplit(flag.substr(equals + 1), 'x')) {
       int64_t n;
+      if (dim == "N" && shape.empty()) {
+        shape.push_back(kAnyBatch);
+        continue;
+      }
       if (!absl::SimpleAtoi(dim, &n) || n <= 0) return bad;
       shape.push_back(n);
     }
@@ -114,10 +120,25 @@ std::string Time(double seconds) {
   return seconds < 1 ? absl::StrFormat("%.0f ms", seconds * 1e3) : absl::StrFormat("%.1f s", seconds);
 }
 
+// A type, with the first dimension in terms of N where `rows` says how many of its rows each entry of the batch has.
+std::string TypeText(const graph::TensorType& type, const std::vector<int64_t>& rows, size_t i) {
+  std::string text = graph::ToString(type);
+  if (i >= rows.size() || rows[i] == 0) return text;
+  const size_t begin = text.find('[') + 1, end = text.find_first_of(",]", begin);
+  return text.replace(begin, end - begin, rows[i] == 1 ? "N" : absl::StrCat(rows[i], "N"));
+}
+
 void PrintModel(const std::string& name, const CompileReport& r) {
   absl::PrintF("%s   MegEngine %s, container %s, %d operators\n", name, r.mge_version, r.container, r.operators);
-  for (const auto& [input, type] : r.inputs) absl::PrintF("  input   %-10s %s\n", input, graph::ToString(type));
-  for (const auto& [output, type] : r.outputs) absl::PrintF("  output  %-10s %s\n", output, graph::ToString(type));
+  for (size_t i = 0; i < r.inputs.size(); ++i) {
+    absl::PrintF("  input   %-10s %s\n", r.inputs[i].first, TypeText(r.inputs[i].second, r.input_rows, i));
+  }
+  for (size_t i = 0; i < r.outputs.size(); ++i) {
+    const auto& [output, type] = r.outputs[i];
+    absl::PrintF("  output  %-10s %s", output, TypeText(type, r.output_rows, i));
+    if (!r.dynamic[i].empty()) absl::PrintF(", at most: the values decide dimension %s", absl::StrJoin(r.dynamic[i], ", "));
+    absl::PrintF("\n");
+  }
 }
 
 void PrintSummary(const CompileReport& r) {

@@ -26,8 +26,17 @@ std::string Describe(const fb::Binding& binding) {
 
 void AppendTensor(std::string* text, const char* side, const fb::Tensor& tensor) {
   const TensorInfo info = DescribeTensor(tensor);
-  absl::StrAppendFormat(text, "  %-7s %-16s %s %s", side, info.name, DataTypeName(info.dtype), ShapeToString(info.shape));
+  std::string shape = ShapeToString(info.shape);
+  if (tensor.batch_rows() > 0) {
+    const std::string rows = tensor.batch_rows() == 1 ? "N" : absl::StrCat(tensor.batch_rows(), "N");
+    shape.replace(1, shape.find_first_of(",]") - 1, rows);
+  }
+  absl::StrAppendFormat(text, "  %-7s %-16s %s %s", side, info.name, DataTypeName(info.dtype), shape);
   if (info.dtype >= DataType::kQuantizedS8) absl::StrAppendFormat(text, " scale %g zero point %d", info.scale, info.zero_point);
+  for (size_t i = 0; i < Count(tensor.dynamic()); ++i) {
+    absl::StrAppendFormat(text, "%s %d", i == 0 ? ", at most: the values decide dimension" : " and",
+                          tensor.dynamic()->Get(i)->axis());
+  }
   absl::StrAppendFormat(text, "\n");
 }
 
@@ -60,6 +69,8 @@ nlohmann::ordered_json TensorJson(const fb::Tensor& tensor) {
     j["scale"] = info.scale;
     j["zero_point"] = info.zero_point;
   }
+  if (tensor.batch_rows() > 0) j["rows_per_batch_entry"] = tensor.batch_rows();
+  for (size_t i = 0; i < Count(tensor.dynamic()); ++i) j["dynamic_axes"].push_back(tensor.dynamic()->Get(i)->axis());
   return j;
 }
 
@@ -96,9 +107,11 @@ std::string ArtifactText(const Artifact& artifact, bool steps, bool bindings) {
   absl::StrAppendFormat(text, "  constants %s, user info %s\n", Bytes(artifact.constants_size()), Bytes(Count(metadata.user_info())));
   for (size_t i = 0; i < metadata.programs()->size(); ++i) {
     const fb::Program& program = *metadata.programs()->Get(i);
-    absl::StrAppendFormat(text, "program %d\n", i);
+    absl::StrAppendFormat(text, "program %d", i);
+    if (program.batch() > 0) absl::StrAppendFormat(text, ", for any batch N, in parts of %d", program.batch());
+    *text += "\n";
     for (size_t j = 0; j < Count(program.inputs()); ++j) AppendTensor(text, "input", *program.inputs()->Get(j));
-    for (size_t j = 0; j < Count(program.outputs()); ++j) AppendTensor(text, "output", *program.outputs()->Get(j));
+    for (size_t j = 0; j + program.internal_outputs() < Count(program.outputs()); ++j) AppendTensor(text, "output", *program.outputs()->Get(j));
     for (const fb::Plan* plan : *program.plans()) AppendPlan(text, artifact, *plan, steps, bindings);
   }
   return result;
@@ -122,7 +135,8 @@ nlohmann::ordered_json ArtifactJson(const Artifact& artifact) {
   for (const fb::Program* program : *metadata.programs()) {
     nlohmann::ordered_json p = {{"inputs", nlohmann::ordered_json::array()}, {"outputs", nlohmann::ordered_json::array()}};
     for (size_t i = 0; i < Count(program->inputs()); ++i) p["inputs"].push_back(TensorJson(*program->inputs()->Get(i)));
-    for (size_t i = 0; i < Count(program->outputs()); ++i) p["outputs"].push_back(TensorJson(*program->outputs()->Get(i)));
+    for (size_t i = 0; i + program->internal_outputs() < Count(program->outputs()); ++i) p["outputs"].push_back(TensorJson(*program->outputs()->Get(i)));
+    if (program->batch() > 0) p["batch_part"] = program->batch();
     for (const fb::Plan* plan : *program->plans()) p["plans"].push_back(PlanJson(artifact, *plan));
     j["programs"].push_back(std::move(p));
   }
@@ -148,7 +162,7 @@ std::string ArtifactDot(const Artifact& artifact) {
     for (const std::string& from : last) dot.AddEdge(from, id, "");
     last = {id};
   }
-  for (size_t i = 0; i < Count(program.outputs()); ++i) {
+  for (size_t i = 0; i + program.internal_outputs() < Count(program.outputs()); ++i) {
     const std::string id = tensor("output", i, *program.outputs()->Get(i));
     for (const std::string& from : last) dot.AddEdge(from, id, "");
   }

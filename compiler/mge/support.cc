@@ -40,6 +40,8 @@ constexpr Family kFamilies[] = {
     {"Recurrent networks", RegisterRecurrent},
     {"Attention", RegisterAttention},
     {"Random numbers", RegisterRandom},
+    {"Sizes that depend on values", RegisterSelect},
+    {"Conditions", RegisterCond},
 };
 
 // "is for training": the reason that documents give.
@@ -58,6 +60,9 @@ const Registry& AllImporters() {
   static const Registry* const registry = [] {
     auto* r = new Registry();
     for (const Family& family : kFamilies) family.add(*r);
+    // What these add to operators of all families: operands whose size depends on values.
+    RegisterDynamic(*r);
+    RegisterDynamicIndex(*r);
     return r;
   }();
   return *registry;

@@ -1,5 +1,6 @@
 // nms_keep(boxes): for each batch element the boxes, [B, N, 4] in order of score, that do not overlap a better one that is
-// kept: their indices, [B, max_output], and how many there are, [B]. The last index fills the rest.
+// kept: their indices, [B, max_output], and how many there are, [B]. The last index fills the rest. A second operand,
+// int32[1], says how many of the N boxes count.
 #include "compiler/ops/common.h"
 #include "compiler/ops/routine.h"
 
@@ -18,6 +19,9 @@ Types InferNms(const OpContext& c) {
   const int64_t most = c.attributes.Int("max_output");
   if (x.shape.size() != 3 || x.shape[2] != 4 || x.dtype.kind != DTypeKind::kFloat32) {
     return absl::InvalidArgumentError(absl::StrCat("boxes are ", ToString(x), ", need f32[B,N,4]"));
+  }
+  if (c.inputs.size() == 2 && c.inputs[1] != TensorType{DTypeKind::kInt32, {1}}) {
+    return absl::InvalidArgumentError("the size must be i32[1]");
   }
   if (most < 1 || most > (int64_t{1} << 31)) return absl::InvalidArgumentError("max_output is out of limits");
   return std::vector<TensorType>{{DTypeKind::kInt32, {x.shape[0], most}}, {DTypeKind::kInt32, {x.shape[0]}}};
@@ -46,7 +50,9 @@ absl::StatusOr<Definition> DefineNms(const OpContext& c) {
       const Expr before = And(r[0] < i[1], Binary(Op::kEq, d.At(self, {i[0], r[0]}), Int(1, i32)));
       return Select(And(before, overlap(i[0], i[1], r[0])), Int(1, i32), Int(0, i32));
     });
-    return Int(1, i32) - suppressed;
+    const Expr keep = Int(1, i32) - suppressed;
+    if (c.inputs.size() == 1) return keep;
+    return Select(Cast(i32, i[1]) < d.At(1, {Int(0)}), keep, Int(0, i32));
   });
   const int total = d.AddScan({batch, n}, Scalar::kInt32, 1, [&](const Indices& i, int self) {
     const Expr before = Select(i[1] >= int64_t{1}, d.At(self, {i[0], i[1] + int64_t{-1}}), Int(0, i32));
@@ -95,7 +101,11 @@ absl::StatusOr<std::optional<Routine>> NmsRoutine(const OpContext& c, int lanes)
     });
     b.Set(count, 0, Int(0, i32));
     b.Set(last, 0, Int(0, i32));
-    b.For("i", 0, n, [&](kernel::Block& b, const Expr& i) {
+    Expr size = Int(n);
+    if (c.inputs.size() == 2) {
+      size = b.Let("size", Min(Cast(kernel::kIndexType, kernel::Load(r.input(1), Int(0))), Int(n)));
+    }
+    b.For("i", Int(0), size, 1, [&](kernel::Block& b, const Expr& i) {
       const Expr alive = And(Binary(Op::kEq, kernel::Load(suppressed, own + i), Int(0, i32)),
                              kernel::Reg(count, 0) < Cast(i32, Int(most)));
       b.If(alive, [&](kernel::Block& b) {
@@ -130,7 +140,7 @@ absl::StatusOr<std::optional<Routine>> NmsRoutine(const OpContext& c, int lanes)
                 (static_cast<double>(std::min(most, n)) * 20 + 10));
 }
 
-REGISTER_OP(nms_keep).Inputs(1).Infer(InferNms).Define(DefineNms).AsRoutine(NmsRoutine);
+REGISTER_OP(nms_keep).Inputs(1, 2).Infer(InferNms).Define(DefineNms).AsRoutine(NmsRoutine);
 
 }  // namespace
 }  // namespace mgec::ops

@@ -42,6 +42,21 @@ Expr RoundingMulHigh(Expr x, Expr y) {
   return kernel::Cast(x->type, Min(p, kernel::Int((int64_t{1} << (bits - 1)) - 1)));
 }
 
+// Division of integers, rounded down. The CPU stops the program for a divisor of 0 and for INT_MIN / -1: here the first
+// gives 0, the second wraps.
+Expr IsTrap(const Expr& y) {
+  const Expr zero = Binary(Op::kEq, y, Zero(y));
+  return IsSigned(y->type.scalar) ? Or(zero, Binary(Op::kEq, y, Const(y, -1))) : zero;
+}
+Expr IntegerQuotient(const Expr& x, const Expr& y) {
+  const Expr quotient = kernel::FloorDiv(x, Select(IsTrap(y), Const(y, 1), y));
+  const Expr otherwise = IsSigned(y->type.scalar) ? (Zero(x) - x) * (Zero(y) - y) : Zero(x);  // y is 0 or -1
+  return Select(IsTrap(y), otherwise, quotient);
+}
+Expr IntegerRest(const Expr& x, const Expr& y) {
+  return Select(IsTrap(y), Zero(x), kernel::FloorMod(x, Select(IsTrap(y), Const(y, 1), y)));
+}
+
 Expr LogSumExp(Expr x, Expr y) {
   Expr d = x - y;
   return Max(x, y) + Log1pExpNegAbs(d);
@@ -106,8 +121,8 @@ const Mode kModes[] = {
     {"mul", 2, [](const Args& a) { return a[0] * a[1]; }},
     {"true_div", 2, [](const Args& a) { return a[0] / a[1]; }},
     {"floor_div", 2,
-     [](const Args& a) { return IsF(a[0]) ? Unary(Op::kFloor, a[0] / a[1]) : kernel::FloorDiv(a[0], a[1]); }},
-    {"mod", 2, [](const Args& a) { return Binary(IsF(a[0]) ? Op::kMod : Op::kFloorMod, a[0], a[1]); }},
+     [](const Args& a) { return IsF(a[0]) ? Unary(Op::kFloor, a[0] / a[1]) : IntegerQuotient(a[0], a[1]); }},
+    {"mod", 2, [](const Args& a) { return IsF(a[0]) ? Binary(Op::kMod, a[0], a[1]) : IntegerRest(a[0], a[1]); }},
     // As MegEngine's own loops, where an operand is NaN: MAX gives the first operand, MIN the second.
     {"max", 2, [](const Args& a) { return Max(a[1], a[0]); }},
     {"min", 2, [](const Args& a) { return Min(a[0], a[1]); }},

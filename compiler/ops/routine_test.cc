@@ -123,6 +123,18 @@ TEST(RoutineTest, SortsIntegers) {
   ExpectAsDefined("argsort", {{DTypeKind::kInt16, {2, 70}}}, down, {BytesOf(i16)});
 }
 
+TEST(RoutineTest, SortsTheFirstElementsOnly) {
+  const std::string x = BytesOf(RandomFloats(2 * 80, 11));
+  for (int32_t size : {0, 1, 33, 80}) {
+    for (int64_t count : {20, 80}) {
+      for (int64_t descending : {0, 1}) {
+        ExpectAsDefined("argsort", {{DTypeKind::kFloat32, {2, 80}}, {DTypeKind::kInt32, {1}}},
+                        {{"count", count}, {"descending", descending}}, {x, BytesOf(std::vector<int32_t>{size})});
+      }
+    }
+  }
+}
+
 TEST(RoutineTest, SuppressesBoxes) {
   std::vector<float> boxes;
   const std::vector<float> corners = RandomFloats(2 * 37 * 4, 3, 0, 10);
@@ -132,6 +144,10 @@ TEST(RoutineTest, SuppressesBoxes) {
   for (int64_t most : {1, 5, 100}) {
     ExpectAsDefined("nms_keep", {{DTypeKind::kFloat32, {2, 37, 4}}}, {{"iou_threshold", 0.3}, {"max_output", most}},
                     {BytesOf(boxes)});
+    for (int32_t size : {0, 1, 20}) {
+      ExpectAsDefined("nms_keep", {{DTypeKind::kFloat32, {2, 37, 4}}, {DTypeKind::kInt32, {1}}},
+                      {{"iou_threshold", 0.3}, {"max_output", most}}, {BytesOf(boxes), BytesOf(std::vector<int32_t>{size})});
+    }
   }
 }
 

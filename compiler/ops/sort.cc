@@ -1,5 +1,6 @@
 // argsort along the last axis: the indices of the first `count` elements in ascending or descending order. Equal elements
-// come in the order of their indices, reversed where the order is descending.
+// come in the order of their indices, reversed where the order is descending. A second operand, int32[1], says how many
+// elements of each row count: those from there on keep their places.
 //
 // By definition, each element's rank is the number of elements that come before it; the index with rank r is element r of
 // the result. Long rows are sorted by their digits to base 256, from the least significant on.
@@ -17,6 +18,9 @@ using kernel::Type;
 Types InferArgsort(const OpContext& c) {
   const TensorType& x = c.inputs[0];
   if (x.shape.empty()) return absl::InvalidArgumentError("x has no dimension to sort");
+  if (c.inputs.size() == 2 && c.inputs[1] != TensorType{DTypeKind::kInt32, {1}}) {
+    return absl::InvalidArgumentError("the size must be i32[1]");
+  }
   const int64_t count = c.attributes.Int("count");
   if (count < 1 || count > x.shape.back()) {
     return absl::InvalidArgumentError(absl::StrCat("cannot take ", count, " of ", x.shape.back(), " elements"));
@@ -40,14 +44,18 @@ absl::StatusOr<Definition> DefineArgsort(const OpContext& c) {
   };
   const int rank = d.AddStage(x.shape, Scalar::kInt32, [&](const Indices& i) {
     const Expr own = at(i, i.back());
-    return d.Reduce(Combiner::kSum, {n}, [&](const Indices& r) {
+    const Expr size = c.inputs.size() == 2 ? d.At(1, {Int(0)}) : Int(n, i32);
+    const Expr rank = d.Reduce(Combiner::kSum, {n}, [&](const Indices& r) {
       const Expr other = at(i, r[0]);
       const Expr first = descending ? own < other : other < own;
       const Expr index_first = descending ? i.back() < r[0] : r[0] < i.back();
       // NaN compares with nothing: it ranks among equals.
       const Expr tie = And(kernel::Unary(Op::kNot, own < other), kernel::Unary(Op::kNot, other < own));
-      return Select(Or(first, And(tie, index_first)), Int(1, i32), Int(0, i32));
+      Expr before = Or(first, And(tie, index_first));
+      if (c.inputs.size() == 2) before = And(before, Cast(i32, r[0]) < size);
+      return Select(before, Int(1, i32), Int(0, i32));
     });
+    return c.inputs.size() == 2 ? Select(Cast(i32, i.back()) < size, rank, Cast(i32, i.back())) : rank;
   });
   d.AddStage(out[0].shape, Scalar::kInt32, [&](const Indices& i) {
     return d.Reduce(Combiner::kSum, {n}, [&](const Indices& r) {
@@ -98,12 +106,17 @@ absl::StatusOr<std::optional<Routine>> SortRoutine(const OpContext& c, int lanes
       if (digit == digits - 1 && kernel::IsSigned(s)) d = kernel::Binary(Op::kXor, d, Int(128, i32));
       return Cast(kernel::kIndexType, d) + int64_t{256} * digit;
     };
+    // How many elements of a row are sorted.
+    Expr size = Int(n);
+    if (c.inputs.size() == 2) {
+      size = b.Let("size", Min(Max(Cast(kernel::kIndexType, kernel::Load(r.input(1), Int(0))), Int(0)), Int(n)));
+    }
     const TaskRange range = RangeOf(task, tasks, rows);
     b.For("row", range.begin, range.end, 1, [&](kernel::Block& b, const Expr& row) {
       b.For("i", Int(0), Int(digits * 256), lanes, [&](kernel::Block& b, const Expr& i) {
         b.Store(counts, i, kernel::Broadcast(Int(0, i32), lanes));
       });
-      b.For("i", 0, n, [&](kernel::Block& b, const Expr& i) {
+      b.For("i", Int(0), size, 1, [&](kernel::Block& b, const Expr& i) {
         const Expr key = b.Let("key", SortKey(kernel::Load(r.input(0), row * n + i)));
         b.Store(keys[0], own + i, key);
         for (int d = 0; d < digits; ++d) {
@@ -121,7 +134,7 @@ absl::StatusOr<std::optional<Routine>> SortRoutine(const OpContext& c, int lanes
       }
       for (int d = 0; d < digits; ++d) {
         const bool last = d == digits - 1;
-        b.For("i", 0, n, [&](kernel::Block& b, const Expr& i) {
+        b.For("i", Int(0), size, 1, [&](kernel::Block& b, const Expr& i) {
           const Expr key = b.Let("key", kernel::Load(keys[d % 2], own + i));
           const Expr index = b.Let("index", d == 0 ? Cast(i32, i) : kernel::Load(order[d % 2], own + i));
           const Expr counter = b.Let("counter", place(key, d));
@@ -134,17 +147,19 @@ absl::StatusOr<std::optional<Routine>> SortRoutine(const OpContext& c, int lanes
             return;
           }
           const Expr position = Cast(kernel::kIndexType, to);
-          const Expr at = b.Let("at", descending ? Int(n - 1) - position : position);
+          const Expr at = b.Let("at", descending ? size + int64_t{-1} - position : position);
           b.If(count == n ? kernel::Bool(true) : at < count,
                [&](kernel::Block& b) { b.Store(r.output(0), row * count + at, index); });
         });
       }
+      b.For("i", size, Int(count), 1,
+            [&](kernel::Block& b, const Expr& i) { b.Store(r.output(0), row * count + i, Cast(i32, i)); });
     });
   });
   return r.Take(static_cast<double>(rows) * (static_cast<double>(n) * (digits + 1) * 8 + digits * 512));
 }
 
-REGISTER_OP(argsort).Inputs(1).Infer(InferArgsort).Define(DefineArgsort).AsRoutine(SortRoutine);
+REGISTER_OP(argsort).Inputs(1, 2).Infer(InferArgsort).Define(DefineArgsort).AsRoutine(SortRoutine);
 
 }  // namespace
 }  // namespace mgec::ops
