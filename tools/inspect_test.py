@@ -12,7 +12,7 @@ def inspect(*args, ok=True):
 
 def test_overview():
     out = inspect(ARTIFACTS + "batches.mgec")
-    assert "format 1, compiler test" in out
+    assert "format 2, compiler test" in out
     assert "from test.mge (MegEngine 1.13.0, 2 operators" in out
     assert out.count("  input   a                float32 [2, 3]\n") == 1
     assert "program 1" in out
