@@ -27,7 +27,7 @@ ABSL_FLAG(std::string, target, "", "Comma-separated targets, for example x86-64-
                                    "runtime picks the best that its CPU has.");
 ABSL_FLAG(std::vector<std::string>, input_shape, {},
           "NAME=1x3x224x224: the shape of an input, instead of the model's. Repeated for the same input: the artifact runs "
-          "all of these shapes, and the runtime picks the one that it is given.");
+          "all of these shapes, and the runtime picks the one that it is given. NAME=Nx3x224x224: a batch of any size.");
 ABSL_FLAG(bool, winograd, true, "Compute 3x3 convolutions by Winograd's algorithm where that is faster; --nowinograd for the "
                                "last digits of accuracy.");
 ABSL_FLAG(int, threads, 0, "Threads that generate code; all CPUs if 0.");
