@@ -95,18 +95,13 @@ absl::Status CheckWork(const graph::Graph& graph) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<plan::ShapeProgram> CompileForShapes(const mge::Model& model,
-                                                    const std::map<std::string, graph::Shape>& shapes,
-                                                    const CompileOptions& options, plan::ConstantPool& constants,
-                                                    CompileReport& report) {
-  const bool first = report.outputs.empty();
-  auto start = std::chrono::steady_clock::now();
+// From an imported graph on.
+absl::StatusOr<plan::ShapeProgram> CompileImported(graph::Graph graph, const CompileOptions& options,
+                                                   plan::ConstantPool& constants, CompileReport& report) {
   plan::ShapeProgram program;
-  ASSIGN_OR_RETURN(program.graph, mge::Import(model, {shapes}, &report.unsupported));
-  if (first) ReportGraph(program.graph, report);
-  report.import_seconds += SecondsSince(start);
-
-  start = std::chrono::steady_clock::now();
+  program.graph = std::move(graph);
+  if (report.outputs.empty()) ReportGraph(program.graph, report);
+  const auto start = std::chrono::steady_clock::now();
   RETURN_IF_ERROR(passes::RunPasses(program.graph));
   RETURN_IF_ERROR(CheckWork(program.graph));
   report.passes_seconds += SecondsSince(start);
@@ -117,6 +112,16 @@ absl::StatusOr<plan::ShapeProgram> CompileForShapes(const mge::Model& model,
     program.targets.push_back(std::move(p));
   }
   return program;
+}
+
+absl::StatusOr<plan::ShapeProgram> CompileForShapes(const mge::Model& model,
+                                                    const std::map<std::string, graph::Shape>& shapes,
+                                                    const CompileOptions& options, plan::ConstantPool& constants,
+                                                    CompileReport& report) {
+  const auto start = std::chrono::steady_clock::now();
+  ASSIGN_OR_RETURN(graph::Graph graph, mge::Import(model, {shapes}, &report.unsupported));
+  report.import_seconds += SecondsSince(start);
+  return CompileImported(std::move(graph), options, constants, report);
 }
 
 using InputShapes = std::map<std::string, graph::Shape>;
@@ -188,6 +193,18 @@ absl::StatusOr<std::string> Compile(absl::string_view mge, const CompileOptions&
   r.constant_bytes = static_cast<int64_t>(constants.bytes().size());
   const plan::ModelInfo info{options.source_name, Checksum(mge.data(), mge.size()), model.mge_version,
                              static_cast<uint32_t>(model.operators.size()), std::string(model.user_info)};
+  return plan::BuildArtifact(info, std::move(programs), constants);
+}
+
+absl::StatusOr<std::string> CompileGraph(graph::Graph graph, const CompileOptions& options, CompileReport* report) {
+  CompileReport ignored;
+  CompileReport& r = report != nullptr ? *report : ignored;
+  plan::ConstantPool constants;
+  std::vector<plan::ShapeProgram> programs(1);
+  ASSIGN_OR_RETURN(programs[0], CompileImported(std::move(graph), options, constants, r));
+  r.constant_bytes = static_cast<int64_t>(constants.bytes().size());
+  plan::ModelInfo info;
+  info.source_name = options.source_name;
   return plan::BuildArtifact(info, std::move(programs), constants);
 }
 

@@ -66,6 +66,9 @@ struct CompileReport {
 // elementary operations or 4 GiB of intermediate results, Internal for bugs of the compiler.
 absl::StatusOr<std::string> Compile(absl::string_view mge, const CompileOptions& options, CompileReport* report = nullptr);
 
+// The same from a graph on, whatever it was made from. Ignores options.input_shapes.
+absl::StatusOr<std::string> CompileGraph(graph::Graph graph, const CompileOptions& options, CompileReport* report = nullptr);
+
 }  // namespace mgec
 
 #endif  // MGEC_COMPILER_COMPILE_H_

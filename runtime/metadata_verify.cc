@@ -179,6 +179,11 @@ Status VerifyPlan(const fb::Plan& plan, const ArtifactLayout& layout, Spaces spa
   }
   if (plan.arena_size() > kMaxArena) return Bad(where, "impossible arena size");
   spaces.arena = plan.arena_size();
+  constexpr uint64_t kStateBytes = 16;
+  if (plan.random() && (plan.arena_size() < kStateBytes || plan.random_state() > plan.arena_size() - kStateBytes ||
+                        plan.random_state() % 8 != 0)) {
+    return Bad(where, "its random state lies outside the arena");
+  }
   for (size_t i = 0; i < Count(plan.steps()); ++i) {
     MGEC_RETURN_IF_ERROR(VerifyStep(*plan.steps()->Get(i), plan, spaces, Format("%s, step %zu", where.c_str(), i)));
   }

@@ -290,6 +290,11 @@ Status Network::BindOutput(size_t index, std::shared_ptr<Buffer> buffer, size_t 
   return Bind(&outputs_[index], std::move(buffer), offset, "output");
 }
 
+void Network::SeedRandom(uint64_t seed) {
+  random_state_[0] = seed;
+  random_state_[1] = 0;
+}
+
 void Network::Forward() {
   if (entries_ == 0) {
     if (!pointed_) Point(&chunks_[0], 0);
@@ -310,6 +315,10 @@ void Network::Forward() {
 
 void Network::Run(Chunk* chunk) {
   running_ = chunk;
+  if (chunk->plan->random()) {
+    std::memcpy(arena_.data() + chunk->plan->random_state(), random_state_, sizeof(random_state_));
+    ++random_state_[1];
+  }
   pool_->Run([](void* self, int thread) {
     Network* network = static_cast<Network*>(self);
     if (network->profile_) {

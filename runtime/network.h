@@ -93,6 +93,10 @@ class Network {
   // Computes all outputs. Cannot fail. Does not allocate or lock, and on one thread makes no system call.
   void Forward();
 
+  // Starts the random numbers of models that compute such again, with this seed (0 after loading). The same seed gives the
+  // same numbers, pass by pass, on every machine and for every number of threads.
+  void SeedRandom(uint64_t seed);
+
   // From now on Forward() takes the time of every step, at some cost. Starts counting from zero.
   void EnableProfile(bool enable);
   // The steps of the selected program, in order; total_ns is over the last profiled_passes() passes. A batch of any size
@@ -169,6 +173,7 @@ class Network {
   std::vector<Edge> outputs_;  // the internal ones last
   size_t output_count_ = 0;    // without these
   Mapping arena_;
+  uint64_t random_state_[2] = {0, 0};  // seed, number of the run of a program
   bool profile_ = false;
   uint64_t profiled_passes_ = 0;
 };

@@ -19,6 +19,7 @@
 #include "absl/strings/str_split.h"
 #include "compiler/compile.h"
 #include "compiler/plan/artifact.h"
+#include "nlohmann/json.hpp"
 #include "tools/arguments.h"
 #include "tools/files.h"
 
@@ -30,6 +31,7 @@ ABSL_FLAG(std::vector<std::string>, input_shape, {},
           "all of these shapes, and the runtime picks the one that it is given. NAME=Nx3x224x224: a batch of any size.");
 ABSL_FLAG(bool, winograd, true, "Compute 3x3 convolutions by Winograd's algorithm where that is faster; --nowinograd for the "
                                "last digits of accuracy.");
+ABSL_FLAG(bool, json, false, "Print the report as JSON, also where the model is not supported or damaged.");
 ABSL_FLAG(int, threads, 0, "Threads that generate code; all CPUs if 0.");
 ABSL_FLAG(std::string, emit, "", "Also print, comma-separated: graph (after all passes), kernels, llvm, asm.");
 
@@ -39,7 +41,7 @@ namespace {
 constexpr char kUsage[] =
     "compiles a MegEngine model (.mge) into an artifact (.mgec) that the runtime and megenginelite load.\n\n"
     "  compile MODEL.mge [-o MODEL.mgec] [--target=x86-64-v3] [--input-shape data=8x3x224x224] [--threads=2]\n"
-    "          [--emit=graph,kernels,llvm,asm]\n\n"
+    "          [--emit=graph,kernels,llvm,asm] [--json]\n\n"
     "The artifact is written only when everything succeeded. A model that needs something unsupported is listed with "
     "everything it needs.";
 
@@ -158,6 +160,47 @@ void PrintSummary(const CompileReport& r) {
                Size(r.constant_bytes), Size(arena), Size(bound), code);
 }
 
+// `rows` and `dynamic` as in CompileReport; keys as tools/inspect has them.
+nlohmann::ordered_json TensorsJson(const std::vector<std::pair<std::string, graph::TensorType>>& tensors,
+                                   const std::vector<int64_t>& rows, const std::vector<std::vector<int>>& dynamic) {
+  nlohmann::ordered_json j = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const auto& [name, type] = tensors[i];
+    j.push_back({{"name", name}, {"dtype", graph::ToString(type.dtype)}, {"shape", type.shape}});
+    if (i < rows.size() && rows[i] > 0) j.back()["rows_per_batch_entry"] = rows[i];
+    if (i < dynamic.size() && !dynamic[i].empty()) j.back()["dynamic_axes"] = dynamic[i];
+  }
+  return j;
+}
+
+// `error` is empty on success.
+void PrintJson(const std::string& name, const CompileReport& r, const std::string& output, const std::string& error) {
+  nlohmann::ordered_json j = {{"model", name},
+                              {"mge_version", r.mge_version},
+                              {"container", r.container},
+                              {"operators", r.operators},
+                              {"inputs", TensorsJson(r.inputs, r.input_rows, {})},
+                              {"outputs", TensorsJson(r.outputs, r.output_rows, r.dynamic)},
+                              {"unsupported", nlohmann::ordered_json::array()},
+                              {"targets", nlohmann::ordered_json::array()}};
+  for (const mge::UnsupportedItem& item : r.unsupported) {
+    j["unsupported"].push_back({{"operator", item.op}, {"detail", item.detail}, {"uses", item.count},
+                                {"nodes", item.nodes}, {"supported", item.supported}});
+  }
+  for (const CompileReport::Target& t : r.targets) {
+    j["targets"].push_back({{"name", t.name}, {"kernels", t.kernels}, {"steps", t.steps}, {"code_bytes", t.code_bytes},
+                            {"arena_bytes", t.arena_bytes}, {"arena_lower_bound", t.arena_lower_bound},
+                            {"seconds", t.seconds}});
+  }
+  j["macs"] = r.macs;
+  j["constant_bytes"] = r.constant_bytes;
+  j["import_seconds"] = r.import_seconds;
+  j["passes_seconds"] = r.passes_seconds;
+  if (error.empty()) j["artifact"] = output;
+  else j["error"] = error;
+  absl::PrintF("%s\n", j.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
 int Main(int argc, char** argv) {
   absl::SetProgramUsageMessage(kUsage);
   absl::FlagsUsageConfig config;
@@ -199,6 +242,8 @@ int Main(int argc, char** argv) {
   CompileReport report;
   const absl::StatusOr<std::string> artifact = Compile(*bytes, options, &report);
   if (terminal) absl::FPrintF(stderr, "\r\033[K");
+  const bool json = absl::GetFlag(FLAGS_json);
+  if (json && !artifact.ok()) PrintJson(name, report, "", std::string(artifact.status().message()));
   if (!report.unsupported.empty()) {
     int things = static_cast<int>(report.unsupported.size());
     return Fail(absl::StrFormat("%s needs %d thing%s that %s not supported; nothing was written\n%s", name, things,
@@ -209,6 +254,11 @@ int Main(int argc, char** argv) {
     const bool bug = artifact.status().code() == absl::StatusCode::kInternal;
     return Fail(absl::StrCat(name, ": ", artifact.status().message(), bug ? " (a bug of the compiler)" : "",
                              "; nothing was written"));
+  }
+  if (json) {
+    if (absl::Status s = WriteFileAtomically(output, *artifact); !s.ok()) return Fail(std::string(s.message()));
+    PrintJson(name, report, output, "");
+    return 0;
   }
   for (const std::string* text : {&report.graph, &report.kernels, &report.llvm_ir, &report.assembly}) {
     if (!text->empty()) absl::PrintF("%s\n", *text);

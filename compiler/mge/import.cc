@@ -4,59 +4,13 @@
 #include <set>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "compiler/mge/dynamic_rules.h"
 #include "compiler/mge/importer.h"
+#include "compiler/mge/support.h"
 
 namespace mgec::mge {
 namespace {
-
-const Registry& AllImporters() {
-  static const Registry* const registry = [] {
-    auto* r = new Registry();
-    RegisterData(*r);
-    RegisterElemwise(*r);
-    RegisterQuantize(*r);
-    RegisterConv(*r);
-    RegisterConv3d(*r);
-    RegisterWindows(*r);
-    RegisterPool(*r);
-    RegisterImage(*r);
-    RegisterResize(*r);
-    RegisterRoi(*r);
-    RegisterNorm(*r);
-    RegisterReduce(*r);
-    RegisterLinalg(*r);
-    RegisterShape(*r);
-    RegisterIndex(*r);
-    RegisterScatter(*r);
-    RegisterScan(*r);
-    RegisterRelayout(*r);
-    RegisterRecurrent(*r);
-    RegisterAttention(*r);
-    RegisterSelect(*r);
-    RegisterCond(*r);
-    RegisterDynamic(*r);
-    RegisterDynamicIndex(*r);
-    return r;
-  }();
-  return *registry;
-}
-
-// Why an operator has no importer.
-std::string WhyUnknown(const Operator& op) {
-  if (op.info == nullptr) return "operator that MegEngine does not have";
-  if (op.type == "CustomOpNode" || op.type == "ExternCOprRunner") {
-    return op.blobs.empty() ? "operator" : absl::StrCat("\"", absl::Utf8SafeCHexEscape(op.blobs[0]), "\"");
-  }
-  if (absl::EndsWith(op.type, "RNG") || op.type == "Dropout") return "operator that gives random numbers";
-  if (absl::StrContains(op.type, "Backward") && op.type != "ConvolutionBackwardData" &&
-      op.type != "Convolution3DBackwardData") {
-    return "operator, which is for training";
-  }
-  return "operator";
-}
 
 // One import of one model.
 class ModelImporter {

@@ -172,6 +172,12 @@ void Registry::AddFollowing(absl::string_view type) {
   importer.import_dynamic = [import = importer.import](ImportContext& c) { return ImportAndFollow(c, import); };
 }
 
+std::vector<std::string> Registry::Names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, importer] : importers_) names.push_back(name);
+  return names;
+}
+
 const OperatorImporter* Registry::Find(absl::string_view type) const {
   const auto it = importers_.find(type);
   return it == importers_.end() ? nullptr : &it->second;

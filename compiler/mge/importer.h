@@ -139,13 +139,19 @@ class Registry {
 
   // Null if there is none.
   const OperatorImporter* Find(absl::string_view type) const;
+  // Of all operators, sorted.
+  std::vector<std::string> Names() const;
 
  private:
   std::map<std::string, OperatorImporter, std::less<>> importers_;
 };
 
+// Those of all families.
+const Registry& AllImporters();
+
 // One for each family.
 void RegisterData(Registry& registry);
+void RegisterDct(Registry& registry);
 void RegisterElemwise(Registry& registry);
 void RegisterQuantize(Registry& registry);
 void RegisterConv(Registry& registry);
@@ -161,6 +167,7 @@ void RegisterLinalg(Registry& registry);
 void RegisterShape(Registry& registry);
 void RegisterIndex(Registry& registry);
 void RegisterScatter(Registry& registry);
+void RegisterRandom(Registry& registry);
 void RegisterScan(Registry& registry);
 void RegisterRelayout(Registry& registry);
 void RegisterRecurrent(Registry& registry);

@@ -1,5 +1,6 @@
 #include "compiler/plan/artifact.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "runtime/artifact_generated.h"
@@ -51,7 +52,8 @@ flatbuffers::Offset<fb::Plan> WritePlan(flatbuffers::FlatBufferBuilder& b, const
   const auto fb_kernels = b.CreateVector(kernels);
   const auto fb_steps = b.CreateVector(steps);
   return fb::CreatePlan(b, target, section, fb_kernels, fb_steps, static_cast<uint64_t>(t.program.arena_bytes),
-                        static_cast<uint64_t>(t.program.arena_lower_bound));
+                        static_cast<uint64_t>(t.program.arena_lower_bound), t.program.random_state_offset >= 0,
+                        static_cast<uint64_t>(std::max<int64_t>(t.program.random_state_offset, 0)));
 }
 
 }  // namespace
