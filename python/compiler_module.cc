@@ -39,7 +39,7 @@ PYBIND11_MODULE(_compiler, module) {
   module.doc() = "Compiles MegEngine models.";
   module.def("compile", &Compile, py::arg("model"), py::arg("name"),
              py::arg("input_shapes") = std::vector<std::map<std::string, std::vector<int64_t>>>(), py::arg("threads") = 1,
-             "The artifact (bytes) of a .mge model (bytes). Each dict of input shapes makes one program of the artifact. "
+             "The artifact (bytes) of a .mge model (bytes). Each dict of input shapes makes one program of the artifact; a first dimension of -1 stands for a batch of any size. "
              "Releases the GIL. RuntimeError with what is wrong.");
   module.def("version", &mgec::plan::CompilerVersion, "The compiler's version.");
 }

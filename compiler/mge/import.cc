@@ -87,9 +87,10 @@ class ModelImporter {
     if (dynamic) return importer.import_dynamic(context);
     absl::StatusOr<Values> outputs = importer.import(context);
     // An operand that decides a size may be computed.
-    if (!absl::IsUnimplemented(outputs.status()) || importer.import_dynamic == nullptr) return outputs;
-    absl::StatusOr<Values> computed = importer.import_dynamic(context);
-    return absl::IsUnimplemented(computed.status()) ? outputs : computed;
+    if (NeedsComputedOperand(outputs.status()) && importer.import_dynamic != nullptr) {
+      return importer.import_dynamic(context);
+    }
+    return outputs;
   }
 
   // The type that the file demands must be the one that came out: MegEngine can accumulate or convert differently.
