@@ -60,8 +60,8 @@ def test_a_model_as_json():
     assert "Convolution" in types and all(op["supported"] for op in model["operators"])
     names = {o["name"] for op in model["operators"] for o in op["outputs"]}
     assert model["outputs"] and model["outputs"][0]["name"] and "data" in names
-    pooling = next(op for op in model["operators"] if op["type"] == "Pooling")
-    assert "mode: " in pooling["parameters"] or "window" in pooling["parameters"]
+    product = next(op for op in model["operators"] if op["type"] == "MatrixMul")
+    assert product["parameters"] == "transpose_b: true"
 
 
 def test_an_artifact_as_json():
