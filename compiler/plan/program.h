@@ -83,7 +83,8 @@ class Program {
   StorageId AddInput(int index, int64_t bytes);
   StorageId AddOutput(int index, int64_t bytes);
   StorageId AddConstant(std::string data);
-  StorageId AddTable(int64_t bytes, TableWriter writer);
+  // `unit`: the bytes that the table's 32-bit offsets count in.
+  StorageId AddTable(int64_t bytes, TableWriter writer, int unit = 4);
 
   // Takes a kernel whose arguments correspond to `arguments`. Kernels with the same code are kept once.
   // The kernel's name may hold any characters; it becomes a unique identifier.
@@ -92,13 +93,14 @@ class Program {
   const Storage& storage(StorageId id) const { return storages_[id]; }
 
   // Places every storage and writes all constants into `pool` (equal ones once, in execution order). ResourceExhausted for
-  // an arena of more than 4 GiB.
+  // an arena of more than 4 GiB, or of more than a table can reach.
   absl::StatusOr<PlannedProgram> Finish(ConstantPool& pool) &&;
 
  private:
   StorageId Add(Storage s);
 
   std::vector<Storage> storages_;
+  int64_t max_arena_bytes_ = int64_t{4} << 30;  // a network that needs more is unlikely
   std::vector<Step> steps_;
   std::vector<kernel::Kernel> kernels_;
   std::map<std::string, int> kernel_by_fingerprint_;

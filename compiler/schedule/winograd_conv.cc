@@ -224,7 +224,7 @@ absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node) {
   const Sizes z = SizesOf(m, p, images, static_cast<int64_t>(blocks.size()));
   ops::ConvParams padding = p;  // up to whole tiles
   padding.pad_after = {z.height - x->type.shape[2] - p.pad[0], z.width - x->type.shape[3] - p.pad[1]};
-  const plan::StorageId padded = PadBlocks(s, node, blocks, x->type.shape, padding);
+  const plan::StorageId padded = PadBlocks(s, node, blocks, x->type.shape, padding, {});
 
   // The transformed tensor as the input of a 1x1 convolution.
   for (size_t i = 0; i < blocks.size(); ++i) blocks[i].block = static_cast<int32_t>(i);
@@ -246,7 +246,7 @@ absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node) {
   spec.out_size = z.transformed(z.out_blocks);
   const plan::StorageId table = s.program().AddConstant(FixedTable(k));
   const plan::StorageId packed = s.program().AddConstant(PackTransformed(*weights, p, k, m));
-  const plan::StorageId out = s.NewBlocks(node.output()->type.shape, z.out_blocks);
+  const plan::StorageId out = s.NewBlocks(node.output()->type.shape, z.out_blocks, s.Element(node.output()));
 
   plan::StepInfo info = s.Info(node, OpName(node));
   const plan::StepInfo whole = info;

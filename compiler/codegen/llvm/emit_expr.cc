@@ -123,6 +123,12 @@ llvm::Value* KernelEmitter::EmitNode(const ExprNode& e) {
       llvm::Value* z = EmitExpr(e.args[2]);
       return b_.CreateIntrinsic(Intrinsic::fma, {z->getType()}, {x, y, z});
     }
+    case Op::kDot2:
+    case Op::kDot4: {
+      llvm::Value* x = EmitExpr(e.args[0]);
+      llvm::Value* y = EmitExpr(e.args[1]);
+      return EmitDot(e.op, x, y, EmitExpr(e.args[2]));
+    }
     case Op::kSelect: {
       llvm::Value* cond = EmitExpr(e.args[0]);
       llvm::Value* yes = EmitExpr(e.args[1]);
@@ -165,6 +171,7 @@ llvm::Value* KernelEmitter::EmitNode(const ExprNode& e) {
     case Op::kShuffle: {
       llvm::Value* v = EmitExpr(e.args[0]);
       if (e.args[0]->type.lanes == 1) return Splat(v, lanes);
+      if (llvm::Value* repeated = EmitRepeat(e, v)) return repeated;
       if (lanes == 1) return b_.CreateExtractElement(v, static_cast<uint64_t>(e.shuffle[0]));
       return b_.CreateShuffleVector(v, e.shuffle);
     }

@@ -56,6 +56,15 @@ std::string Difference(const std::string& got, const std::string& want, const gr
   return "";
 }
 
+// What the graph would be compiled for. Only 8-bit integers are scheduled differently where there is VNNI.
+std::vector<kernel::Target> TargetsOf(const graph::Graph& g) {
+  bool small = false;
+  for (const auto& node : g.nodes()) {
+    for (const auto& v : node->outputs) small = small || graph::ByteSize(v->type.dtype) == 1;
+  }
+  return kernel::DefaultTargets(/*integer_contractions=*/small);
+}
+
 }  // namespace
 
 uint32_t TestSeed() {
@@ -74,7 +83,7 @@ std::string ScheduleTester::RandomBytes(const graph::TensorType& type) {
   const int size = graph::ByteSize(type.dtype);
   for (size_t i = 0; i < bytes.size(); i += size) {
     const float f = std::uniform_real_distribution<float>(-2, 2)(random_);
-    const int32_t n = static_cast<int32_t>(Int(-20, 20));
+    const int32_t n = static_cast<int32_t>(Int(lowest_, highest_));
     switch (type.dtype.kind) {
       case DTypeKind::kFloat32: std::memcpy(&bytes[i], &f, 4); break;
       case DTypeKind::kFloat16:
@@ -149,12 +158,14 @@ Value* ScheduleTester::Scattered(const graph::Shape& shape) {
 void ScheduleTester::Expect(Value* v) { graph_.AddOutput(v, absl::StrCat("out", graph_.outputs().size())); }
 
 void ScheduleTester::CheckScheduled(const std::vector<std::string>& expected, const char* which) {
-  for (const kernel::Target& target : kernel::DefaultTargets()) {
+  for (const kernel::Target& target : TargetsOf(graph_)) {
     SCOPED_TRACE(absl::StrCat(which, ", ", target.name, ", MGEC_TEST_SEED=", TestSeed(), "\n",
                               graph::ToText(graph_, {64})));
     auto program = RunnableProgram::Make(graph_, target);
     ASSERT_TRUE(program.ok()) << program.status();
     ops_ = program->Ops();
+    kernels_.clear();
+    for (const kernel::Kernel& k : program->program().kernels) kernels_ += ToString(k);
     auto check = [&](const char* how, const absl::StatusOr<std::vector<std::string>>& got) {
       ASSERT_TRUE(got.ok()) << how << ": " << got.status();
       for (size_t i = 0; i < expected.size(); ++i) {
@@ -164,7 +175,11 @@ void ScheduleTester::CheckScheduled(const std::vector<std::string>& expected, co
     };
     check("interpreted", program->Interpret(inputs_));
     std::string why_not;
-    if (codegen::CanRun(target, &why_not)) check("generated", program->RunNatively(inputs_));
+    if (codegen::CanRun(target, &why_not)) check("generated", program->RunNatively(inputs_, target));
+    if (target.has_avx512) {
+      const kernel::Target in_avx2 = codegen::InAvx2(target);
+      if (codegen::CanRun(in_avx2, &why_not)) check("generated for AVX2", program->RunNatively(inputs_, in_avx2));
+    }
     if (testing::Test::HasFailure()) return;
   }
 }
@@ -191,7 +206,7 @@ int ScheduleTester::CountOps(const std::string& op) const {
 
 std::string ScheduleTester::Skipped() {
   std::string skipped;
-  for (const kernel::Target& target : kernel::DefaultTargets()) {
+  for (const kernel::Target& target : kernel::AllTargets()) {
     std::string why_not;
     if (!codegen::CanRun(target, &why_not)) absl::StrAppend(&skipped, skipped.empty() ? "" : ", ", target.name, ", which ", why_not);
   }

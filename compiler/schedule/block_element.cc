@@ -1,0 +1,60 @@
+#include "compiler/schedule/block_element.h"
+
+namespace mgec::schedule {
+
+using kernel::Expr;
+using kernel::Op;
+using kernel::Scalar;
+
+bool CanBeBlocked(Scalar s) {
+  switch (s) {
+    case Scalar::kInt8:
+    case Scalar::kUint8:
+    case Scalar::kInt16:
+    case Scalar::kInt32:
+    case Scalar::kFloat32: return true;
+    default: return false;
+  }
+}
+
+BlockElement ElementOf(Scalar value, const kernel::Target& target) {
+  if (value != Scalar::kInt8 && value != Scalar::kUint8) return PlainElement(value);
+  if (target.dot_group == 2) return {value, Scalar::kInt16, 0};
+  return {value, Scalar::kUint8, value == Scalar::kInt8 ? 128 : 0};
+}
+
+namespace {
+
+// Adding 128 is the same as flipping the highest bit.
+Expr Flipped(Expr bits) { return Binary(Op::kXor, std::move(bits), Int(128, kernel::Type(Scalar::kUint8))); }
+
+// A float between constants that fit int8 or uint8, as quantization ends: its conversion to a wider integer is the same
+// number. NaN is none of the results of such a comparison.
+bool IsClamped(const Expr& e, Scalar s) {
+  if (e->op != Op::kMin || e->args[0]->op != Op::kMax) return false;
+  auto constant = [](Expr c, double* v) {
+    while (c->op == Op::kBroadcast) c = c->args[0];
+    *v = c->float_value;
+    return c->op == Op::kFloat;
+  };
+  double lowest, highest;
+  if (!constant(e->args[0]->args[1], &lowest) || !constant(e->args[1], &highest)) return false;
+  return s == Scalar::kInt8 ? lowest >= -128 && highest <= 127 : lowest >= 0 && highest <= 255;
+}
+
+}  // namespace
+
+Expr FromStored(const BlockElement& element, Expr stored) {
+  if (element.bias != 0) return Bitcast(element.value, Flipped(std::move(stored)));
+  return element.plain() ? stored : ExactCast(element.value, std::move(stored));
+}
+
+Expr ToStored(const BlockElement& element, Expr value) {
+  if (element.bias != 0) return Flipped(Bitcast(Scalar::kUint8, std::move(value)));
+  if (element.plain()) return value;
+  const bool narrowed = value->op == Op::kCast && value->args[0]->type.scalar == Scalar::kFloat32;
+  if (narrowed && IsClamped(value->args[0], element.value)) return Cast(element.stored, value->args[0]);
+  return Cast(element.stored, std::move(value));
+}
+
+}  // namespace mgec::schedule
