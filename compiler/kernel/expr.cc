@@ -208,7 +208,11 @@ Expr Dot(Expr a, Expr b, Expr c) {
 Expr Cast(Type t, Expr a) {
   t.lanes = a->type.lanes;
   if (a->type == t) return a;
-  if (a->op == Op::kCast && a->int_value == 1) return Cast(t, a->args[0]);
+  if (a->op == Op::kCast && a->int_value == 1) {
+    const Scalar fits = a->type.scalar;
+    const bool wider = !IsFloat(t.scalar) && SizeOf(t.scalar) > SizeOf(fits) && (IsSigned(t.scalar) || !IsSigned(fits));
+    return wider ? ExactCast(t, a->args[0]) : Cast(t, a->args[0]);
+  }
   if (a->op == Op::kInt && !IsFloat(t.scalar) && t.scalar == Scalar::kInt64) return Int(a->int_value, t);
   if (a->op == Op::kInt && t.scalar == Scalar::kFloat32) return Float(static_cast<double>(a->int_value));
   auto e = New(Op::kCast, t);
@@ -218,8 +222,9 @@ Expr Cast(Type t, Expr a) {
 
 Expr ExactCast(Type t, Expr a) {
   t.lanes = a->type.lanes;
-  assert(!IsFloat(t.scalar) && !IsFloat(a->type.scalar));
+  assert(!IsFloat(t.scalar));
   if (a->type == t) return a;
+  if (a->op == Op::kCast && a->int_value == 1) return ExactCast(t, a->args[0]);
   auto e = New(Op::kCast, t);
   e->int_value = 1;
   e->args.push_back(std::move(a));

@@ -39,7 +39,7 @@ enum class Op : uint8_t {
   kAtanh, kErf, kErfc, kErfInv, kErfcInv, kSigmoid,
   kIsNan, kIsInf,  // bool
   kCast,       // to `type`: float to int truncates toward zero (saturating), int to int wraps, to bool is != 0.
-               // int_value is 1 where the integer argument is known to fit `type` (see ExactCast).
+               // int_value is 1 where the argument is known to be a number of `type` (see ExactCast).
   kBitcast,    // same size
   kBroadcast,  // scalar to type.lanes
   // Binary: args[0], args[1] of equal type.
@@ -132,7 +132,7 @@ Expr Fma(Expr a, Expr b, Expr c);
 // kDot2 for int16, kDot4 for uint8 with int8: c plus the dot products of each lane's group of a and b.
 Expr Dot(Expr a, Expr b, Expr c);
 Expr Cast(Type t, Expr a);
-// A cast between integers that is known to lose nothing: another cast of it starts from `a` again.
+// A cast to an integer type that is known to lose nothing: another cast of it starts from `a` again.
 Expr ExactCast(Type t, Expr a);
 Expr Bitcast(Type t, Expr a);
 Expr Broadcast(Expr a, int lanes);

@@ -28,20 +28,6 @@ namespace {
 // Adding 128 is the same as flipping the highest bit.
 Expr Flipped(Expr bits) { return Binary(Op::kXor, std::move(bits), Int(128, kernel::Type(Scalar::kUint8))); }
 
-// A float between constants that fit int8 or uint8, as quantization ends: its conversion to a wider integer is the same
-// number. NaN is none of the results of such a comparison.
-bool IsClamped(const Expr& e, Scalar s) {
-  if (e->op != Op::kMin || e->args[0]->op != Op::kMax) return false;
-  auto constant = [](Expr c, double* v) {
-    while (c->op == Op::kBroadcast) c = c->args[0];
-    *v = c->float_value;
-    return c->op == Op::kFloat;
-  };
-  double lowest, highest;
-  if (!constant(e->args[0]->args[1], &lowest) || !constant(e->args[1], &highest)) return false;
-  return s == Scalar::kInt8 ? lowest >= -128 && highest <= 127 : lowest >= 0 && highest <= 255;
-}
-
 }  // namespace
 
 Expr FromStored(const BlockElement& element, Expr stored) {
@@ -52,8 +38,6 @@ Expr FromStored(const BlockElement& element, Expr stored) {
 Expr ToStored(const BlockElement& element, Expr value) {
   if (element.bias != 0) return Flipped(Bitcast(Scalar::kUint8, std::move(value)));
   if (element.plain()) return value;
-  const bool narrowed = value->op == Op::kCast && value->args[0]->type.scalar == Scalar::kFloat32;
-  if (narrowed && IsClamped(value->args[0], element.value)) return Cast(element.stored, value->args[0]);
   return Cast(element.stored, std::move(value));
 }
 

@@ -9,6 +9,7 @@
 #include "compiler/kernel/lower.h"
 #include "compiler/ops/op.h"
 #include "compiler/schedule/contraction.h"
+#include "compiler/schedule/exact_arithmetic.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/split.h"
 #include "compiler/schedule/zones.h"
@@ -127,19 +128,34 @@ std::string PackPerChannel(const std::string& data, const std::vector<int64_t>& 
   return packed;
 }
 
-// Small integers are stored with 16 bits, which multiply faster.
-BlockElement PackedElement(Scalar s) {
-  return {s, s == Scalar::kInt8 || s == Scalar::kUint8 ? Scalar::kInt16 : s, 0};
+// Integers that are summed up as floats are packed as floats.
+BlockElement PackedElement(Scalar s, bool as_floats) {
+  const bool small = s == Scalar::kInt8 || s == Scalar::kUint8 || s == Scalar::kInt16;
+  return {s, small && as_floats ? Scalar::kFloat32 : s, 0};
 }
 
-std::string PackPerChannel(Scalar s, const std::string& data, const std::vector<int64_t>& shape, size_t dim,
+std::string PackPerChannel(const BlockElement& e, const std::string& data, const std::vector<int64_t>& shape, size_t dim,
                            const std::vector<BlockUse>& blocks) {
-  switch (s) {
-    case Scalar::kInt8: return PackPerChannel<int8_t, int16_t>(data, shape, dim, blocks);
-    case Scalar::kUint8: return PackPerChannel<uint8_t, int16_t>(data, shape, dim, blocks);
-    case Scalar::kInt16: return PackPerChannel<int16_t, int16_t>(data, shape, dim, blocks);
+  const bool as_floats = !e.plain();
+  switch (e.value) {
+    case Scalar::kInt8:
+      return as_floats ? PackPerChannel<int8_t, float>(data, shape, dim, blocks)
+                       : PackPerChannel<int8_t, int8_t>(data, shape, dim, blocks);
+    case Scalar::kUint8:
+      return as_floats ? PackPerChannel<uint8_t, float>(data, shape, dim, blocks)
+                       : PackPerChannel<uint8_t, uint8_t>(data, shape, dim, blocks);
+    case Scalar::kInt16:
+      return as_floats ? PackPerChannel<int16_t, float>(data, shape, dim, blocks)
+                       : PackPerChannel<int16_t, int16_t>(data, shape, dim, blocks);
     default: return PackPerChannel<int32_t, int32_t>(data, shape, dim, blocks);  // and floats, bit by bit
   }
+}
+
+// The stage sums up floats (or integers, as floats).
+bool SumsFloats(const Stage& stage) {
+  bool sums = false;
+  kernel::Visit(stage.body, [&](const Expr& e) { sums = sums || (e->op == Op::kReduce && e->type == kernel::Type(Scalar::kFloat32)); });
+  return sums;
 }
 
 // Emits one stage.
@@ -207,9 +223,9 @@ class StageEmitter {
         const Placement p = s_.Plain(node_.inputs[t]);
         a.buffer = AddArgument(name, scalar, graph::NumElements(shape), {p.storage, p.offset});
       } else if (roles_[t].role == Role::kPerChannel) {
+        a.element = PackedElement(scalar, SumsFloats(*stage_));
         const plan::StorageId packed =
-            s_.program().AddConstant(PackPerChannel(scalar, *constant, shape, roles_[t].channel_dim, blocks_));
-        a.element = PackedElement(scalar);
+            s_.program().AddConstant(PackPerChannel(a.element, *constant, shape, roles_[t].channel_dim, blocks_));
         a.buffer = AddArgument(name, a.element.stored, all, {packed});
       } else if (t >= n) {
         a.buffer = AddArgument(name, a.element.stored, all, {stage_storage_[t - n]});
@@ -454,7 +470,7 @@ absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) 
   bool any_blocked = false;
   for (const graph::Value* v : node.inputs) any_blocked = any_blocked || s.placement(v).blocked;
   if (!any_blocked) return false;
-  ASSIGN_OR_RETURN(Definition d, ops::DefinitionOf(node));
+  ASSIGN_OR_RETURN(Definition d, DefinitionFor(node));
   for (Stage& stage : d.stages()) {
     if (stage.scan >= 0) return false;  // the loops here have an order of their own
     Ranges ranges;
@@ -463,7 +479,7 @@ absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) 
       if (i != 1) ranges[stage.vars[i].get()] = {0, stage.info.shape[i] - 1};
       else ranges[stage.vars[i].get()] = {0, std::max<int64_t>(1, stage.info.shape[i] - 1)};
     }
-    stage.body = kernel::Simplify(stage.body, ranges);
+    stage.body = WithFloatSums(kernel::Simplify(stage.body, ranges));
   }
   const std::optional<std::vector<TensorUse>> roles = RolesOf(d, node);
   if (!roles) return false;

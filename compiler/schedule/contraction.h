@@ -48,6 +48,7 @@ struct ContractionSpec {
   int out_alignment = 4;
   std::vector<kernel::Buffer> extra;  // arguments of the epilogue, numbered from first_extra on
   int first_extra = 4;                // kExtraArgument, unless the epilogue belongs to another kernel
+  std::vector<int32_t> bias;          // of integers, one per channel or none: part of the sums, not of the epilogue
   kernel::Buffer start;               // among `extra`: int32 that the sums of each channel start from; null: 0
   // The result for 8 channels from block `block` on at pixel (row, col), before it is stored.
   std::function<kernel::Expr(kernel::Expr acc, kernel::Expr block, kernel::Expr row, kernel::Expr col)> epilogue;

@@ -59,7 +59,7 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
   if (!integers && (x->type.dtype != graph::DTypeKind::kFloat32 || w->type.dtype != graph::DTypeKind::kFloat32)) {
     return false;
   }
-  ASSIGN_OR_RETURN(kernel::Definition d, ops::DefinitionOf(node));
+  ASSIGN_OR_RETURN(kernel::Definition d, DefinitionFor(node));
   const graph::Shape& in = x->type.shape;
   const int64_t images = in[0], out_h = p.out_h, out_w = p.out_w;
   const bool padded = p.padded();

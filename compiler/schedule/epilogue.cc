@@ -1,5 +1,6 @@
 #include "compiler/schedule/epilogue.h"
 
+#include <cstring>
 #include <map>
 
 #include "compiler/kernel/lower.h"
@@ -31,6 +32,35 @@ std::string PadToBlocks(const std::string& data, Scalar scalar) {
   return padded;
 }
 
+// Integer sums start from a bias per channel, if it is the first thing that is added to them, instead of adding it later.
+Expr TakeBias(const graph::Node& node, const kernel::Definition& d, const kernel::Var& channel, const kernel::Var& sum,
+              const Expr& body, ContractionSpec& spec) {
+  if (sum->type.scalar != Scalar::kInt32) return body;
+  int uses = 0;  // every use of the sums must be this one
+  kernel::Visit(body, [&](const Expr& e) {
+    for (const Expr& a : e->args) uses += IsUse(a, sum);
+  });
+  if (uses != 1) return body;
+  return kernel::Rewrite(body, [&](const Expr& e) -> Expr {
+    if (e->op != Op::kAdd) return e;
+    const int at = IsUse(e->args[0], sum) ? 1 : 0;
+    const Expr& bias = e->args[at];
+    if (!IsUse(e->args[1 - at], sum) || bias->op != Op::kRead) return e;
+    const std::string* data = Scheduler::ConstantData(node.inputs[bias->tensor]);
+    const std::vector<int64_t>& shape = d.info(bias->tensor).shape;
+    int64_t elements = 1;
+    bool per_channel = false;
+    for (size_t i = 0; i < shape.size(); ++i) {
+      elements *= shape[i];
+      per_channel = per_channel || (IsUse(bias->args[i], channel) && shape[i] == spec.channels);
+    }
+    if (data == nullptr || !per_channel || elements != spec.channels) return e;
+    spec.bias.resize(data->size() / 4);
+    std::memcpy(spec.bias.data(), data->data(), data->size());
+    return e->args[1 - at];
+  });
+}
+
 }  // namespace
 
 bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definition& d, bool blocked,
@@ -50,8 +80,9 @@ bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definiti
   });
   if (reductions != 1 || !sums) return false;
   const kernel::Var scalar_acc = kernel::MakeVar("sum", kernel::Type(spec.sum_scalar()));
-  const Expr body = kernel::Rewrite(
+  Expr body = kernel::Rewrite(
       stage.body, [&](const Expr& e) -> Expr { return e->op == Op::kReduce ? Use(scalar_acc) : e; });
+  body = TakeBias(node, d, channel, scalar_acc, body, spec);
 
   // First look at everything, then change the program.
   std::map<int, Operand> operands;

@@ -283,7 +283,7 @@ class StageEmitter {
 }  // namespace
 
 absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node) {
-  ASSIGN_OR_RETURN(Definition d, ops::DefinitionOf(node));
+  ASSIGN_OR_RETURN(Definition d, DefinitionFor(node));
   bool reduces = false;
   for (const Stage& stage : d.stages()) reduces = reduces || HasReduce(stage.body);
   std::vector<Placement> placements;

@@ -58,13 +58,14 @@ plan::StorageId AddIntWeights(Scheduler& s, const IntOperands& operands, int64_t
     return i < 0 ? 0 : operands.weights[i];
   };
   const int64_t offset = operands.zero_point + operands.in.bias;
-  if (offset != 0) {
+  if (offset != 0 || !spec.bias.empty()) {
     const int64_t padded = (spec.channels + kBlock - 1) / kBlock * kBlock;
     std::string starts(padded * 4, '\0');
     for (int64_t n = 0; n < spec.channels; ++n) {
       int64_t sum = 0;
       for (int64_t k = 0; k < k_size; ++k) sum += value(k, n);
-      const auto start = static_cast<uint32_t>(-offset * sum);  // sums wrap, as the micro-kernel's
+      const int64_t bias = spec.bias.empty() ? 0 : spec.bias[n];
+      const auto start = static_cast<uint32_t>(bias - offset * sum);  // sums wrap, as the micro-kernel's
       std::memcpy(&starts[n * 4], &start, 4);
     }
     spec.start = kernel::ArgumentBuffer("start", Scalar::kInt32, padded,

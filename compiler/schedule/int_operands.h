@@ -3,7 +3,7 @@
 //   sum (x - zx) (w - zw)  =  sum stored(x) (w - zw)  -  (zx + bias) sum (w - zw)
 //
 // where stored(x) = x + bias is what memory holds. The second sum is a constant of each output channel: the accumulators
-// start from it.
+// start from it, and from spec.bias.
 #ifndef MGEC_COMPILER_SCHEDULE_INT_OPERANDS_H_
 #define MGEC_COMPILER_SCHEDULE_INT_OPERANDS_H_
 

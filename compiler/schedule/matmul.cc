@@ -69,7 +69,7 @@ absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node) {
   const bool ta = anchor->attributes.Int("transpose_a") != 0, tb = anchor->attributes.Int("transpose_b") != 0;
   const int64_t m = a->type.shape[ta ? 1 : 0], k = a->type.shape[ta ? 0 : 1], n = anchor->output()->type.shape[1];
   if (m == 0 || n == 0 || k == 0) return false;
-  ASSIGN_OR_RETURN(kernel::Definition d, ops::DefinitionOf(node));
+  ASSIGN_OR_RETURN(kernel::Definition d, DefinitionFor(node));
 
   ContractionSpec spec;
   if (integers) spec.in_scalar = integers->in.stored;

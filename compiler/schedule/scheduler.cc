@@ -8,6 +8,7 @@
 #include "compiler/ops/conv.h"
 #include "compiler/ops/op.h"
 #include "compiler/schedule/contraction.h"
+#include "compiler/schedule/exact_arithmetic.h"
 #include "compiler/schedule/relayout.h"
 
 namespace mgec::schedule {
@@ -60,6 +61,12 @@ kernel::Buffer ArenaArgument(int argument, kernel::Scalar scalar) {
 
 bool CanBeBlocked(const Value* v) {
   return v->type.shape.size() >= 2 && CanBeBlocked(ops::StorageOf(v->type.dtype));
+}
+
+absl::StatusOr<kernel::Definition> DefinitionFor(const Node& node) {
+  ASSIGN_OR_RETURN(kernel::Definition d, ops::DefinitionOf(node));
+  for (kernel::Stage& stage : d.stages()) stage.body = WithCheapRounding(stage.body);
+  return d;
 }
 
 const Node* Anchor(const Node& node) {

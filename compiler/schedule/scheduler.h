@@ -98,6 +98,9 @@ kernel::Buffer ArenaArgument(int argument, kernel::Scalar scalar);
 // The value has channels, of a kind that blocks can hold.
 bool CanBeBlocked(const graph::Value* v);
 
+// The definition of a node, with quantized arithmetic in its cheapest form (exact_arithmetic.h).
+absl::StatusOr<kernel::Definition> DefinitionFor(const graph::Node& node);
+
 // "conv2d+add+relu": what a node computes, for steps and kernels.
 std::string OpName(const graph::Node& node);
 // The node itself or, for a fused node, the one non-pointwise node of its body; null if there is none or several.

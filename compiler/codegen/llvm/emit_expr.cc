@@ -1,6 +1,7 @@
 // Expressions other than loads and casts.
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <numeric>
 
 #include "compiler/codegen/llvm/emitter.h"
@@ -108,13 +109,39 @@ llvm::Value* KernelEmitter::EmitExpr(const Expr& e) {
   return value;
 }
 
+namespace {
+
+bool IsFloatConstant(Expr e, double* v) {
+  while (e->op == Op::kBroadcast) e = e->args[0];
+  *v = e->float_value;
+  return e->op == Op::kFloat;
+}
+
+// A float32 between constants that a signed integer type holds: converts without saturating.
+bool IsInRange(const Expr& e, Scalar to) {
+  if (e->type.scalar != Scalar::kFloat32 || IsFloat(to) || !IsSigned(to) || to == Scalar::kBool) return false;
+  double lowest, highest;
+  if (e->op != Op::kMin || e->args[0]->op != Op::kMax || !IsFloatConstant(e->args[1], &highest) ||
+      !IsFloatConstant(e->args[0]->args[1], &lowest)) {
+    return false;
+  }
+  const double beyond = std::ldexp(1.0, 8 * SizeOf(to) - 1);
+  return lowest >= -beyond && lowest <= highest && highest < beyond;
+}
+
+}  // namespace
+
 llvm::Value* KernelEmitter::EmitNode(const ExprNode& e) {
   const int lanes = e.type.lanes;
   switch (e.op) {
     case Op::kInt: return IntConstant(e.type, e.int_value);
     case Op::kFloat: return FloatConstant(lanes, e.float_value);
     case Op::kLoad: return EmitLoad(e);
-    case Op::kCast: return EmitCast(e.args[0]->type, e.type, EmitExpr(e.args[0]));
+    case Op::kCast: {
+      llvm::Value* v = EmitExpr(e.args[0]);
+      if (IsInRange(e.args[0], e.type.scalar)) return b_.CreateFPToSI(v, IrType(e.type));
+      return EmitCast(e.args[0]->type, e.type, v);
+    }
     case Op::kBitcast: return EmitBitcast(e.args[0]->type, e.type, EmitExpr(e.args[0]));
     case Op::kBroadcast: return Splat(EmitExpr(e.args[0]), lanes);
     case Op::kFma: {
