@@ -131,7 +131,7 @@ Expr FloatSum(const Expr& e) {
     largest *= std::max<int64_t>(1, axis.extent);
     if (largest > kExact) return e;
   }
-  return Cast(word, Reduce(e->combiner, e->reduce_axes, AsFloat(product->args[0]) * AsFloat(product->args[1])));
+  return ExactCast(word, Reduce(e->combiner, e->reduce_axes, AsFloat(product->args[0]) * AsFloat(product->args[1])));
 }
 
 }  // namespace

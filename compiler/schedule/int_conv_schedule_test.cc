@@ -81,11 +81,11 @@ TEST(IntConvScheduleTest, AnyWindowOfAnyType) {
 TEST(IntConvScheduleTest, ExtremeValues) {
   for (const auto& [x, w] : {std::pair(-128, -128), std::pair(-128, 127), std::pair(127, 127), std::pair(255, 255),
                              std::pair(255, 0), std::pair(0, 255)}) {
-    for (const DType& d : {kS8, kU8, DType(DTypeKind::kInt8), DType(DTypeKind::kQuantized8Asymm, 0.05f, 255)}) {
+    for (const DType& d : {kS8, DType(DTypeKind::kQuantized8Asymm, 0.05f, 255)}) {
       for (const int64_t channels : {3, 40}) {
         ScheduleTester t(200);
         IntConv c;
-        c.input = {1, channels, 5, 6};
+        c.input = {1, channels, 3, 5};
         t.set_integers(x, x);
         Value* in = t.Input(c.input, d);
         t.set_integers(w, w);

@@ -139,7 +139,9 @@ llvm::Value* KernelEmitter::EmitNode(const ExprNode& e) {
     case Op::kLoad: return EmitLoad(e);
     case Op::kCast: {
       llvm::Value* v = EmitExpr(e.args[0]);
-      if (IsInRange(e.args[0], e.type.scalar)) return b_.CreateFPToSI(v, IrType(e.type));
+      const Scalar from = e.args[0]->type.scalar, to = e.type.scalar;
+      const bool exact = e.int_value == 1 && from == Scalar::kFloat32 && IsSigned(to);
+      if (exact || IsInRange(e.args[0], to)) return b_.CreateFPToSI(v, IrType(e.type));
       return EmitCast(e.args[0]->type, e.type, v);
     }
     case Op::kBitcast: return EmitBitcast(e.args[0]->type, e.type, EmitExpr(e.args[0]));
