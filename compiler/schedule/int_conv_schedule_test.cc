@@ -103,7 +103,7 @@ TEST(IntConvScheduleTest, StaysBlockedFromConvolutionToConvolution) {
     ScheduleTester t(300);
     t.set_integers(-128, 127);
     IntConv c;
-    c.input = {2, 3, 9, 8};
+    c.input = {2, 3, 3, 8};
     c.out_channels = 20;
     Value* x = t.Input(c.input, d);
     for (int i = 0; i < 3; ++i) {
@@ -193,6 +193,29 @@ TEST(IntConvScheduleTest, LongSums) {
   c.out_channels = 43;
   t.Expect(c.Apply(t, t.Input(c.input, kS8), kS8));
   t.Check();
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+// By Winograd's algorithm where products come in pairs; exact, at the ends of the range too.
+TEST(IntConvScheduleTest, Winograd) {
+  for (uint32_t i = 0; i < 8; ++i) {
+    ScheduleTester t(900 + i);
+    const DType d = i % 2 != 0 ? kS8 : DType(DTypeKind::kQuantized8Asymm, 0.05f, static_cast<int>(t.Int(0, 255)));
+    IntConv c;
+    c.input = {t.Int(1, 2), t.Int(16, 30), t.Int(4, 12), t.Int(4, 12)};
+    c.out_channels = t.Int(16, 40);
+    const int64_t extreme = t.OneOf<int64_t>({-128, 127, 255, 0});
+    if (i < 4) t.set_integers(-128, 127);
+    else t.set_integers(extreme, extreme);
+    Value* x = t.Coin() ? t.Input(c.input, d) : Cast(t, t.Scattered(c.input), d);
+    if (i >= 4) t.set_integers(extreme == 127 ? 127 : -128, extreme == 127 ? 127 : -128);
+    Value* y = c.Apply(t, x, d);
+    if (t.Coin()) y = t.Add("relu", {t.Add("add", {y, t.Constant({1, c.out_channels, 1, 1}, kS32)})});
+    if (t.Coin()) y = Cast(t, t.Add("add", {Cast(t, y, DTypeKind::kFloat32), t.Blocked(y->type.shape)}), d);
+    t.Expect(y);
+    t.Check();
+    EXPECT_GT(t.CountOps("winograd_input"), 0);
+  }
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 

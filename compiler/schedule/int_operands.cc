@@ -34,6 +34,8 @@ std::optional<std::vector<int32_t>> WeightsOf(const graph::Value* w) {
   }
 }
 
+int64_t ValueOf(const IntOperands& operands, int64_t index) { return index < 0 ? 0 : operands.weights[index]; }
+
 }  // namespace
 
 std::optional<IntOperands> IntOperandsOf(const Scheduler& s, const graph::Value* x, const graph::Value* w) {
@@ -50,31 +52,31 @@ std::optional<IntOperands> IntOperandsOf(const Scheduler& s, const graph::Value*
   return o;
 }
 
-plan::StorageId AddIntWeights(Scheduler& s, const IntOperands& operands, int64_t k_size,
-                              const std::function<int64_t(int64_t k, int64_t n)>& weight, ContractionSpec& spec,
-                              std::vector<plan::Argument>& bindings) {
-  auto value = [&](int64_t k, int64_t n) -> int64_t {
-    const int64_t i = weight(k, n);
-    return i < 0 ? 0 : operands.weights[i];
-  };
+void AddStart(Scheduler& s, const IntOperands& operands, int64_t k_size, const WeightIndexFunction& weight,
+              ContractionSpec& spec, std::vector<plan::Argument>& bindings) {
   const int64_t offset = operands.zero_point + operands.in.bias;
-  if (offset != 0 || !spec.bias.empty()) {
-    const int64_t padded = (spec.channels + kBlock - 1) / kBlock * kBlock;
-    std::string starts(padded * 4, '\0');
-    for (int64_t n = 0; n < spec.channels; ++n) {
-      int64_t sum = 0;
-      for (int64_t k = 0; k < k_size; ++k) sum += value(k, n);
-      const int64_t bias = spec.bias.empty() ? 0 : spec.bias[n];
-      const auto start = static_cast<uint32_t>(bias - offset * sum);  // sums wrap, as the micro-kernel's
-      std::memcpy(&starts[n * 4], &start, 4);
-    }
-    spec.start = kernel::ArgumentBuffer("start", Scalar::kInt32, padded,
-                                        spec.first_extra + static_cast<int>(spec.extra.size()), 64);
-    spec.extra.push_back(spec.start);
-    bindings.push_back({s.program().AddConstant(std::move(starts))});
+  if (offset == 0 && spec.bias.empty()) return;
+  const int64_t padded = (spec.channels + kBlock - 1) / kBlock * kBlock;
+  std::string starts(padded * 4, '\0');
+  for (int64_t n = 0; n < spec.channels; ++n) {
+    int64_t sum = 0;
+    for (int64_t k = 0; k < k_size; ++k) sum += ValueOf(operands, weight(k, n));
+    const int64_t bias = spec.bias.empty() ? 0 : spec.bias[n];
+    const auto start = static_cast<uint32_t>(bias - offset * sum);  // sums wrap, as the micro-kernel's
+    std::memcpy(&starts[n * 4], &start, 4);
   }
-  return s.program().AddConstant(
-      PackIntWeights(k_size, spec.channels, spec.weight_scalar(), spec.group(), value));
+  spec.start = kernel::ArgumentBuffer("start", Scalar::kInt32, padded,
+                                      spec.first_extra + static_cast<int>(spec.extra.size()), 64);
+  spec.extra.push_back(spec.start);
+  bindings.push_back({s.program().AddConstant(std::move(starts))});
+}
+
+plan::StorageId AddIntWeights(Scheduler& s, const IntOperands& operands, int64_t k_size,
+                              const WeightIndexFunction& weight, ContractionSpec& spec,
+                              std::vector<plan::Argument>& bindings) {
+  AddStart(s, operands, k_size, weight, spec, bindings);
+  auto value = [&](int64_t k, int64_t n) { return ValueOf(operands, weight(k, n)); };
+  return s.program().AddConstant(PackIntWeights(k_size, spec.channels, spec.weight_scalar(), spec.group(), value));
 }
 
 }  // namespace mgec::schedule

@@ -32,10 +32,15 @@ struct IntOperands {
 // are no constant.
 std::optional<IntOperands> IntOperandsOf(const Scheduler& s, const graph::Value* x, const graph::Value* w);
 
-// Packs the weights (0 <= weight(k, n) < weights.size(), or -1 for none), and installs the start of the sums in `spec`,
-// as one more argument of the epilogue. Returns the packed weights' storage.
+// The index of a weight in the constant, for element k of the reduction and output channel n; -1: none.
+using WeightIndexFunction = std::function<int64_t(int64_t k, int64_t n)>;
+
+// Installs the start of the sums in `spec`, as one more argument of the epilogue; nothing where they start from 0.
+void AddStart(Scheduler& s, const IntOperands& operands, int64_t k_size, const WeightIndexFunction& weight,
+              ContractionSpec& spec, std::vector<plan::Argument>& bindings);
+// The same, and packs the weights. Returns their storage.
 plan::StorageId AddIntWeights(Scheduler& s, const IntOperands& operands, int64_t k_size,
-                              const std::function<int64_t(int64_t k, int64_t n)>& weight, ContractionSpec& spec,
+                              const WeightIndexFunction& weight, ContractionSpec& spec,
                               std::vector<plan::Argument>& bindings);
 
 }  // namespace mgec::schedule
