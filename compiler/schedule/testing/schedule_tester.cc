@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "compiler/codegen/llvm/testing/run_image.h"
 #include "compiler/graph/text.h"
@@ -56,13 +57,15 @@ std::string Difference(const std::string& got, const std::string& want, const gr
   return "";
 }
 
-// What the graph would be compiled for. Only 8-bit integers are scheduled differently where there is VNNI.
+// The targets for which the graph is scheduled differently: with VNNI, what multiplies 8-bit integers or holds them in
+// blocks, which begin at convolutions.
 std::vector<kernel::Target> TargetsOf(const graph::Graph& g) {
-  bool small = false;
+  bool small = false, contracts = false;
   for (const auto& node : g.nodes()) {
+    contracts = contracts || absl::StrContains(node->op, "conv2d") || node->op == "int_matmul" || node->body != nullptr;
     for (const auto& v : node->outputs) small = small || graph::ByteSize(v->type.dtype) == 1;
   }
-  return kernel::DefaultTargets(/*integer_contractions=*/small);
+  return kernel::DefaultTargets(/*integer_contractions=*/small && contracts);
 }
 
 }  // namespace
