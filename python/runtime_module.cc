@@ -61,9 +61,9 @@ py::dict Describe(const TensorInfo& info) {
 }
 
 // The inputs or outputs of the artifact's first program.
-py::list DescribeAll(const flatbuffers::Vector<flatbuffers::Offset<fb::Tensor>>* tensors) {
+py::list DescribeAll(const flatbuffers::Vector<flatbuffers::Offset<fb::Tensor>>* tensors, size_t internal = 0) {
   py::list list;
-  for (size_t i = 0; i < Count(tensors); ++i) list.append(Describe(DescribeTensor(*tensors->Get(i))));
+  for (size_t i = 0; i + internal < Count(tensors); ++i) list.append(Describe(DescribeTensor(*tensors->Get(i))));
   return list;
 }
 
@@ -73,9 +73,10 @@ py::list DescribeInputs(const Network& network) {
   return list;
 }
 
+// With the largest shapes, for which there must be memory.
 py::list DescribeOutputs(const Network& network) {
   py::list list;
-  for (size_t i = 0; i < network.output_count(); ++i) list.append(Describe(network.output(i)));
+  for (size_t i = 0; i < network.output_count(); ++i) list.append(Describe(network.largest_output(i)));
   return list;
 }
 
@@ -131,7 +132,10 @@ PYBIND11_MODULE(_runtime, m) {
       .def_property_readonly("inputs",
                              [](const Artifact& a) { return DescribeAll(a.metadata().programs()->Get(0)->inputs()); })
       .def_property_readonly("outputs",
-                             [](const Artifact& a) { return DescribeAll(a.metadata().programs()->Get(0)->outputs()); })
+                             [](const Artifact& a) {
+                               const fb::Program& program = *a.metadata().programs()->Get(0);
+                               return DescribeAll(program.outputs(), program.internal_outputs());
+                             })
       .def_property_readonly("name", &Artifact::name);
 
   // Not for two threads at once, except that any thread may wait for forward(): the GIL is released there.
@@ -140,6 +144,12 @@ PYBIND11_MODULE(_runtime, m) {
            py::arg("artifact"), py::arg("threads"))
       .def_property_readonly("inputs", &DescribeInputs)
       .def_property_readonly("outputs", &DescribeOutputs)
+      // What forward() found, where the size depends on values.
+      .def("output_shape",
+           [](const Network& network, size_t index) {
+             CheckIndex(index, network.output_count());
+             return std::vector<uint32_t>(network.output(index).shape);
+           })
       .def_property_readonly("target", [](const Network& network) { return std::string(network.target()); })
       .def_property_readonly("threads", &Network::threads)
       .def("select_shapes", [](Network& network, const std::vector<Shape>& shapes) { Check(network.SelectShapes(shapes)); })

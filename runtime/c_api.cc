@@ -79,6 +79,10 @@ mgec_tensor_info mgec_output_info(const mgec_network* network, size_t index) {
   return index < mgec_output_count(network) ? Info(network->network->output(index)) : mgec_tensor_info{};
 }
 
+size_t mgec_output_capacity(const mgec_network* network, size_t index) {
+  return index < mgec_output_count(network) ? network->network->largest_output(index).bytes : 0;
+}
+
 int mgec_select_shapes(mgec_network* network, const uint32_t* const* shapes, const uint32_t* ndims, char* error,
                        size_t error_size) {
   std::vector<mgec::Shape> list;

@@ -44,7 +44,11 @@ MGEC_API void mgec_free(mgec_network* network);
 MGEC_API size_t mgec_input_count(const mgec_network* network);
 MGEC_API size_t mgec_output_count(const mgec_network* network);
 MGEC_API mgec_tensor_info mgec_input_info(const mgec_network* network, size_t index);
+/* Where the size of an output depends on values, shape and bytes are the largest possible until mgec_forward() has run, and
+ * then the actual ones. */
 MGEC_API mgec_tensor_info mgec_output_info(const mgec_network* network, size_t index);
+/* The bytes that the memory of an output needs: those of its largest shape. */
+MGEC_API size_t mgec_output_capacity(const mgec_network* network, size_t index);
 
 /* Selects the program that was compiled for these input shapes: `shapes[i]` has `ndims[i]` numbers, one i per input.
  * 0 on success, else nothing has changed. Pointers got from the functions above and below are no longer valid. */

@@ -159,6 +159,7 @@ class LiteNetwork:
     def _run(self):
         with self._lock:
             self._core.forward()
+            self._edge.finish()
         for dump in self._dumps:
             dump.write(self._edge)
 
