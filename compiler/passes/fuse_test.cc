@@ -57,7 +57,7 @@ TEST(FuseTest, AResidualSumBelongsToTheLastProducer) {
 
 // Requantization, and a residual sum of quantized tensors with the conversion of the other one.
 TEST(FuseTest, AnIntegerConvolutionTakesConversionsAndTheResidual) {
-  ExpectRewrite(Fuse, R"(graph {
+  ExpectRewrite(Fuse, R"text(graph {
     %x = input() "x" : qs8(0.5)[1,1,2,2]
     %r = input() "r" : qs8(0.25)[1,1,2,2]
     %w = constant() {data=0x03} : qs8(0.5)[1,1,1,1]
@@ -67,7 +67,7 @@ TEST(FuseTest, AnIntegerConvolutionTakesConversionsAndTheResidual) {
     %4 = add(%2, %3) : f32[1,1,2,2]
     %5 = cast(%4) {dtype="qs8(1)"} : qs8(1)[1,1,2,2]
     return %5 "y"
-  })", R"(graph {
+  })text", R"text(graph {
     %x = input() "x" : qs8(0.5)[1,1,2,2]
     %r = input() "r" : qs8(0.25)[1,1,2,2]
     %w = constant() {data=0x03} : qs8(0.5)[1,1,1,1]
@@ -83,7 +83,7 @@ TEST(FuseTest, AnIntegerConvolutionTakesConversionsAndTheResidual) {
       return %5 "out"
     }
     return %y "y"
-  })");
+  })text");
 }
 
 TEST(FuseTest, PointwiseNodesBecomeOneKernel) {
