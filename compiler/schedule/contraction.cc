@@ -279,7 +279,9 @@ class Emitter {
       for (size_t v = 0; v < lanes.size(); ++v) {
         for (int half = 0; half < lanes[v] / kBlock; ++half, ++j) {
           Expr y = Slice(Reg(acc[v], m), half * kBlock, kBlock);
-          if (with_epilogue && s_.epilogue) y = s_.epilogue(y, block + j, row, col + m);
+          // Of several products with one row each, the epilogue wants to know which it is.
+          const Expr& which = s_.batch > 1 && s_.rows == 1 ? batch_ : row;
+          if (with_epilogue && s_.epilogue) y = s_.epilogue(y, block + j, which, col + m);
           if (with_epilogue) y = ToStored(s_.out, y);
           results.push_back(b.Let("y", y));
         }

@@ -1,4 +1,5 @@
-// Matrix product with a constant right operand by the contraction micro-kernel: rows are pixels, columns are channels.
+// Matrix products by the contraction micro-kernel: rows are pixels, columns are channels. A right operand that the network
+// computes is packed first. Integers are multiplied by constants only.
 #include <cstring>
 #include <optional>
 
@@ -6,6 +7,7 @@
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/epilogue.h"
 #include "compiler/schedule/int_operands.h"
+#include "compiler/schedule/pack_operand.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/ops/op.h"
 
@@ -57,18 +59,27 @@ absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node) {
   const graph::Value* a = Outer(node, anchor->inputs[0]);
   const graph::Value* b = Outer(node, anchor->inputs[1]);
   const std::string* weights = Scheduler::ConstantData(b);
-  if (weights == nullptr || Scheduler::ConstantData(a) != nullptr || a->type.shape.size() != 2 ||
+  const graph::Shape &a_shape = a->type.shape, &b_shape = b->type.shape;
+  const size_t rank = a_shape.size();
+  if (rank < 2 || rank > 3 || b_shape.size() != rank || a_shape[0] == 0 || (rank == 3 && a_shape[0] != b_shape[0]) ||
       node.output()->type.shape != anchor->output()->type.shape || !CanBeBlocked(node.output())) {
     return false;
   }
   std::optional<IntOperands> integers;
-  if (anchor->op == "int_matmul") integers = IntOperandsOf(s, a, b);
+  if (anchor->op == "int_matmul") {
+    if (weights == nullptr || Scheduler::ConstantData(a) != nullptr || rank != 2) return false;
+    integers = IntOperandsOf(s, a, b);
+  }
   if (!integers && (a->type.dtype != graph::DTypeKind::kFloat32 || b->type.dtype != graph::DTypeKind::kFloat32)) {
     return false;
   }
   const bool ta = anchor->attributes.Int("transpose_a") != 0, tb = anchor->attributes.Int("transpose_b") != 0;
-  const int64_t m = a->type.shape[ta ? 1 : 0], k = a->type.shape[ta ? 0 : 1], n = anchor->output()->type.shape[1];
+  const int64_t batch = rank == 3 ? a_shape[0] : 1;
+  const int64_t m = a_shape[rank - (ta ? 1 : 2)], k = a_shape[rank - (ta ? 2 : 1)], n = b_shape[rank - (tb ? 2 : 1)];
   if (m == 0 || n == 0 || k == 0) return false;
+  // Packing costs about as much as multiplying a few rows.
+  constexpr int64_t kFewestRows = 8;
+  if (weights == nullptr && m < kFewestRows) return false;
   ASSIGN_OR_RETURN(kernel::Definition d, DefinitionFor(node));
 
   ContractionSpec spec;
@@ -78,8 +89,14 @@ absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node) {
   spec.cols = m;
   spec.channels = n;
   PixelMap pixels;
-  pixels.flat = [](Expr, Expr col) { return col; };
-  pixels.index = [](Expr, Expr col) -> std::vector<Expr> { return {col}; };
+  spec.batch = batch;
+  spec.in_batch_stride = m * k;
+  spec.out_batch_stride = m * n;
+  // Of several matrices, the number of the matrix is what the epilogue gets as row.
+  pixels.flat = [=](Expr row, Expr col) { return batch == 1 ? col : row * m + col; };
+  pixels.index = [=](Expr row, Expr col) {
+    return batch == 1 && rank == 2 ? std::vector<Expr>{col} : std::vector<Expr>{row, col};
+  };
   std::vector<plan::Argument> extra;
   if (!BuildEpilogue(s, node, d, /*blocked=*/false, pixels, spec, extra)) return false;
 
@@ -89,7 +106,7 @@ absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node) {
   plan::Argument input = {in.storage, in.offset, graph::ByteSize(a->type)};
   int64_t step = ta ? m : 1;
   spec.in_col_stride = ta ? 1 : k;
-  spec.in_size = m * k;
+  spec.in_size = batch * m * k;
   if (integers) {
     const Rows rows = {m, k, ta, PlainElement(integers->in.value), integers->in, pitch};
     if (ta || pitch != k || !rows.to.plain()) {
@@ -106,7 +123,7 @@ absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node) {
   spec.block_entries = step != 1 ? 0 : pitch / kBlock;
   spec.single_entries = (pitch - spec.block_entries * kBlock) / group;
   spec.mask_last = true;
-  spec.out_size = m * n;
+  spec.out_size = batch * m * n;
   spec.out_alignment = spec.out.bytes();
   std::string table((spec.block_entries + spec.single_entries) * 4, '\0');
   for (int64_t i = 0; i < spec.block_entries + spec.single_entries; ++i) {
@@ -119,9 +136,16 @@ absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node) {
   plan::StorageId packed;
   if (integers) {
     packed = AddIntWeights(s, *integers, pitch, index, spec, extra);
-  } else {
+  } else if (weights != nullptr) {
     const float* w = reinterpret_cast<const float*>(weights->data());
-    packed = s.program().AddConstant(PackWeights(k, n, [&](int64_t i, int64_t j) { return w[index(i, j)]; }));
+    std::string data;
+    for (int64_t i = 0; i < batch; ++i, w += k * n) {
+      data += PackWeights(k, n, [&](int64_t i, int64_t j) { return w[index(i, j)]; });
+    }
+    packed = s.program().AddConstant(std::move(data));
+  } else {
+    const Placement right = s.Plain(b);
+    packed = PackComputed(s, node, {{right.storage, right.offset, graph::ByteSize(b->type)}, batch, k, n, tb});
   }
 
   const Placement out = s.NewPlain(node.output());

@@ -80,6 +80,30 @@ TEST(MatMulScheduleTest, ComputedRightOperand) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+// Enough rows that the right operand is packed, with what follows in the same kernel.
+TEST(MatMulScheduleTest, PacksTheRightOperand) {
+  for (uint32_t i = 0; i < 16; ++i) {
+    ScheduleTester t(450 + i);
+    const bool ta = t.Coin(), tb = t.Coin();
+    const int64_t batch = i % 2 == 0 ? 0 : t.Int(1, 4);
+    const int64_t m = t.Int(8, 30), k = t.Int(1, 80), n = t.Int(1, 110);
+    Shape a = Matrix(m, k, ta), b = Matrix(k, n, tb), out = {m, n};
+    if (batch > 0) {
+      for (Shape* s : {&a, &b, &out}) s->insert(s->begin(), batch);
+    }
+    Value* right = i % 5 == 4 ? t.Constant(b) : t.Input(b);
+    Value* y = t.Add("matmul", {i % 7 == 6 ? t.Constant(a) : t.Input(a), right}, Transposes(ta, tb));
+    if (t.Coin()) y = t.Add("add", {y, t.Constant({n})});
+    if (t.Coin()) y = t.Add("mul", {y, t.Scalar(0.5f)});
+    if (t.Coin()) y = t.Add("add", {y, t.Input(out)});
+    if (t.Coin()) y = t.Add("gelu", {y});
+    t.Expect(y);
+    t.Check();
+    EXPECT_EQ(t.CountOps("pack"), i % 5 == 4 ? 0 : 1);
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 TEST(MatMulScheduleTest, AfterConvolution) {
   ScheduleTester t(500);
   Value* x = t.Blocked({3, 11, 4, 5});

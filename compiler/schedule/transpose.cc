@@ -17,9 +17,11 @@ Expr Merge(const Expr& a, const Expr& b, std::vector<int> lanes) {
   return kernel::Shuffle(kernel::ConcatLanes(a, b), std::move(lanes));
 }
 
-// Rows become columns. For elements of 4 bytes in steps that do not cross the halves of a register but for the last; for
+}  // namespace
+
+// For elements of 4 bytes in steps that do not cross the halves of a register but for the last; for
 // smaller ones, whose squares fit half a register, by interleaving.
-std::vector<Expr> Transposed(Block& b, std::vector<Expr> row, int element_bytes) {
+std::vector<Expr> TransposeSquare(Block& b, std::vector<Expr> row, int element_bytes) {
   auto step = [&](int distance, const std::vector<int>& low, const std::vector<int>& high, bool interleave) {
     std::vector<Expr> next(kSide);
     for (int i = 0, k = 0; i < kSide; ++i) {
@@ -47,8 +49,6 @@ std::vector<Expr> Transposed(Block& b, std::vector<Expr> row, int element_bytes)
   }
   return row;
 }
-
-}  // namespace
 
 std::optional<int64_t> EmitTransposedCopy(Block& b, const Expr& task, const CopyLoops& copy, int64_t max_tasks) {
   const size_t rank = copy.vars.size();
@@ -99,7 +99,7 @@ std::optional<int64_t> EmitTransposedCopy(Block& b, const Expr& task, const Copy
         for (int k = 0; k < kSide; ++k) {
           square.push_back(b.Let("x", kernel::Load(copy.in, from + (r0 + int64_t{k}) * *row_stride + t, kSide)));
         }
-        square = Transposed(b, std::move(square), bytes);
+        square = TransposeSquare(b, std::move(square), bytes);
         for (int k = 0; k < kSide; ++k) b.Store(copy.out, to + (t + k) * *column_stride + r0, square[k]);
       }
     });

@@ -10,6 +10,9 @@
 
 namespace mgec::schedule {
 
+// The square of 8 rows, turned around: element i of row j becomes element j of row i. `element_bytes` is 1, 2 or 4.
+std::vector<kernel::Expr> TransposeSquare(kernel::Block& b, std::vector<kernel::Expr> rows, int element_bytes);
+
 // out[to] = in[from] for all values of the variables; both are linear in them.
 struct CopyLoops {
   std::vector<kernel::Var> vars;

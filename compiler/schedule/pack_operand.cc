@@ -1,0 +1,112 @@
+#include "compiler/schedule/pack_operand.h"
+
+#include <algorithm>
+
+#include "compiler/schedule/contraction.h"
+#include "compiler/schedule/transpose.h"
+
+namespace mgec::schedule {
+namespace {
+
+using kernel::Block;
+using kernel::Buffer;
+using kernel::Expr;
+using kernel::Int;
+
+class Packer {
+ public:
+  explicit Packer(const ComputedOperand& o)
+      : o_(o), blocks_((o.n + kBlock - 1) / kBlock), panels_(Panels(blocks_)) {
+    in_ = kernel::ArgumentBuffer("in", kernel::Scalar::kFloat32, o.batch * o.k * o.n, 0, 4);
+    out_ = kernel::ArgumentBuffer("out", kernel::Scalar::kFloat32, o.batch * o.k * blocks_ * kBlock, 1, 64);
+  }
+
+  int64_t elements() const { return out_->size; }
+
+  // A task is a panel of a matrix.
+  kernel::Kernel Build() {
+    kernel::Kernel k;
+    k.name = "pack";
+    k.task = kernel::MakeVar("task");
+    const int64_t panels = static_cast<int64_t>(panels_.size());
+    k.tasks = o_.batch * panels;
+    k.arguments = {in_, out_};
+    Block b;
+    const Expr matrix = b.Let("matrix", Use(k.task) / Int(panels));
+    const Expr panel = b.Let("panel", Binary(kernel::Op::kMod, Use(k.task), Int(panels)));
+    const Expr from = b.Let("from", matrix * (o_.k * o_.n)), to = b.Let("to", matrix * (o_.k * blocks_ * kBlock));
+    EmitPanels(b, panel, from, to, 0);
+    k.body = b.Take();
+    return k;
+  }
+
+ private:
+  // Code for each run of panels of equal width, chosen by the panel's number.
+  void EmitPanels(Block& b, const Expr& panel, const Expr& from, const Expr& to, size_t first) {
+    size_t last = first;
+    while (last < panels_.size() && panels_[last] == panels_[first]) ++last;
+    int64_t before = 0;
+    for (size_t i = 0; i < first; ++i) before += panels_[i];
+    const int width = panels_[first];
+    auto emit = [&](Block& b) {
+      const Expr block = b.Let("block", (panel + (-static_cast<int64_t>(first))) * width + before);
+      const Expr out = b.Let("out", to + block * (kBlock * o_.k));
+      for (int j = 0; j < width; ++j) {
+        // The last block may reach beyond the last channel: it takes what is before it.
+        const Expr channel = b.Let("n", (block + j) * kBlock);
+        if (o_.transposed) EmitTransposed(b, from, channel, out + j * kBlock, width * kBlock);
+        else EmitCopy(b, from, channel, out + j * kBlock, width * kBlock);
+      }
+    };
+    if (last == panels_.size()) return emit(b);
+    b.If(panel < static_cast<int64_t>(last), emit,
+         [&](Block& b) { EmitPanels(b, panel, from, to, last); });
+  }
+
+  // Rows of K hold the channels side by side.
+  void EmitCopy(Block& b, const Expr& from, const Expr& channel, const Expr& to, int64_t pitch) {
+    const kernel::Type i32(kernel::Scalar::kInt32);
+    const Expr left = b.Let("left", Cast(i32, Int(o_.n) - channel));
+    const Expr mask = o_.n % kBlock == 0 ? nullptr : Ramp(Int(0, i32), 1, kBlock) < Broadcast(left, kBlock);
+    b.For("k", 0, o_.k, [&](Block& b, const Expr& k) {
+      b.Store(out_, to + k * pitch, Load(in_, from + k * o_.n + channel, kBlock, mask));
+    });
+  }
+
+  // Rows are channels: squares are turned around.
+  void EmitTransposed(Block& b, const Expr& from, const Expr& channel, const Expr& to, int64_t pitch) {
+    std::vector<Expr> rows;
+    for (int64_t j = 0; j < kBlock; ++j) {
+      rows.push_back(b.Let("row", from + Min(channel + j, Int(o_.n - 1)) * o_.k));
+    }
+    const int64_t whole = o_.k / kBlock * kBlock;
+    b.For("k", Int(0), Int(whole), kBlock, [&](Block& b, const Expr& k) {
+      std::vector<Expr> square;
+      for (const Expr& row : rows) square.push_back(b.Let("x", Load(in_, row + k, kBlock)));
+      square = TransposeSquare(b, std::move(square), 4);
+      for (int64_t j = 0; j < kBlock; ++j) b.Store(out_, to + (k + j) * pitch, square[j]);
+    });
+    b.For("k", whole, o_.k, [&](Block& b, const Expr& k) {
+      for (int64_t j = 0; j < kBlock; ++j) b.Store(out_, to + k * pitch + j, Load(in_, rows[j] + k));
+    });
+  }
+
+  const ComputedOperand& o_;
+  const int64_t blocks_;
+  const std::vector<int> panels_;
+  Buffer in_, out_;
+};
+
+}  // namespace
+
+plan::StorageId PackComputed(Scheduler& s, const graph::Node& node, const ComputedOperand& operand) {
+  Packer packer(operand);
+  const plan::StorageId packed = s.program().AddArena(packer.elements() * 4);
+  plan::StepInfo info = s.Info(node, "pack");
+  info.macs = 0;
+  info.bytes = packer.elements() * 8;
+  s.program().AddStep(packer.Build(), {operand.memory, {packed}}, std::move(info));
+  return packed;
+}
+
+}  // namespace mgec::schedule
