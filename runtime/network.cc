@@ -40,6 +40,8 @@ Result<std::unique_ptr<Network>> Network::Load(std::shared_ptr<const Artifact> a
   if (!pool.ok()) return pool.status();
   std::unique_ptr<Network> network(new Network);
   network->artifact_ = std::move(artifact);
+  network->allocator_ = options.allocator;
+  network->arena_ = options.arena != nullptr ? options.arena : std::make_shared<Arena>(options.allocator);
   network->pool_ = std::move(pool.value());
   const fb::Program& program = *network->artifact_->metadata().programs()->Get(0);
   network->inputs_.resize(Count(program.inputs()));
@@ -56,13 +58,7 @@ Status Network::Prepare(size_t index) {
   Result<const fb::Plan*> plan = artifact_->ChoosePlan(index);
   if (!plan.ok()) return plan.status();
 
-  Mapping arena;
-  if (plan.value()->arena_size() > arena_.size()) {
-    Result<Mapping> allocated = Mapping::Allocate(plan.value()->arena_size());
-    if (!allocated.ok()) return allocated.status();
-    arena = std::move(allocated.value());
-  }
-  const auto new_edges = [](const Tensors* tensors, const std::vector<Edge>& old, std::vector<Edge>* edges) {
+  const auto new_edges = [this](const Tensors* tensors, const std::vector<Edge>& old, std::vector<Edge>* edges) {
     for (size_t i = 0; i < old.size(); ++i) {
       Edge edge;
       edge.info = DescribeTensor(*tensors->Get(i));
@@ -70,7 +66,7 @@ Status Network::Prepare(size_t index) {
         edge.buffer = old[i].buffer;
         edge.data = old[i].data;
       } else {
-        Result<std::shared_ptr<Buffer>> buffer = Buffer::Allocate(edge.info.bytes);
+        Result<std::shared_ptr<Buffer>> buffer = Buffer::Allocate(edge.info.bytes, allocator_);
         if (!buffer.ok()) return buffer.status();
         edge.buffer = std::move(buffer.value());
         edge.data = edge.buffer->data();
@@ -83,7 +79,8 @@ Status Network::Prepare(size_t index) {
   MGEC_RETURN_IF_ERROR(new_edges(program.inputs(), inputs_, &inputs));
   MGEC_RETURN_IF_ERROR(new_edges(program.outputs(), outputs_, &outputs));
 
-  if (arena.data() != nullptr) arena_ = std::move(arena);
+  const std::lock_guard<std::mutex> lock(arena_->mutex());
+  MGEC_RETURN_IF_ERROR(arena_->Reserve(plan.value()->arena_size()));
   inputs_ = std::move(inputs);
   outputs_ = std::move(outputs);
   program_ = index;
@@ -95,6 +92,10 @@ Status Network::Prepare(size_t index) {
 void Network::BuildSteps(const fb::Plan& plan) {
   pointers_.clear();
   steps_.clear();
+  for (std::vector<Edge>* edges : {&inputs_, &outputs_}) {
+    for (Edge& edge : *edges) edge.patches.clear();
+  }
+  arena_data_ = arena_->data();
   const size_t count = Count(plan.steps());
   std::vector<size_t> first(count);
   for (size_t i = 0; i < count; ++i) {
@@ -106,7 +107,7 @@ void Network::BuildSteps(const fb::Plan& plan) {
       uint8_t* base = nullptr;
       switch (binding.space()) {
         case fb::BufferSpace::Arena:
-          base = arena_.data();
+          base = arena_data_;
           break;
         case fb::BufferSpace::Constant:
           base = artifact_->constants();
@@ -135,8 +136,13 @@ void Network::BuildSteps(const fb::Plan& plan) {
     if (i > 0) steps_.back().barrier_after = !steps_.back().serial || !step.serial;
     steps_.push_back(step);
   }
-  step_ns_.assign(count, 0);
+  step_times_.assign(count, {});
   profiled_passes_ = 0;
+}
+
+size_t Network::arena_size() const {
+  const std::lock_guard<std::mutex> lock(arena_->mutex());
+  return arena_->size();
 }
 
 int Network::FindInput(std::string_view name) const {
@@ -209,6 +215,8 @@ Status Network::BindOutput(size_t index, std::shared_ptr<Buffer> buffer, size_t 
 }
 
 void Network::Forward() {
+  const std::lock_guard<std::mutex> lock(arena_->mutex());
+  if (arena_->data() != arena_data_) BuildSteps(*plan_);  // another network has made it grow
   pool_->Run([](void* self, int thread) {
     Network* network = static_cast<Network*>(self);
     if (network->profile_) {
@@ -243,14 +251,17 @@ void Network::RunStepsProfiled(int thread) {
                                         : SplitTasks(step.tasks, thread, threads);
     if (range.begin < range.end) step.function(&step.context, range.begin, range.end);
     pool_->Barrier();
-    if (thread == 0) step_ns_[i] += NowNs() - start;
+    if (thread == 0) {
+      const uint64_t duration = NowNs() - start;
+      step_times_[i] = {step_times_[i].total_ns + duration, start, duration};
+    }
   }
 }
 
 void Network::EnableProfile(bool enable) {
   profile_ = enable;
   profiled_passes_ = 0;
-  step_ns_.assign(steps_.size(), 0);
+  step_times_.assign(steps_.size(), {});
 }
 
 std::vector<StepInfo> Network::Profile() const {
@@ -258,7 +269,8 @@ std::vector<StepInfo> Network::Profile() const {
   for (size_t i = 0; i < steps_.size(); ++i) {
     const fb::Step& step = *plan_->steps()->Get(i);
     profile.push_back({View(step.name()), View(step.op()), View(plan_->kernels()->Get(step.kernel())->name()),
-                       step.macs(), step.bytes(), step_ns_[i]});
+                       step.macs(), step.bytes(), step_times_[i].total_ns, step_times_[i].last_begin_ns,
+                       step_times_[i].last_ns});
   }
   return profile;
 }

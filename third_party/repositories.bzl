@@ -84,7 +84,7 @@ def mgec_repositories():
         path = "/usr/lib/llvm-19",
         build_file = "//third_party/llvm:llvm.BUILD",
     )
-    for name in ["absl", "benchmark", "flatbuffers", "gtest", "json", "xxhash"]:
+    for name in ["absl", "benchmark", "flatbuffers", "gtest", "json", "mbedtls", "rapidjson", "xxhash"]:
         _system_library(name = name, build_file = "//third_party/%s:%s.BUILD" % (name, name))
     _python(name = "python", build_file = "//third_party/python:python.BUILD")
     _pybind11(name = "pybind11", build_file = "//third_party/pybind11:pybind11.BUILD")
