@@ -5,10 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <utility>
 
 #include "runtime/buffer.h"
+#include "runtime/fork.h"
 #include "runtime/status.h"
 
 namespace mgec {
@@ -19,7 +19,7 @@ class Arena {
   explicit Arena(std::shared_ptr<Allocator> allocator = nullptr) : allocator_(std::move(allocator)) {}
 
   // Held during a pass and around the functions below: who shares an arena waits here for the others.
-  std::mutex& mutex() { return mutex_; }
+  ForkSafeMutex& mutex() { return mutex_; }
 
   // Makes it at least this large. data() may change, which the other users find out before their next pass. On error
   // nothing changes.
@@ -36,7 +36,7 @@ class Arena {
 
  private:
   std::shared_ptr<Allocator> allocator_;
-  std::mutex mutex_;
+  ForkSafeMutex mutex_;
   std::shared_ptr<Buffer> buffer_;
 };
 

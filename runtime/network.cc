@@ -1,6 +1,7 @@
 #include "runtime/network.h"
 
 #include <ctime>
+#include <mutex>
 #include <utility>
 
 namespace mgec {
@@ -79,7 +80,7 @@ Status Network::Prepare(size_t index) {
   MGEC_RETURN_IF_ERROR(new_edges(program.inputs(), inputs_, &inputs));
   MGEC_RETURN_IF_ERROR(new_edges(program.outputs(), outputs_, &outputs));
 
-  const std::lock_guard<std::mutex> lock(arena_->mutex());
+  const std::lock_guard<ForkSafeMutex> lock(arena_->mutex());
   MGEC_RETURN_IF_ERROR(arena_->Reserve(plan.value()->arena_size()));
   inputs_ = std::move(inputs);
   outputs_ = std::move(outputs);
@@ -141,7 +142,7 @@ void Network::BuildSteps(const fb::Plan& plan) {
 }
 
 size_t Network::arena_size() const {
-  const std::lock_guard<std::mutex> lock(arena_->mutex());
+  const std::lock_guard<ForkSafeMutex> lock(arena_->mutex());
   return arena_->size();
 }
 
@@ -215,7 +216,7 @@ Status Network::BindOutput(size_t index, std::shared_ptr<Buffer> buffer, size_t 
 }
 
 void Network::Forward() {
-  const std::lock_guard<std::mutex> lock(arena_->mutex());
+  const std::lock_guard<ForkSafeMutex> lock(arena_->mutex());
   if (arena_->data() != arena_data_) BuildSteps(*plan_);  // another network has made it grow
   pool_->Run([](void* self, int thread) {
     Network* network = static_cast<Network*>(self);
