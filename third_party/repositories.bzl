@@ -43,29 +43,14 @@ def _run_python(ctx, code):
     return result.stdout.strip()
 
 def _python_impl(ctx):
-    """The python3 that is first on PATH: its absolute path, its headers and its extension suffix."""
+    """The python3 that is first on PATH: its absolute path."""
     executable = _run_python(ctx, "import sys; print(sys.executable)")
-    include = _run_python(ctx, "import sysconfig; print(sysconfig.get_paths()['include'])")
     ctx.file("WORKSPACE", "workspace(name = \"python\")\n")
     ctx.file("defs.bzl", "PYTHON = \"%s\"\n" % executable)
-    ctx.symlink(include, "include")
-    ctx.symlink(ctx.attr.build_file, "BUILD")
+    ctx.file("BUILD", "")
 
 _python = repository_rule(
     implementation = _python_impl,
-    attrs = {"build_file": attr.label(mandatory = True, allow_single_file = True)},
-    environ = ["PATH"],
-    local = True,
-)
-
-def _pybind11_impl(ctx):
-    ctx.file("WORKSPACE", "workspace(name = \"pybind11\")\n")
-    ctx.symlink(_run_python(ctx, "import pybind11; print(pybind11.get_include())"), "include")
-    ctx.symlink(ctx.attr.build_file, "BUILD")
-
-_pybind11 = repository_rule(
-    implementation = _pybind11_impl,
-    attrs = {"build_file": attr.label(mandatory = True, allow_single_file = True)},
     environ = ["PATH"],
     local = True,
 )
@@ -86,5 +71,4 @@ def mgec_repositories():
     )
     for name in ["absl", "benchmark", "flatbuffers", "gtest", "json", "mbedtls", "rapidjson", "xxhash"]:
         _system_library(name = name, build_file = "//third_party/%s:%s.BUILD" % (name, name))
-    _python(name = "python", build_file = "//third_party/python:python.BUILD")
-    _pybind11(name = "pybind11", build_file = "//third_party/pybind11:pybind11.BUILD")
+    _python(name = "python")

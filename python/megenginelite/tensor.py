@@ -4,7 +4,7 @@ from ctypes import *  # noqa: F401,F403
 
 import numpy as np
 
-from ._runtime import Buffer
+from .runtime_binding import Buffer
 from .layout import (  # noqa: F401
     MAX_DIM,
     LiteLayout,

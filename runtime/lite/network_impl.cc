@@ -257,6 +257,7 @@ void NetworkImpl::RunAsync() {
   }
   if (!callback) return;
   callback();  // may start the next pass
+  callback = nullptr;  // whoever waits may count on what it held having gone
   const std::lock_guard<std::mutex> lock(mutex_);
   --running_async_callbacks_;
   changed_.notify_all();

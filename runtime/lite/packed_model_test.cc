@@ -116,7 +116,8 @@ TEST(Cryption, UsersRegisterTheirOwn) {
 
 TEST(Unpack, PlainFilesAreThemselves) {
   UnpackedModel model;
-  ASSERT_TRUE(UnpackText("anything", "", &model).ok());
+  const std::string file = "anything";
+  ASSERT_TRUE(UnpackText(file, "", &model).ok());
   EXPECT_EQ(Text(model), "anything");
   EXPECT_FALSE(model.packed);
   ASSERT_TRUE(UnpackText("", "", &model).ok());
@@ -125,7 +126,8 @@ TEST(Unpack, PlainFilesAreThemselves) {
 
 TEST(Unpack, WholeFilesMayBeEncrypted) {
   UnpackedModel model;
-  ASSERT_TRUE(UnpackText(EncryptAes("the model", AesKey()), "AES_default", &model).ok());
+  const std::string file = EncryptAes("the model", AesKey());
+  ASSERT_TRUE(UnpackText(file, "AES_default", &model).ok());
   EXPECT_EQ(Text(model), "the model");
 }
 
@@ -136,7 +138,8 @@ TEST(Unpack, PackedModelsSayHowTheyAreEncrypted) {
   options.info_cryption = "RC4_default";
   options.model_cryption = "AES_default";
   UnpackedModel model;
-  ASSERT_TRUE(UnpackText(Pack(EncryptAes("the model", AesKey()), options), "", &model).ok());
+  const std::string file = Pack(EncryptAes("the model", AesKey()), options);
+  ASSERT_TRUE(UnpackText(file, "", &model).ok());
   EXPECT_TRUE(model.packed);
   EXPECT_EQ(model.name, "net");
   EXPECT_EQ(model.info_parser, "LITE_default");
