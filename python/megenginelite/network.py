@@ -109,8 +109,9 @@ class LiteNetwork:
             settings.extra_info = said.extra_info
             if not self._disable_model_info:
                 settings = said
-        if settings.config.device_type != LiteDeviceType.LITE_CUDA:
-            check_device(settings.config.device_type)
+        check_device(settings.config.device_type)
+        if settings.config.has_compression:
+            raise RuntimeError("Unexpected compression method: compiled models are not compressed")
         make_core = functools.partial(self._make_core, threads=max(settings.threads, 1))
         self._edge = NetworkEdge(model, make_core, settings.network_io, settings.config)
         self._model = model
