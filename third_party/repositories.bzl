@@ -55,6 +55,28 @@ _python = repository_rule(
     local = True,
 )
 
+def _static_llvm_impl(ctx):
+    """A folder to search before LLVM's own: what -lLLVM-19 finds there is the static libraries."""
+    config = "/usr/lib/llvm-19/bin/llvm-config"
+    components = ["all-targets", "passes", "lto", "windowsmanifest"]  # lld initializes all targets
+    result = ctx.execute([config, "--link-static", "--libfiles"] + components)
+    if result.return_code != 0:
+        fail("%s failed:\n%s\nRun ./bazelw once: it installs what is missing." % (config, result.stderr))
+
+    # Polly is not in Debian's package, and nothing needs it.
+    files = [path for path in result.stdout.strip().split(" ") if "Polly" not in path]
+    ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
+    ctx.file("libLLVM-19.so", "GROUP(%s)\n" % " ".join(files))
+    for name in ["z", "zstd"]:
+        ctx.file("lib%s.so" % name, "INPUT(/usr/lib/x86_64-linux-gnu/lib%s.a)\n" % name)
+    ctx.symlink(ctx.attr.build_file, "BUILD")
+
+_static_llvm = repository_rule(
+    implementation = _static_llvm_impl,
+    attrs = {"build_file": attr.label(mandatory = True, allow_single_file = True)},
+    local = True,
+)
+
 def mgec_repositories():
     # What Bazel would otherwise download.
     _rules_cc(name = "rules_cc", defs = "//third_party/rules_cc:defs.bzl")
@@ -72,3 +94,4 @@ def mgec_repositories():
     for name in ["absl", "benchmark", "flatbuffers", "gtest", "json", "mbedtls", "rapidjson", "xxhash"]:
         _system_library(name = name, build_file = "//third_party/%s:%s.BUILD" % (name, name))
     _python(name = "python")
+    _static_llvm(name = "static_llvm", build_file = "//third_party/static_llvm:static_llvm.BUILD")

@@ -10,6 +10,7 @@ from ctypes import *  # noqa: F401,F403
 
 import numpy as np  # noqa: F401
 
+from .base import note_no_effect
 from .runtime_binding import Arena, Network
 from .config import LiteConfig, LiteExtraConfig, LiteOptions  # noqa: F401
 from .dump import BinDump, TextDump
@@ -285,8 +286,9 @@ class LiteNetwork:
         self._device_id = _INPLACE_DEVICE if self._threads == 1 else _INPLACE_THREADS_DEVICE
 
     def use_tensorrt(self):
-        """No effect on CPU."""
+        """No effect on a CPU but a warning. Call it before load()."""
         self._need_not_loaded("use_tensorrt")
+        note_no_effect("use_tensorrt()", "models run on the CPU")
 
     def extra_configure(self, extra_config):
         """Says, in a LiteExtraConfig, whether the information in a packed model may change the configuration.
@@ -299,16 +301,22 @@ class LiteNetwork:
         self._disable_model_info = bool(extra_config.disable_configure_by_model_info)
 
     def set_network_algo_policy(self, policy, shared_batch_size=0, binary_equal_between_batch=False):
-        """No effect: kernels were chosen when the model was compiled."""
+        """No effect but a warning: kernels were chosen when the model was compiled."""
         int(policy)
+        note_no_effect("set_network_algo_policy()", "kernels were chosen when the model was compiled")
 
     def set_network_algo_workspace_limit(self, size_limit):
-        """No effect: memory was planned when the model was compiled. Call it after load()."""
+        """No effect but a warning: memory was planned when the model was compiled. Call it after load()."""
         self._need_loaded("set_network_algo_workspace_limit")
+        note_no_effect(
+            "set_network_algo_workspace_limit()",
+            "memory was planned when the model was compiled; get_static_memory_alloc_info() says how much",
+        )
 
     def enable_global_layout_transform(self):
-        """No effect: layouts were chosen when the model was compiled."""
+        """No effect but a warning: layouts were chosen when the model was compiled."""
         self._need_not_loaded("enable_global_layout_transform")
+        note_no_effect("enable_global_layout_transform()", "the compiler always chooses layouts for the whole model")
 
     def dump_layout_transform_model(self, model_file):
         """Not supported: the artifact already is the optimized model."""
