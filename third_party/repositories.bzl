@@ -58,7 +58,7 @@ _python = repository_rule(
 def _static_llvm_impl(ctx):
     """A folder to search before LLVM's own: what -lLLVM-19 finds there is the static libraries."""
     config = "/usr/lib/llvm-19/bin/llvm-config"
-    components = ["all-targets", "passes", "lto", "windowsmanifest"]  # lld initializes all targets
+    components = ["all-targets", "passes", "lto", "option"]  # lld initializes all targets
     result = ctx.execute([config, "--link-static", "--libfiles"] + components)
     if result.return_code != 0:
         fail("%s failed:\n%s\nRun ./bazelw once: it installs what is missing." % (config, result.stderr))
