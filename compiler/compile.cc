@@ -8,6 +8,7 @@
 #include "compiler/codegen/llvm/codegen.h"
 #include "compiler/graph/text.h"
 #include "compiler/mge/container.h"
+#include "compiler/ops/batch.h"
 #include "compiler/ops/evaluate.h"
 #include "compiler/passes/passes.h"
 #include "compiler/plan/artifact.h"
@@ -67,7 +68,14 @@ absl::StatusOr<plan::TargetProgram> CompileForTarget(const graph::Graph& graph, 
 
 void ReportGraph(const graph::Graph& graph, CompileReport& report) {
   for (const graph::Node* n : graph.inputs()) report.inputs.emplace_back(n->name, n->output()->type);
-  for (const graph::GraphOutput& o : graph.outputs()) report.outputs.emplace_back(o.name, o.value->type);
+  for (const graph::GraphOutput& o : graph.outputs()) {
+    if (o.internal) continue;
+    report.outputs.emplace_back(o.name, o.value->type);
+    std::vector<int>& dynamic = report.dynamic.emplace_back();
+    for (size_t axis = 0; axis < o.sizes.size(); ++axis) {
+      if (o.sizes[axis] >= 0) dynamic.push_back(static_cast<int>(axis));
+    }
+  }
 }
 
 // Refuses what would compute for hours: a damaged number, or one meant to do harm.
@@ -87,18 +95,13 @@ absl::Status CheckWork(const graph::Graph& graph) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<plan::ShapeProgram> CompileForShapes(const mge::Model& model,
-                                                    const std::map<std::string, graph::Shape>& shapes,
-                                                    const CompileOptions& options, plan::ConstantPool& constants,
-                                                    CompileReport& report) {
-  const bool first = report.outputs.empty();
-  auto start = std::chrono::steady_clock::now();
+// From an imported graph on.
+absl::StatusOr<plan::ShapeProgram> CompileImported(graph::Graph graph, const CompileOptions& options,
+                                                   plan::ConstantPool& constants, CompileReport& report) {
   plan::ShapeProgram program;
-  ASSIGN_OR_RETURN(program.graph, mge::Import(model, {shapes}, &report.unsupported));
-  if (first) ReportGraph(program.graph, report);
-  report.import_seconds += SecondsSince(start);
-
-  start = std::chrono::steady_clock::now();
+  program.graph = std::move(graph);
+  if (report.outputs.empty()) ReportGraph(program.graph, report);
+  const auto start = std::chrono::steady_clock::now();
   RETURN_IF_ERROR(passes::RunPasses(program.graph));
   RETURN_IF_ERROR(CheckWork(program.graph));
   report.passes_seconds += SecondsSince(start);
@@ -109,6 +112,60 @@ absl::StatusOr<plan::ShapeProgram> CompileForShapes(const mge::Model& model,
     program.targets.push_back(std::move(p));
   }
   return program;
+}
+
+absl::StatusOr<plan::ShapeProgram> CompileForShapes(const mge::Model& model,
+                                                    const std::map<std::string, graph::Shape>& shapes,
+                                                    const CompileOptions& options, plan::ConstantPool& constants,
+                                                    CompileReport& report) {
+  const auto start = std::chrono::steady_clock::now();
+  ASSIGN_OR_RETURN(graph::Graph graph, mge::Import(model, {shapes}, &report.unsupported));
+  report.import_seconds += SecondsSince(start);
+  return CompileImported(std::move(graph), options, constants, report);
+}
+
+using InputShapes = std::map<std::string, graph::Shape>;
+
+bool HasAnyBatch(const InputShapes& shapes) {
+  return std::any_of(shapes.begin(), shapes.end(),
+                     [](const auto& s) { return !s.second.empty() && s.second[0] == kAnyBatch; });
+}
+
+InputShapes WithBatch(InputShapes shapes, int64_t batch) {
+  for (auto& [name, shape] : shapes) {
+    if (!shape.empty() && shape[0] == kAnyBatch) shape[0] = batch;
+  }
+  return shapes;
+}
+
+// Programs that compute a batch of any size in parts.
+absl::Status CompileForAnyBatch(const mge::Model& model, const InputShapes& shapes, const CompileOptions& options,
+                                int group, plan::ConstantPool& constants, CompileReport& report,
+                                std::vector<plan::ShapeProgram>& programs) {
+  // What holds for these two sizes, with the same expressions, holds for all.
+  constexpr int64_t kSizes[2] = {8, 9};
+  graph::Graph graphs[2];
+  for (int i = 0; i < 2; ++i) {
+    ASSIGN_OR_RETURN(graphs[i], mge::Import(model, {WithBatch(shapes, kSizes[i])}, &report.unsupported));
+  }
+  ASSIGN_OR_RETURN(const ops::BatchRows rows, ops::ProveBatch(graphs[0], kSizes[0], graphs[1], kSizes[1]));
+  const bool first = report.outputs.empty();
+  if (first) {
+    ASSIGN_OR_RETURN(const graph::Graph one, mge::Import(model, {WithBatch(shapes, 1)}, &report.unsupported));
+    ReportGraph(one, report);
+    report.input_rows = rows.inputs;
+    report.output_rows = rows.outputs;
+  }
+  for (int64_t batch : {8, 1}) {
+    ASSIGN_OR_RETURN(plan::ShapeProgram program,
+                     CompileForShapes(model, WithBatch(shapes, batch), options, constants, report));
+    program.batch = batch;
+    program.batch_group = group;
+    program.input_rows = rows.inputs;
+    program.output_rows = rows.outputs;
+    programs.push_back(std::move(program));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -124,13 +181,30 @@ absl::StatusOr<std::string> Compile(absl::string_view mge, const CompileOptions&
   r.import_seconds = SecondsSince(start);
   plan::ConstantPool constants;
   std::vector<plan::ShapeProgram> programs;
+  int group = 0;
   for (const auto& shapes : options.input_shapes) {
+    if (HasAnyBatch(shapes)) {
+      RETURN_IF_ERROR(CompileForAnyBatch(model, shapes, options, ++group, constants, r, programs));
+      continue;
+    }
     ASSIGN_OR_RETURN(plan::ShapeProgram program, CompileForShapes(model, shapes, options, constants, r));
     programs.push_back(std::move(program));
   }
   r.constant_bytes = static_cast<int64_t>(constants.bytes().size());
   const plan::ModelInfo info{options.source_name, Checksum(mge.data(), mge.size()), model.mge_version,
                              static_cast<uint32_t>(model.operators.size()), std::string(model.user_info)};
+  return plan::BuildArtifact(info, std::move(programs), constants);
+}
+
+absl::StatusOr<std::string> CompileGraph(graph::Graph graph, const CompileOptions& options, CompileReport* report) {
+  CompileReport ignored;
+  CompileReport& r = report != nullptr ? *report : ignored;
+  plan::ConstantPool constants;
+  std::vector<plan::ShapeProgram> programs(1);
+  ASSIGN_OR_RETURN(programs[0], CompileImported(std::move(graph), options, constants, r));
+  r.constant_bytes = static_cast<int64_t>(constants.bytes().size());
+  plan::ModelInfo info;
+  info.source_name = options.source_name;
   return plan::BuildArtifact(info, std::move(programs), constants);
 }
 

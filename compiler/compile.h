@@ -22,10 +22,13 @@
 
 namespace mgec {
 
+inline constexpr int64_t kAnyBatch = -1;
+
 struct CompileOptions {
   std::vector<kernel::Target> targets = kernel::DefaultTargets();  // each once; order does not matter
   // Input shapes by name, instead of the file's. The artifact gets one program for each set, in this order; the first is
-  // what the runtime starts with. Programs share their weights.
+  // what the runtime starts with. Programs share their weights. A first dimension of kAnyBatch makes several programs,
+  // which compute a batch of any size in parts.
   std::vector<std::map<std::string, graph::Shape>> input_shapes = {{}};
   std::string source_name;                                         // recorded in the artifact
   int threads = 1;                                                 // of the code generator
@@ -40,7 +43,11 @@ struct CompileOptions {
 struct CompileReport {
   std::string mge_version, container;  // "1.13.0", "v2"
   int operators = 0;
-  std::vector<std::pair<std::string, graph::TensorType>> inputs, outputs;
+  std::vector<std::pair<std::string, graph::TensorType>> inputs, outputs;  // of outputs the largest shapes
+  // Where the batch may have any size: the rows of dimension 0 that each entry has, 0 for what has nothing to do with it.
+  // The types are those of one entry. Empty otherwise.
+  std::vector<int64_t> input_rows, output_rows;
+  std::vector<std::vector<int>> dynamic;  // for each output the dimensions whose size depends on values
   std::vector<mge::UnsupportedItem> unsupported;
   struct Target {
     std::string name;
@@ -58,6 +65,9 @@ struct CompileReport {
 // for models that need what is not supported (all of it in `report`), ResourceExhausted for models of more than 2^44
 // elementary operations or 4 GiB of intermediate results, Internal for bugs of the compiler.
 absl::StatusOr<std::string> Compile(absl::string_view mge, const CompileOptions& options, CompileReport* report = nullptr);
+
+// The same from a graph on, whatever it was made from. Ignores options.input_shapes.
+absl::StatusOr<std::string> CompileGraph(graph::Graph graph, const CompileOptions& options, CompileReport* report = nullptr);
 
 }  // namespace mgec
 

@@ -64,12 +64,14 @@ class OpsCorpusTest : public testing::TestWithParam<std::string> {
       const std::string name = input["name"];
       inputs[name] = Load(folder_ + "input_" + name + ".npy").data;
     }
-    const auto outputs = RunArtifact(artifact, inputs);
+    std::vector<Shape> shapes;
+    const auto outputs = RunArtifact(artifact, inputs, 1, &shapes);
     ASSERT_TRUE(outputs.ok()) << outputs.status();
     ASSERT_EQ(outputs->size(), meta_["outputs"].size());
     for (size_t k = 0; k < outputs->size(); ++k) {
       const NpyArray array = Load(absl::StrCat(folder_, "output_", k, ".npy"));
       ASSERT_EQ((*outputs)[k].size(), array.data.size()) << "output " << k;
+      if (!array.shape.empty()) ASSERT_EQ(shapes[k], array.shape) << "output " << k;
       const std::vector<double> got = Elements(array.descr, (*outputs)[k]), want = Elements(array.descr, array.data);
       const double atol = meta_["tolerance"][k]["atol"], rtol = meta_["tolerance"][k]["rtol"];
       for (size_t i = 0; i < want.size(); ++i) {

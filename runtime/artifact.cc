@@ -116,15 +116,25 @@ Result<const fb::Plan*> Artifact::ChoosePlan(size_t program) const {
 
 TensorInfo DescribeTensor(const fb::Tensor& tensor) {
   TensorInfo info;
-  info.name = tensor.name()->str();
-  info.dtype = static_cast<DataType>(tensor.dtype());
-  if (tensor.shape() != nullptr) info.shape.assign(tensor.shape()->begin(), tensor.shape()->end());
-  info.scale = tensor.scale();
-  info.zero_point = tensor.zero_point();
-  uint64_t bytes = 0;
-  TensorBytes(info.dtype, info.shape.data(), info.shape.size(), &bytes);  // verified when the artifact was opened
-  info.bytes = bytes;
+  DescribeTensor(tensor, 1, &info);  // verified when the artifact was opened
   return info;
+}
+
+bool DescribeTensor(const fb::Tensor& tensor, uint32_t entries, TensorInfo* info) {
+  info->name = tensor.name()->str();
+  info->dtype = static_cast<DataType>(tensor.dtype());
+  if (tensor.shape() != nullptr) info->shape.assign(tensor.shape()->begin(), tensor.shape()->end());
+  info->scale = tensor.scale();
+  info->zero_point = tensor.zero_point();
+  if (tensor.batch_rows() > 0) {
+    const uint64_t rows = uint64_t{tensor.batch_rows()} * entries;
+    if (rows > UINT32_MAX) return false;
+    info->shape[0] = static_cast<uint32_t>(rows);
+  }
+  uint64_t bytes = 0;
+  if (!TensorBytes(info->dtype, info->shape.data(), info->shape.size(), &bytes)) return false;
+  info->bytes = bytes;
+  return true;
 }
 
 }  // namespace mgec

@@ -75,8 +75,10 @@ class Artifact {
   std::vector<Mapping> code_;  // by section; empty where there is no code for this CPU
 };
 
-// What a verified artifact says of an input or output.
+// What a verified artifact says of an input or output; where its program is for a batch of any size, for one entry.
 TensorInfo DescribeTensor(const fb::Tensor& tensor);
+// The same for a batch of `entries`. False if that is too large.
+bool DescribeTensor(const fb::Tensor& tensor, uint32_t entries, TensorInfo* info);
 
 }  // namespace mgec
 

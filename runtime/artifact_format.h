@@ -14,7 +14,8 @@
 namespace mgec {
 
 inline constexpr char kMagic[4] = {'M', 'G', 'E', 'C'};
-inline constexpr uint32_t kFormatVersion = 1;
+// 2: outputs may have dynamic dimensions.
+inline constexpr uint32_t kFormatVersion = 2;
 inline constexpr uint64_t kSectionAlignment = 4096;
 inline constexpr uint32_t kMaxSections = 256;
 // Alignment of the arena, of the constants section and, inside it, of each constant.

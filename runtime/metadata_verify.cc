@@ -39,6 +39,83 @@ Status VerifyTensors(const Tensors* tensors, const std::string& where, std::vect
   return Status();
 }
 
+// Dynamic dimensions refer to internal outputs of type int32[1].
+Status VerifyDynamic(const fb::Program& program, const std::string& where) {
+  for (size_t i = 0; i < Count(program.inputs()); ++i) {
+    if (Count(program.inputs()->Get(i)->dynamic()) != 0) return Bad(where, "an input has a dynamic dimension");
+  }
+  const size_t count = Count(program.outputs());
+  if (program.internal_outputs() > count) return Bad(where, "more internal outputs than outputs");
+  const size_t visible = count - program.internal_outputs();
+  for (size_t i = 0; i < count; ++i) {
+    const fb::Tensor& tensor = *program.outputs()->Get(i);
+    const std::string here = Format("%s, output %zu", where.c_str(), i);
+    const size_t dims = Count(tensor.dynamic());
+    if (dims == 0) continue;
+    if (i >= visible) return Bad(here, "an internal output has a dynamic dimension");
+    if (BitsPerElement(static_cast<DataType>(tensor.dtype())) < 8) return Bad(here, "dynamic dimensions of packed elements");
+    for (size_t j = 0; j < dims; ++j) {
+      const fb::DynamicDimension& dim = *tensor.dynamic()->Get(j);
+      if (dim.axis() >= Count(tensor.shape())) return Bad(here, "a dynamic dimension does not exist");
+      if (dim.output() < visible || dim.output() >= count) return Bad(here, "a size is no internal output");
+      const fb::Tensor& size = *program.outputs()->Get(dim.output());
+      if (size.dtype() != fb::DataType::Int32 || Count(size.shape()) != 1 || size.shape()->Get(0) != 1) {
+        return Bad(here, "a size is no int32[1]");
+      }
+    }
+  }
+  return Status();
+}
+
+// Tensors with rows for each entry of the batch have that many, of whole bytes.
+Status VerifyBatch(const Tensors* tensors, uint32_t batch, const std::string& where, bool* any) {
+  for (size_t i = 0; i < Count(tensors); ++i) {
+    const fb::Tensor& tensor = *tensors->Get(i);
+    const std::string here = Format("%s %zu", where.c_str(), i);
+    if (batch > 0 && Count(tensor.dynamic()) != 0) return Bad(here, "a dynamic dimension in a program for any batch");
+    if (tensor.batch_rows() == 0) continue;
+    *any = true;
+    if (Count(tensor.shape()) == 0 || uint64_t{tensor.batch_rows()} * batch != tensor.shape()->Get(0)) {
+      return Bad(here, "the rows of its batch do not fit its shape");
+    }
+    if (BitsPerElement(static_cast<DataType>(tensor.dtype())) < 8) return Bad(here, "a batch of packed elements");
+  }
+  return Status();
+}
+
+// The same tensors for batches of different size.
+bool SameExceptBatch(const Tensors* a, const Tensors* b) {
+  if (Count(a) != Count(b)) return false;
+  for (size_t i = 0; i < Count(a); ++i) {
+    const fb::Tensor &p = *a->Get(i), &q = *b->Get(i);
+    if (p.batch_rows() != q.batch_rows() || Count(p.shape()) != Count(q.shape())) return false;
+    for (size_t k = p.batch_rows() > 0 ? 1 : 0; k < Count(p.shape()); ++k) {
+      if (p.shape()->Get(k) != q.shape()->Get(k)) return false;
+    }
+  }
+  return true;
+}
+
+// Programs for a batch of any size: falling batches down to 1. The others have nothing of it.
+Status VerifyGroup(const fb::Metadata& metadata, size_t i, const std::string& where) {
+  const fb::Program& program = *metadata.programs()->Get(i);
+  const uint32_t batch = program.batch();
+  bool any_input = false, any_output = false;
+  MGEC_RETURN_IF_ERROR(VerifyBatch(program.inputs(), batch, where + ", input", &any_input));
+  MGEC_RETURN_IF_ERROR(VerifyBatch(program.outputs(), batch, where + ", output", &any_output));
+  if (batch == 0) return any_input || any_output ? Bad(where, "rows of a batch without one") : Status();
+  if (!any_input) return Bad(where, "no input has a batch");
+  if (batch == 1) return Status();
+  const fb::Program* next = i + 1 < metadata.programs()->size() ? metadata.programs()->Get(i + 1) : nullptr;
+  if (next == nullptr || next->batch_group() != program.batch_group() || next->batch() == 0 || next->batch() >= batch) {
+    return Bad(where, "no program for the rest of a batch follows");
+  }
+  if (!SameExceptBatch(program.inputs(), next->inputs()) || !SameExceptBatch(program.outputs(), next->outputs())) {
+    return Bad(where, "it differs from the next one in more than the batch");
+  }
+  return Status();
+}
+
 // Programs differ in shapes only.
 bool SameExceptShape(const Tensors* a, const Tensors* b) {
   if (Count(a) != Count(b)) return false;
@@ -102,6 +179,11 @@ Status VerifyPlan(const fb::Plan& plan, const ArtifactLayout& layout, Spaces spa
   }
   if (plan.arena_size() > kMaxArena) return Bad(where, "impossible arena size");
   spaces.arena = plan.arena_size();
+  constexpr uint64_t kStateBytes = 16;
+  if (plan.random() && (plan.arena_size() < kStateBytes || plan.random_state() > plan.arena_size() - kStateBytes ||
+                        plan.random_state() % 8 != 0)) {
+    return Bad(where, "its random state lies outside the arena");
+  }
   for (size_t i = 0; i < Count(plan.steps()); ++i) {
     MGEC_RETURN_IF_ERROR(VerifyStep(*plan.steps()->Get(i), plan, spaces, Format("%s, step %zu", where.c_str(), i)));
   }
@@ -119,10 +201,13 @@ Status VerifyMetadata(const fb::Metadata& metadata, const ArtifactLayout& layout
     Spaces spaces = {0, layout.constants_size, {}, {}};
     MGEC_RETURN_IF_ERROR(VerifyTensors(program.inputs(), where + ", input", &spaces.inputs));
     MGEC_RETURN_IF_ERROR(VerifyTensors(program.outputs(), where + ", output", &spaces.outputs));
-    if (!SameExceptShape(first.inputs(), program.inputs()) || !SameExceptShape(first.outputs(), program.outputs())) {
+    MGEC_RETURN_IF_ERROR(VerifyDynamic(program, where));
+    if (program.internal_outputs() != first.internal_outputs() ||
+        !SameExceptShape(first.inputs(), program.inputs()) || !SameExceptShape(first.outputs(), program.outputs())) {
       return Bad(where, "its inputs or outputs differ from those of program 0 in more than shape");
     }
     if (Count(program.plans()) == 0) return Bad(where, "no plans");
+    MGEC_RETURN_IF_ERROR(VerifyGroup(metadata, i, where));
     for (size_t j = 0; j < program.plans()->size(); ++j) {
       const fb::Plan& plan = *program.plans()->Get(j);
       MGEC_RETURN_IF_ERROR(VerifyPlan(plan, layout, spaces, Format("%s, plan %zu (%.32s)", where.c_str(), j,

@@ -49,6 +49,26 @@ TEST(VerifyMetadata, BindingsNameMemoryThatExists) {
   EXPECT_ERROR(options, "argument 2 names no memory");
 }
 
+TEST(VerifyMetadata, DynamicDimensionsHaveSizes) {
+  // Of [1, 1], so that the kernels' bindings fit the size, too.
+  TestArtifactOptions options;
+  options.shapes = {{1, 1}};
+  options.internal_outputs = 1;
+  options.dynamic = {fb::DynamicDimension(1, 1)};
+  EXPECT_EQ(ErrorOf(options), "");
+  options.dynamic = {fb::DynamicDimension(2, 1)};
+  EXPECT_ERROR(options, "output 0: a dynamic dimension does not exist");
+  options.dynamic = {fb::DynamicDimension(1, 0)};
+  EXPECT_ERROR(options, "output 0: a size is no internal output");
+  options.dynamic = {fb::DynamicDimension(1, 2)};
+  EXPECT_ERROR(options, "output 0: a size is no internal output");
+  options.internal_outputs = 3;
+  EXPECT_ERROR(options, "more internal outputs than outputs");
+  options = {};
+  options.dynamic = {fb::DynamicDimension(0, 1)};  // an ordinary output
+  EXPECT_ERROR(options, "a size is no internal output");
+}
+
 TEST(VerifyMetadata, CodeLiesInItsSection) {
   TestArtifactOptions options;
   options.extra_code_offset = 128;

@@ -61,23 +61,29 @@ class Network {
   Network& operator=(const Network&) = delete;
 
   // Inputs and outputs in the model's order, for the shapes that are selected. All tensors are dense and row-major.
+  // Outputs may have dimensions whose size depends on values: shape and bytes are the largest possible until Forward()
+  // has run, and then the actual ones.
   size_t input_count() const { return inputs_.size(); }
-  size_t output_count() const { return outputs_.size(); }
+  size_t output_count() const { return output_count_; }
   const TensorInfo& input(size_t index) const { return inputs_[index].info; }
   const TensorInfo& output(size_t index) const { return outputs_[index].info; }
+
+  // An output with its largest shape and the bytes that its memory needs, whatever Forward() has found.
+  const TensorInfo& largest_output(size_t index) const { return outputs_[index].largest; }
 
   // The index of a name, or -1.
   int FindInput(std::string_view name) const;
   int FindOutput(std::string_view name) const;
 
-  // Selects the program that was compiled for these shapes, one per input. Memory that was bound to an input or output
+  // Selects the program that was compiled for these shapes, one per input; where the model was compiled for a batch of any
+  // size, all inputs that have one must agree on it. Until then the batch has one entry. Memory that was bound to an input or output
   // whose size changes is let go of, and memory of the Network's own takes its place (contents undefined). Costs an
   // allocation the first time a program is selected. On error nothing changes, and the message lists the shapes that
   // work.
   Status SelectShapes(const std::vector<Shape>& input_shapes);
 
-  // The memory that the next Forward() reads or writes: input(index).bytes or output(index).bytes, aligned to 64 bytes
-  // unless the caller bound other memory.
+  // The memory that the next Forward() reads or writes: input(index).bytes or largest_output(index).bytes, aligned to 64
+  // bytes unless the caller bound other memory.
   uint8_t* input_data(size_t index) const { return inputs_[index].data; }
   uint8_t* output_data(size_t index) const { return outputs_[index].data; }
 
@@ -95,9 +101,14 @@ class Network {
   // no lock but that of the arena, and on one thread makes no system call.
   void Forward();
 
+  // Starts the random numbers of models that compute such again, with this seed (0 after loading). The same seed gives the
+  // same numbers, pass by pass, on every machine and for every number of threads.
+  void SeedRandom(uint64_t seed);
+
   // From now on Forward() takes the time of every step, at some cost. Starts counting from zero.
   void EnableProfile(bool enable);
-  // The steps of the selected program, in order; total_ns is over the last profiled_passes() passes.
+  // The steps of the selected program, in order; total_ns is over the last profiled_passes() passes. A batch of any size
+  // is computed in parts, by several programs: their steps follow each other.
   std::vector<StepInfo> Profile() const;
   uint64_t profiled_passes() const { return profiled_passes_; }
 
@@ -106,6 +117,8 @@ class Network {
 
   int threads() const { return pool_->threads(); }
   size_t arena_size() const;
+  // The selected program, an index into the artifact's.
+  size_t program() const { return chunks_[0].program; }
   // The target whose code runs, for example "x86-64-v3".
   std::string_view target() const;
   const std::shared_ptr<const Artifact>& artifact() const { return artifact_; }
@@ -119,9 +132,11 @@ class Network {
 
   struct Edge {
     TensorInfo info;
+    TensorInfo largest;
+    const fb::Tensor* source = nullptr;  // with the dynamic dimensions and the rows of a batch
+    size_t entry_bytes = 0;              // of each entry of the batch; 0 where there is none
     std::shared_ptr<Buffer> buffer;
     uint8_t* data = nullptr;
-    std::vector<Patch> patches;
   };
 
   struct Step {
@@ -132,34 +147,54 @@ class Network {
     bool barrier_after;  // between steps that different threads may run
   };
 
-  Network() = default;
-
-  Status Prepare(size_t program);
-  void BuildSteps(const fb::Plan& plan);
-  Status Bind(Edge* edge, std::shared_ptr<Buffer> buffer, size_t offset, const char* what);
-  std::string WorkingShapes() const;
-  void RunSteps(int thread);
-  void RunStepsProfiled(int thread);
-
-  std::shared_ptr<const Artifact> artifact_;
-  std::unique_ptr<ThreadPool> pool_;
-  size_t program_ = 0;
-  const fb::Plan* plan_ = nullptr;
-  std::vector<Edge> inputs_;
-  std::vector<Edge> outputs_;
-  std::shared_ptr<Arena> arena_;
-  std::shared_ptr<Allocator> allocator_;
-  uint8_t* arena_data_ = nullptr;  // what the steps point to
-  std::vector<void*> pointers_;  // the arguments of all steps, one after the other
-  std::vector<Step> steps_;
-  bool profile_ = false;
-  uint64_t profiled_passes_ = 0;
   struct StepTime {
     uint64_t total_ns = 0;
     uint64_t last_begin_ns = 0;
     uint64_t last_ns = 0;
   };
-  std::vector<StepTime> step_times_;
+
+  // A program that is ready to run: the only one, or one of those that compute a part of the batch each.
+  struct Chunk {
+    size_t program = 0;
+    const fb::Plan* plan = nullptr;
+    uint32_t batch = 0;            // entries
+    std::vector<void*> pointers;   // the arguments of all steps, one after the other
+    std::vector<Step> steps;
+    std::vector<std::vector<Patch>> input_patches, output_patches;
+    std::vector<StepTime> step_times;
+  };
+
+  Network() = default;
+
+  // Makes ready the program, or all of its group for a batch of `entries`.
+  Status Prepare(size_t program, uint32_t entries);
+  void BuildSteps(Chunk* chunk);
+  // The batch for which the group that begins with this program computes these shapes; 0 if it does not.
+  Status BatchOf(size_t program, const std::vector<Shape>& shapes, uint32_t* entries) const;
+  Status Bind(Edge* edge, std::shared_ptr<Buffer> buffer, size_t offset, const char* what);
+  // Lets the chunk work on the entries from `first` on.
+  void Point(Chunk* chunk, uint32_t first);
+  void Run(Chunk* chunk);
+  std::string WorkingShapes() const;
+  void ReadSizes();
+  void RunSteps(const Chunk& chunk, int thread);
+  void RunStepsProfiled(Chunk* chunk, int thread);
+
+  std::shared_ptr<const Artifact> artifact_;
+  std::unique_ptr<ThreadPool> pool_;
+  std::vector<Chunk> chunks_;  // with falling batches
+  Chunk* running_ = nullptr;
+  uint32_t entries_ = 0;  // of the batch; 0 where its size is fixed
+  bool pointed_ = false;  // the only chunk points to the memory that is bound
+  std::vector<Edge> inputs_;
+  std::vector<Edge> outputs_;  // the internal ones last
+  size_t output_count_ = 0;    // without these
+  std::shared_ptr<Arena> arena_;
+  std::shared_ptr<Allocator> allocator_;
+  uint8_t* arena_data_ = nullptr;  // what the steps point to
+  uint64_t random_state_[2] = {0, 0};  // seed, number of the run of a program
+  bool profile_ = false;
+  uint64_t profiled_passes_ = 0;
 };
 
 }  // namespace mgec

@@ -15,9 +15,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "compiler/compile.h"
 #include "compiler/plan/artifact.h"
+#include "nlohmann/json.hpp"
 #include "tools/arguments.h"
 #include "tools/files.h"
 
@@ -29,6 +31,7 @@ ABSL_FLAG(std::vector<std::string>, input_shape, {},
           "all of these shapes, and the runtime picks the one that it is given.");
 ABSL_FLAG(bool, winograd, true, "Compute 3x3 convolutions by Winograd's algorithm where that is faster; --nowinograd for the "
                                "last digits of accuracy.");
+ABSL_FLAG(bool, json, false, "Print the report as JSON, also where the model is not supported or damaged.");
 ABSL_FLAG(int, threads, 0, "Threads that generate code; all CPUs if 0.");
 ABSL_FLAG(std::string, emit, "", "Also print, comma-separated: graph (after all passes), kernels, llvm, asm.");
 
@@ -38,7 +41,7 @@ namespace {
 constexpr char kUsage[] =
     "compiles a MegEngine model (.mge) into an artifact (.mgec) that the runtime and megenginelite load.\n\n"
     "  compile MODEL.mge [-o MODEL.mgec] [--target=x86-64-v3] [--input-shape data=8x3x224x224] [--threads=2]\n"
-    "          [--emit=graph,kernels,llvm,asm]\n\n"
+    "          [--emit=graph,kernels,llvm,asm] [--json]\n\n"
     "The artifact is written only when everything succeeded. A model that needs something unsupported is listed with "
     "everything it needs.";
 
@@ -67,12 +70,17 @@ absl::Status ParseShapes(const std::vector<std::string>& flags, CompileOptions* 
   size_t programs = 1;
   for (const std::string& flag : flags) {
     const absl::Status bad = absl::InvalidArgumentError(
-        absl::StrCat("--input-shape ", flag, ": want NAME=DIMxDIMx.., for example data=1x3x224x224"));
+        absl::StrCat("--input-shape ", flag, ": want NAME=DIMxDIMx.., for example data=1x3x224x224, or "
+                     "data=Nx3x224x224 for a batch of any size"));
     const size_t equals = flag.rfind('=');
     if (equals == std::string::npos || equals == 0) return bad;
     graph::Shape shape;
     for (absl::string_view dim : absl::StrSplit(flag.substr(equals + 1), 'x')) {
       int64_t n;
+      if (dim == "N" && shape.empty()) {
+        shape.push_back(kAnyBatch);
+        continue;
+      }
       if (!absl::SimpleAtoi(dim, &n) || n <= 0) return bad;
       shape.push_back(n);
     }
@@ -112,10 +120,25 @@ std::string Time(double seconds) {
   return seconds < 1 ? absl::StrFormat("%.0f ms", seconds * 1e3) : absl::StrFormat("%.1f s", seconds);
 }
 
+// A type, with the first dimension in terms of N where `rows` says how many of its rows each entry of the batch has.
+std::string TypeText(const graph::TensorType& type, const std::vector<int64_t>& rows, size_t i) {
+  std::string text = graph::ToString(type);
+  if (i >= rows.size() || rows[i] == 0) return text;
+  const size_t begin = text.find('[') + 1, end = text.find_first_of(",]", begin);
+  return text.replace(begin, end - begin, rows[i] == 1 ? "N" : absl::StrCat(rows[i], "N"));
+}
+
 void PrintModel(const std::string& name, const CompileReport& r) {
   absl::PrintF("%s   MegEngine %s, container %s, %d operators\n", name, r.mge_version, r.container, r.operators);
-  for (const auto& [input, type] : r.inputs) absl::PrintF("  input   %-10s %s\n", input, graph::ToString(type));
-  for (const auto& [output, type] : r.outputs) absl::PrintF("  output  %-10s %s\n", output, graph::ToString(type));
+  for (size_t i = 0; i < r.inputs.size(); ++i) {
+    absl::PrintF("  input   %-10s %s\n", r.inputs[i].first, TypeText(r.inputs[i].second, r.input_rows, i));
+  }
+  for (size_t i = 0; i < r.outputs.size(); ++i) {
+    const auto& [output, type] = r.outputs[i];
+    absl::PrintF("  output  %-10s %s", output, TypeText(type, r.output_rows, i));
+    if (!r.dynamic[i].empty()) absl::PrintF(", at most: the values decide dimension %s", absl::StrJoin(r.dynamic[i], ", "));
+    absl::PrintF("\n");
+  }
 }
 
 void PrintSummary(const CompileReport& r) {
@@ -135,6 +158,42 @@ void PrintSummary(const CompileReport& r) {
   }
   absl::PrintF("\n  %.1f M multiply-adds, weights %s, arena %s (lower bound %s), code %s\n", r.macs / 1e6,
                Size(r.constant_bytes), Size(arena), Size(bound), code);
+}
+
+nlohmann::ordered_json TensorsJson(const std::vector<std::pair<std::string, graph::TensorType>>& tensors) {
+  nlohmann::ordered_json j = nlohmann::ordered_json::array();
+  for (const auto& [name, type] : tensors) {
+    j.push_back({{"name", name}, {"dtype", graph::ToString(type.dtype)}, {"shape", type.shape}});
+  }
+  return j;
+}
+
+// `error` is empty on success.
+void PrintJson(const std::string& name, const CompileReport& r, const std::string& output, const std::string& error) {
+  nlohmann::ordered_json j = {{"model", name},
+                              {"mge_version", r.mge_version},
+                              {"container", r.container},
+                              {"operators", r.operators},
+                              {"inputs", TensorsJson(r.inputs)},
+                              {"outputs", TensorsJson(r.outputs)},
+                              {"unsupported", nlohmann::ordered_json::array()},
+                              {"targets", nlohmann::ordered_json::array()}};
+  for (const mge::UnsupportedItem& item : r.unsupported) {
+    j["unsupported"].push_back({{"operator", item.op}, {"detail", item.detail}, {"uses", item.count},
+                                {"nodes", item.nodes}, {"supported", item.supported}});
+  }
+  for (const CompileReport::Target& t : r.targets) {
+    j["targets"].push_back({{"name", t.name}, {"kernels", t.kernels}, {"steps", t.steps}, {"code_bytes", t.code_bytes},
+                            {"arena_bytes", t.arena_bytes}, {"arena_lower_bound", t.arena_lower_bound},
+                            {"seconds", t.seconds}});
+  }
+  j["macs"] = r.macs;
+  j["constant_bytes"] = r.constant_bytes;
+  j["import_seconds"] = r.import_seconds;
+  j["passes_seconds"] = r.passes_seconds;
+  if (error.empty()) j["artifact"] = output;
+  else j["error"] = error;
+  absl::PrintF("%s\n", j.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
 int Main(int argc, char** argv) {
@@ -178,6 +237,8 @@ int Main(int argc, char** argv) {
   CompileReport report;
   const absl::StatusOr<std::string> artifact = Compile(*bytes, options, &report);
   if (terminal) absl::FPrintF(stderr, "\r\033[K");
+  const bool json = absl::GetFlag(FLAGS_json);
+  if (json && !artifact.ok()) PrintJson(name, report, "", std::string(artifact.status().message()));
   if (!report.unsupported.empty()) {
     int things = static_cast<int>(report.unsupported.size());
     return Fail(absl::StrFormat("%s needs %d thing%s that %s not supported; nothing was written\n%s", name, things,
@@ -188,6 +249,11 @@ int Main(int argc, char** argv) {
     const bool bug = artifact.status().code() == absl::StatusCode::kInternal;
     return Fail(absl::StrCat(name, ": ", artifact.status().message(), bug ? " (a bug of the compiler)" : "",
                              "; nothing was written"));
+  }
+  if (json) {
+    if (absl::Status s = WriteFileAtomically(output, *artifact); !s.ok()) return Fail(std::string(s.message()));
+    PrintJson(name, report, output, "");
+    return 0;
   }
   for (const std::string* text : {&report.graph, &report.kernels, &report.llvm_ir, &report.assembly}) {
     if (!text->empty()) absl::PrintF("%s\n", *text);

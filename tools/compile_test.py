@@ -1,4 +1,5 @@
 """tools/compile from its command line."""
+import json
 import os
 import shutil
 import subprocess
@@ -136,3 +137,17 @@ def test_help_and_version(tool):
 def test_mistakes_are_explained(tool, folder, args, message):
     assert message in tool("compile", *args, ok=False)
     assert files(folder) == ["lenet.mge"]
+
+
+def test_json(tool, folder):
+    report = json.loads(tool("compile", "lenet.mge", "--json"))
+    assert report["artifact"] == str(folder / "lenet.mgec") and report["unsupported"] == []
+    assert report["inputs"] == [{"name": "data", "dtype": "f32", "shape": [1, 1, 32, 32]}]
+    assert {t["name"] for t in report["targets"]} >= {"x86-64-v3", "x86-64-v4"}
+    model = (folder / "lenet.mge").read_bytes().replace(b"\0Convolution\0", b"\0Konvolution\0")
+    (folder / "strange.mge").write_bytes(model)
+    done = subprocess.run(["tools/compile", str(folder / "strange.mge"), "--json"], capture_output=True, text=True)
+    report = json.loads(done.stdout)
+    assert done.returncode == 1 and "artifact" not in report
+    (item,) = report["unsupported"]
+    assert item["operator"] == "Konvolution" and item["uses"] == 2 and len(item["nodes"]) == 2

@@ -1,4 +1,5 @@
-// Prints what is in a compiled model:
+// Prints what is in a model or a compiled model:
+//   bazel run //tools:inspect -- model.mge --operators
 //   bazel run //tools:inspect -- model.mgec --steps
 // With --code-dir, also writes the code images, for `objdump -D -b binary -m i386:x86-64 -M intel FILE`.
 #include <sys/stat.h>
@@ -10,82 +11,29 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/usage.h"
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "compiler/mge/container.h"
 #include "runtime/artifact.h"
 #include "tools/arguments.h"
+#include "tools/files.h"
+#include "tools/inspect_artifact.h"
+#include "tools/inspect_model.h"
 
-ABSL_FLAG(bool, steps, false, "List the steps of every plan, and where each kernel is in the code image.");
-ABSL_FLAG(bool, bindings, false, "With the memory of every argument.");
-ABSL_FLAG(std::string, code_dir, "", "Folder for the code images, one TARGET.bin each; made if it does not exist.");
+ABSL_FLAG(std::string, format, "text", "text; json, everything but code and constants; or dot, a graph for Graphviz.");
+ABSL_FLAG(bool, operators, false, "Of a model: list every operator.");
+ABSL_FLAG(bool, steps, false, "Of an artifact: list the steps of every plan, and where each kernel is in the code image.");
+ABSL_FLAG(bool, bindings, false, "Of an artifact: with the memory of every argument.");
+ABSL_FLAG(std::string, code_dir, "", "Of an artifact: folder for the code images, one TARGET.bin each; made if it does not "
+                                     "exist.");
 
 namespace mgec {
 namespace {
 
 std::string Text(const flatbuffers::String* text) { return text == nullptr ? "" : text->str(); }
 
-std::string Bytes(uint64_t bytes) {
-  if (bytes < 10000) return absl::StrFormat("%d B", bytes);
-  if (bytes < 10000000) return absl::StrFormat("%.1f KB", bytes * 1e-3);
-  return absl::StrFormat("%.1f MB", bytes * 1e-6);
-}
-
-std::string Describe(const fb::Binding& binding) {
-  static const char* const kSpaces[] = {"arena", "constant", "input", "output"};
-  std::string text = kSpaces[static_cast<int>(binding.space())];
-  if (binding.space() == fb::BufferSpace::Input || binding.space() == fb::BufferSpace::Output) {
-    absl::StrAppend(&text, " ", binding.index());
-  }
-  return absl::StrCat(text, " [", binding.offset(), ", ", binding.offset() + binding.size(), ")");
-}
-
-void PrintTensor(const char* side, const fb::Tensor& tensor) {
-  const TensorInfo info = DescribeTensor(tensor);
-  absl::PrintF("  %-7s %-16s %s %s", side, info.name, DataTypeName(info.dtype), ShapeToString(info.shape));
-  if (info.dtype >= DataType::kQuantizedS8) absl::PrintF(" scale %g zero point %d", info.scale, info.zero_point);
-  absl::PrintF("\n");
-}
-
-void PrintSteps(const fb::Plan& plan, bool bindings) {
-  for (size_t i = 0; i < Count(plan.steps()); ++i) {
-    const fb::Step& step = *plan.steps()->Get(i);
-    const fb::Kernel& kernel = *plan.kernels()->Get(step.kernel());
-    absl::PrintF("    %4d  %-24s %s  (%s at 0x%x, %d tasks%s)\n", i, Text(step.op()), Text(step.name()),
-                 Text(kernel.name()), kernel.code_offset(), step.tasks(), step.serial() ? ", serial" : "");
-    for (size_t j = 0; bindings && j < Count(step.bindings()); ++j) {
-      absl::PrintF("            %s\n", Describe(*step.bindings()->Get(j)));
-    }
-  }
-}
-
-void PrintPlan(const Artifact& artifact, const fb::Plan& plan) {
-  uint64_t macs = 0;
-  for (size_t i = 0; i < Count(plan.steps()); ++i) macs += plan.steps()->Get(i)->macs();
-  absl::PrintF("  plan %s: %d steps, %d kernels, code %s, arena %s (lower bound %s), %.1f M multiply-adds\n",
-               Text(plan.target()), Count(plan.steps()), Count(plan.kernels()),
-               Bytes(artifact.layout().sections[plan.code_section()].size), Bytes(plan.arena_size()),
-               Bytes(plan.arena_lower_bound()), macs * 1e-6);
-  const bool bindings = absl::GetFlag(FLAGS_bindings);
-  if (bindings || absl::GetFlag(FLAGS_steps)) PrintSteps(plan, bindings);
-}
-
-void Print(const Artifact& artifact) {
-  const fb::Metadata& metadata = artifact.metadata();
-  const uint32_t version = metadata.mge_version();
-  absl::PrintF("%s   %s, format %d, compiler %s\n", artifact.name(), Bytes(artifact.file_size()), kFormatVersion,
-               Text(metadata.compiler_version()));
-  absl::PrintF("  from %s (MegEngine %d.%d.%d, %d operators, XXH3 %016x)\n", Text(metadata.source_name()),
-               version / 100000, version / 100 % 1000, version % 100, metadata.operators(), metadata.source_hash());
-  absl::PrintF("  constants %s, user info %s\n", Bytes(artifact.constants_size()), Bytes(Count(metadata.user_info())));
-  for (size_t i = 0; i < metadata.programs()->size(); ++i) {
-    const fb::Program& program = *metadata.programs()->Get(i);
-    absl::PrintF("program %d\n", i);
-    for (size_t j = 0; j < Count(program.inputs()); ++j) PrintTensor("input", *program.inputs()->Get(j));
-    for (size_t j = 0; j < Count(program.outputs()); ++j) PrintTensor("output", *program.outputs()->Get(j));
-    for (const fb::Plan* plan : *program.plans()) PrintPlan(artifact, *plan);
-  }
-}
+std::string Name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 absl::Status WriteCode(const Artifact& artifact, const std::string& folder) {
   const std::string path = ResolvePath(folder);
@@ -99,29 +47,65 @@ absl::Status WriteCode(const Artifact& artifact, const std::string& folder) {
       file.write(reinterpret_cast<const char*>(artifact.file() + section.offset),
                  static_cast<std::streamsize>(section.size));
       if (!file.flush()) return absl::UnavailableError(absl::StrCat("failed to write ", folder, "/", name));
-      absl::PrintF("wrote %s/%s\n", folder, name);
+      std::fprintf(stderr, "wrote %s/%s\n", folder.c_str(), name.c_str());
     }
   }
   return absl::OkStatus();
 }
 
+std::string Indented(const nlohmann::ordered_json& j) {
+  // Names in files need not be UTF-8.
+  return j.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+absl::StatusOr<std::string> DescribeArtifact(const std::string& path, const std::string& format) {
+  Result<std::shared_ptr<const Artifact>> artifact = Artifact::Open(path);
+  if (!artifact.ok()) return absl::InvalidArgumentError(artifact.status().message());
+  const std::string folder = absl::GetFlag(FLAGS_code_dir);
+  if (!folder.empty()) {
+    const absl::Status written = WriteCode(*artifact.value(), folder);
+    if (!written.ok()) return written;
+  }
+  if (format == "json") return Indented(ArtifactJson(*artifact.value()));
+  if (format == "dot") return ArtifactDot(*artifact.value());
+  return ArtifactText(*artifact.value(), absl::GetFlag(FLAGS_steps), absl::GetFlag(FLAGS_bindings));
+}
+
+absl::StatusOr<std::string> DescribeModel(const std::string& path, const std::string& bytes, const std::string& format) {
+  const absl::StatusOr<mge::Model> model = mge::ReadModel(bytes);
+  if (!model.ok()) {
+    return absl::Status(model.status().code(), absl::StrCat(Name(path), ": ", model.status().message()));
+  }
+  if (format == "json") return Indented(ModelJson(*model, Name(path)));
+  if (format == "dot") return ModelDot(*model, Name(path));
+  return ModelText(*model, Name(path), absl::GetFlag(FLAGS_operators));
+}
+
 absl::Status Main(const Arguments& arguments) {
   if (arguments.positional.size() != 1) {
-    return absl::InvalidArgumentError("give one artifact: inspect MODEL.mgec [flags]; see --help");
+    return absl::InvalidArgumentError("give one model or artifact: inspect FILE [flags]; see --help");
   }
-  Result<std::shared_ptr<const Artifact>> artifact = Artifact::Open(ResolvePath(arguments.positional[0]));
-  if (!artifact.ok()) return absl::InvalidArgumentError(artifact.status().message());
-  Print(*artifact.value());
-  const std::string folder = absl::GetFlag(FLAGS_code_dir);
-  return folder.empty() ? absl::OkStatus() : WriteCode(*artifact.value(), folder);
+  const std::string format = absl::GetFlag(FLAGS_format);
+  if (format != "text" && format != "json" && format != "dot") {
+    return absl::InvalidArgumentError(absl::StrCat("--format=", format, ": want text, json or dot"));
+  }
+  const std::string path = ResolvePath(arguments.positional[0]);
+  const absl::StatusOr<std::string> bytes = ReadFile(path);
+  if (!bytes.ok()) return bytes.status();
+  const absl::StatusOr<std::string> text =
+      absl::StartsWith(*bytes, "MGEC") ? DescribeArtifact(path, format) : DescribeModel(path, *bytes, format);
+  if (!text.ok()) return text.status();
+  std::fwrite(text->data(), 1, text->size(), stdout);
+  return absl::OkStatus();
 }
 
 }  // namespace
 }  // namespace mgec
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("Prints what is in a compiled model.\n"
-                               "inspect MODEL.mgec [--steps] [--bindings] [--code-dir DIR]");
+  absl::SetProgramUsageMessage("Prints what is in a model (.mge) or a compiled model (.mgec).\n"
+                               "inspect FILE [--format=text|json|dot] [--operators] [--steps] [--bindings] "
+                               "[--code-dir DIR]");
   const absl::Status status = mgec::Main(mgec::ParseArguments(argc, argv));
   if (!status.ok()) {
     std::fprintf(stderr, "error: %s\n", std::string(status.message()).c_str());

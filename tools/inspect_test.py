@@ -1,5 +1,9 @@
 """tools/inspect from its command line."""
+import json
+import re
 import subprocess
+
+import pytest
 
 ARTIFACTS = "python/tests/artifacts/"
 
@@ -34,5 +38,51 @@ def test_code_images(tmp_path):
 
 
 def test_mistakes():
-    assert "give one artifact" in inspect(ok=False)
-    assert "failed to open" in inspect("missing.mgec", ok=False)
+    assert "give one model or artifact" in inspect(ok=False)
+    assert "missing.mgec" in inspect("missing.mgec", ok=False)
+
+
+MODEL = "testdata/nets/lenet5/model.mge"
+
+
+def test_models():
+    out = inspect(MODEL)
+    assert "MegEngine 1.13.0, container v2" in out
+    assert "  input   data" in out and " x Convolution\n" in out and "not supported" not in out
+    listed = inspect(MODEL, "--operators")
+    assert "= Convolution(" in listed and "Float32 [1, 1, 32, 32]" in listed
+
+
+def test_a_model_as_json():
+    model = json.loads(inspect(MODEL, "--format=json"))
+    assert model["kind"] == "model" and model["mge_version"] == "1.13.0"
+    types = [op["type"] for op in model["operators"]]
+    assert "Convolution" in types and all(op["supported"] for op in model["operators"])
+    names = {o["name"] for op in model["operators"] for o in op["outputs"]}
+    assert model["outputs"] and model["outputs"][0]["name"] and "data" in names
+    pooling = next(op for op in model["operators"] if op["type"] == "Pooling")
+    assert "mode: " in pooling["parameters"] or "window" in pooling["parameters"]
+
+
+def test_an_artifact_as_json():
+    artifact = json.loads(inspect(ARTIFACTS + "batches.mgec", "--format=json"))
+    assert artifact["kind"] == "artifact" and len(artifact["programs"]) == 2
+    plan = artifact["programs"][0]["plans"][0]
+    assert plan["arena_bytes"] == 88 and plan["arena_lower_bound"] == 24 and len(plan["steps"]) == 3
+    assert artifact["programs"][0]["inputs"][0] == {"name": "a", "dtype": "float32", "shape": [2, 3], "bytes": 24}
+
+
+@pytest.mark.parametrize("path", [MODEL, ARTIFACTS + "add.mgec"])
+def test_dot(path):
+    lines = inspect(path, "--format=dot").splitlines()
+    assert lines[0].startswith("digraph ") and lines[-1] == "}"
+    nodes = set(re.findall(r'^  "(\w+)" \[', "\n".join(lines), re.M))
+    edges = re.findall(r'^  "(\w+)" -> "(\w+)"', "\n".join(lines), re.M)
+    assert len(edges) >= 3 and all(a in nodes and b in nodes for a, b in edges)
+
+
+def test_damaged_models(tmp_path):
+    with open(MODEL, "rb") as file:
+        (tmp_path / "cut.mge").write_bytes(file.read()[:1000])
+    assert "error: cut.mge: " in inspect(tmp_path / "cut.mge", ok=False)
+    assert "want text, json or dot" in inspect(MODEL, "--format=xml", ok=False)

@@ -175,6 +175,15 @@ absl::Status WriteOutputs(const Network& network, const std::string& folder) {
   return absl::OkStatus();
 }
 
+// Shapes that a forward pass has found.
+void PrintFoundShapes(const Network& network) {
+  for (size_t i = 0; i < network.output_count(); ++i) {
+    const TensorInfo& info = network.output(i);
+    if (info.shape == network.largest_output(i).shape) continue;
+    absl::PrintF("  %-7s %-16s %s %s\n", "output", info.name, DataTypeName(info.dtype), ShapeToString(info.shape));
+  }
+}
+
 void PrintNetwork(const Network& network, const std::vector<InputFile>& files) {
   const auto& metadata = network.artifact()->metadata();
   const auto text = [](const flatbuffers::String* s) { return s == nullptr ? std::string("?") : s->str(); };
@@ -187,7 +196,11 @@ void PrintNetwork(const Network& network, const std::vector<InputFile>& files) {
   for (size_t i = 0; i < network.input_count(); ++i) {
     print("input", network.input(i), files[i].path.empty() ? "   random values" : "   " + files[i].path);
   }
-  for (size_t i = 0; i < network.output_count(); ++i) print("output", network.output(i), "");
+  for (size_t i = 0; i < network.output_count(); ++i) {
+    const auto* program = metadata.programs()->Get(network.program());
+    const bool dynamic = Count(program->outputs()->Get(i)->dynamic()) != 0;
+    print("output", network.largest_output(i), dynamic ? "   at most: the size depends on values" : "");
+  }
   absl::PrintF("  constants %.2f MB, arena %.2f MB\n", network.artifact()->constants_size() * 1e-6,
                network.arena_size() * 1e-6);
 }
@@ -246,6 +259,7 @@ absl::Status Main(const Arguments& arguments) {
   if (!status.ok()) return status;
   PrintNetwork(network, files);
   Measure(&network, warmup, iterations);
+  PrintFoundShapes(network);
   if (absl::GetFlag(FLAGS_profile)) PrintProfile(&network, iterations);
   const std::string folder = absl::GetFlag(FLAGS_output_dir);
   return folder.empty() ? absl::OkStatus() : WriteOutputs(network, folder);

@@ -220,6 +220,27 @@ absl::Status VerifyNode(const Node& n) {
   return absl::OkStatus();
 }
 
+// The sizes of outputs refer to internal outputs, which come last.
+static absl::Status VerifySizes(const Graph& g) {
+  const std::vector<GraphOutput>& outputs = g.outputs();
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const auto bad = [&](absl::string_view what) {
+      return absl::InternalError(absl::StrCat("invalid graph: the output \"", outputs[i].name, "\" ", what));
+    };
+    const GraphOutput& o = outputs[i];
+    if (i > 0 && outputs[i - 1].internal && !o.internal) return bad("comes after an internal one");
+    if (o.sizes.empty()) continue;
+    if (o.internal || o.sizes.size() != o.value->type.shape.size()) return bad("cannot have these sizes");
+    for (int size : o.sizes) {
+      if (size == -1) continue;
+      const bool right = size >= 0 && size < static_cast<int>(outputs.size()) && outputs[size].internal &&
+                         outputs[size].value->type == TensorType{DTypeKind::kInt32, {1}};
+      if (!right) return bad("has a size that is no internal i32[1]");
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Verify(const Graph& g) {
   std::unordered_set<const Value*> defined;
   std::unordered_set<std::string> names;
@@ -236,7 +257,7 @@ absl::Status Verify(const Graph& g) {
       return absl::InternalError(absl::StrCat("invalid graph: the output \"", o.name, "\" is not defined"));
     }
   }
-  return absl::OkStatus();
+  return VerifySizes(g);
 }
 
 }  // namespace mgec::graph

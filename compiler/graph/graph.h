@@ -82,6 +82,11 @@ struct Node {
 struct GraphOutput {
   Value* value;
   std::string name;
+  // Where the value's size depends on other values: for each dimension the output, an internal int32[1], that has its
+  // size, or -1 where the size is the shape's. Empty if all are. The shape has the largest sizes; the elements that
+  // count stand together at the front, row-major by their own sizes.
+  std::vector<int> sizes = {};
+  bool internal = false;  // for the runtime, not for users; internal outputs come after all others
 };
 
 class Graph {

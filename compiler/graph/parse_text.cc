@@ -164,6 +164,13 @@ class Parser {
       ASSIGN_OR_RETURN(Value * v, Operand(values));
       ASSIGN_OR_RETURN(std::string name, String());
       g.AddOutput(v, std::move(name));
+      g.outputs().back().internal = Accept("internal");
+      if (Accept("sizes=")) {
+        ASSIGN_OR_RETURN(const Attribute sizes, Value_());
+        const auto* list = std::get_if<std::vector<int64_t>>(&sizes);
+        if (list == nullptr) return Error("sizes are a list of integers");
+        g.outputs().back().sizes.assign(list->begin(), list->end());
+      }
     } while (Accept(","));
     return Expect("}");
   }

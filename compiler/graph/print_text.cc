@@ -71,7 +71,10 @@ class Printer {
       absl::StrAppend(out, "\n");
     }
     std::vector<std::string> outputs;
-    for (const GraphOutput& o : g.outputs()) outputs.push_back(absl::StrCat(names[o.value], " ", Quoted(o.name)));
+    for (const GraphOutput& o : g.outputs()) {
+      outputs.push_back(absl::StrCat(names[o.value], " ", Quoted(o.name), o.internal ? " internal" : ""));
+      if (!o.sizes.empty()) absl::StrAppend(&outputs.back(), " sizes=[", absl::StrJoin(o.sizes, ","), "]");
+    }
     absl::StrAppend(out, indent, "return ", absl::StrJoin(outputs, ", "), "\n");
   }
 

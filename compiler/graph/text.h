@@ -12,7 +12,8 @@
 //     return %3 "out"
 //   }
 //
-// Several results are written `%3, %4 = op(..) : f32[2], i32[2]`.
+// Several results are written `%3, %4 = op(..) : f32[2], i32[2]`; outputs with sizes that depend on values, and these,
+// `return %3 "out" sizes=[1,-1], %4 "out.size0" internal`.
 #ifndef MGEC_COMPILER_GRAPH_TEXT_H_
 #define MGEC_COMPILER_GRAPH_TEXT_H_
 

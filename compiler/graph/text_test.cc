@@ -175,5 +175,22 @@ TEST(TextTest, SurvivesEveryTruncation) {
   }
 }
 
+TEST(TextTest, SizesOfOutputs) {
+  const char* const text =
+      "graph {\n"
+      "  %0 = input() \"x\" : f32[2,3]\n"
+      "  %1 = input() \"n\" : i32[1]\n"
+      "  return %0 \"y\" sizes=[-1,1], %1 \"y.size1\" internal\n"
+      "}\n";
+  const auto g = ParseText(text);
+  ASSERT_TRUE(g.ok()) << g.status();
+  EXPECT_EQ(g->outputs()[0].sizes, (std::vector<int>{-1, 1}));
+  EXPECT_TRUE(g->outputs()[1].internal);
+  EXPECT_EQ(ToText(*g), text);
+  std::string wrong(text);
+  wrong.replace(wrong.find("-1,1"), 4, "-1,0");
+  EXPECT_FALSE(ParseText(wrong).ok());
+}
+
 }  // namespace
 }  // namespace mgec::graph

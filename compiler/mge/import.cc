@@ -4,66 +4,29 @@
 #include <set>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
+#include "compiler/mge/dynamic_rules.h"
 #include "compiler/mge/importer.h"
+#include "compiler/mge/support.h"
 
 namespace mgec::mge {
 namespace {
-
-const Registry& AllImporters() {
-  static const Registry* const registry = [] {
-    auto* r = new Registry();
-    RegisterData(*r);
-    RegisterElemwise(*r);
-    RegisterQuantize(*r);
-    RegisterConv(*r);
-    RegisterConv3d(*r);
-    RegisterWindows(*r);
-    RegisterPool(*r);
-    RegisterImage(*r);
-    RegisterResize(*r);
-    RegisterRoi(*r);
-    RegisterNorm(*r);
-    RegisterReduce(*r);
-    RegisterLinalg(*r);
-    RegisterShape(*r);
-    RegisterIndex(*r);
-    RegisterScatter(*r);
-    RegisterScan(*r);
-    RegisterRelayout(*r);
-    RegisterRecurrent(*r);
-    RegisterAttention(*r);
-    return r;
-  }();
-  return *registry;
-}
-
-// Why an operator has no importer.
-std::string WhyUnknown(const Operator& op) {
-  if (op.info == nullptr) return "operator that MegEngine does not have";
-  if (op.type == "CustomOpNode" || op.type == "ExternCOprRunner") {
-    return op.blobs.empty() ? "operator" : absl::StrCat("\"", absl::Utf8SafeCHexEscape(op.blobs[0]), "\"");
-  }
-  if (op.type == "CondTake" || op.type == "NonZero") return "operator whose result has a shape that depends on data";
-  if (absl::EndsWith(op.type, "RNG") || op.type == "Dropout") return "operator that gives random numbers";
-  if (absl::StrContains(op.type, "Backward") && op.type != "ConvolutionBackwardData" &&
-      op.type != "Convolution3DBackwardData") {
-    return "operator, which is for training";
-  }
-  return "operator";
-}
 
 // One import of one model.
 class ModelImporter {
  public:
   ModelImporter(const Model& model, const ImportOptions& options)
-      : model_(model), options_(options), values_(model.variables.size()), known_(model.variables.size()) {}
+      : model_(model),
+        options_(options),
+        shapes_(graph_),
+        values_(model.variables.size()),
+        known_(model.variables.size()) {}
 
   absl::StatusOr<graph::Graph> Run(std::vector<UnsupportedItem>* unsupported) {
     RETURN_IF_ERROR(CheckOptions());
     for (const Operator& op : model_.operators) ImportOperator(op);
     AddOutputs();
+    AddSizes();
     if (unsupported != nullptr) *unsupported = items_;
     if (!items_.empty()) {
       return absl::UnimplementedError(absl::StrCat("needs ", items_.size(),
@@ -104,14 +67,30 @@ class ModelImporter {
       if (values_[variable] == nullptr) return ReportMissingOutput(variable);
       inputs.push_back(values_[variable]);
     }
-    ImportContext context(op, options_, graph_, NameOf(op), inputs);
-    const absl::StatusOr<Values> outputs = importer->import(context);
+    ImportContext context(op, options_, graph_, shapes_, conditions_, NameOf(op), inputs);
+    const absl::StatusOr<Values> outputs = ImportWith(*importer, context);
     if (!outputs.ok()) return Refuse(op, Classify(op, inputs, outputs.status()));
+    if (const absl::Status s = conditions_.Follow(op); !s.ok()) return Refuse(op, Classify(op, {}, s));
     for (size_t i = 0; i < outputs->size() && static_cast<int>(i) < op.num_outputs; ++i) {
       values_[op.first_output + i] = (*outputs)[i];
     }
     for (int i = 0; i < op.num_outputs; ++i) known_[op.first_output + i] = true;
     CheckOutputType(op);
+  }
+
+  absl::StatusOr<Values> ImportWith(const OperatorImporter& importer, ImportContext& context) {
+    const bool dynamic = std::any_of(context.inputs().begin(), context.inputs().end(),
+                                     [&](const Value* v) { return shapes_.IsDynamic(v); });
+    if (dynamic && importer.import_dynamic == nullptr) {
+      return Unsupported("operands whose size depends on values", "operands of fixed size");
+    }
+    if (dynamic) return importer.import_dynamic(context);
+    absl::StatusOr<Values> outputs = importer.import(context);
+    // An operand that decides a size may be computed.
+    if (absl::IsUnimplemented(outputs.status()) && importer.import_dynamic != nullptr) {
+      return importer.import_dynamic(context);
+    }
+    return outputs;
   }
 
   // The type that the file demands must be the one that came out: MegEngine can accumulate or convert differently.
@@ -174,12 +153,53 @@ class ModelImporter {
     return absl::StrCat("#", op.index);
   }
 
+  // Sizes that depend on values become internal outputs, one for each of them.
+  void AddSizes() {
+    const size_t count = graph_.outputs().size();
+    std::vector<std::pair<Extent, int>> known;
+    for (size_t i = 0; i < count; ++i) {
+      Value* value = graph_.outputs()[i].value;
+      if (!shapes_.IsDynamic(value)) continue;
+      const Extents extents = shapes_.Of(value);
+      absl::StatusOr<Value*> compact = Compact(graph_, shapes_, value);
+      if (!compact.ok()) return error_.Update(compact.status());
+      graph_.outputs()[i].value = *compact;
+      std::vector<int> sizes(extents.size(), -1);
+      for (size_t axis = 0; axis < extents.size(); ++axis) {
+        if (extents[axis].fixed()) continue;
+        auto it = std::find_if(known.begin(), known.end(), [&](const auto& k) { return k.first == extents[axis]; });
+        if (it == known.end()) {
+          absl::StatusOr<Value*> size = shapes_.AsValue(extents[axis]);
+          if (!size.ok()) return error_.Update(size.status());
+          graph_.AddOutput(*size, UniqueName(absl::StrCat(graph_.outputs()[i].name, ".size", axis)));
+          graph_.outputs().back().internal = true;
+          known.emplace_back(extents[axis], static_cast<int>(graph_.outputs().size()) - 1);
+          it = known.end() - 1;
+        }
+        sizes[axis] = it->second;
+      }
+      graph_.outputs()[i].sizes = sizes;
+    }
+  }
+
+  std::string UniqueName(std::string name) const {
+    const auto taken = [&] {
+      return std::any_of(graph_.outputs().begin(), graph_.outputs().end(),
+                         [&](const graph::GraphOutput& o) { return o.name == name; });
+    };
+    while (taken()) name += "'";
+    return name;
+  }
+
   void AddOutputs() {
     for (size_t i = 0; i < model_.outputs.size(); ++i) {
       const Output& output = model_.outputs[i];
       Value* value = values_[output.variable];
       if (value == nullptr) {
         ReportMissingOutput(output.variable);
+      } else if (conditions_.Of(output.variable) != nullptr) {
+        Refuse(model_.operators[model_.variables[output.variable].producer],
+               Unsupported("output of the network that exists only on a condition", "outputs that are merged"));
       } else {
         graph_.AddOutput(value, output.name.empty() ? absl::StrCat("unnamed", i) : std::string(output.name));
       }
@@ -189,6 +209,8 @@ class ModelImporter {
   const Model& model_;
   const ImportOptions& options_;
   graph::Graph graph_;
+  DynamicShapes shapes_;
+  Conditions conditions_;
   Values values_;            // of each variable; null where there is none
   std::vector<bool> known_;  // whether the variable's operator was imported
   std::vector<UnsupportedItem> items_;

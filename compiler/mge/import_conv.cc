@@ -14,7 +14,7 @@ using param::NonlineMode;
 template <typename P>
 absl::Status CheckConv(const Operator& op) {
   const P& p = *op.Param<P>();
-  RETURN_IF_ERROR(CheckLayout(p.format()));
+  RETURN_IF_ERROR(ConvLayoutsOf(p.format()).status());
   if (p.mode() > ConvolutionMode::CONVOLUTION) {
     return Unsupported(absl::StrCat("mode=", static_cast<uint32_t>(p.mode())), "CROSS_CORRELATION, CONVOLUTION");
   }
@@ -88,7 +88,8 @@ graph::Attributes AttributesOf(const P& p, int64_t groups) {
 template <typename P>
 absl::StatusOr<Value*> Convolve(ImportContext& c, const std::string& activation) {
   const P& p = c.Param<P>();
-  ASSIGN_OR_RETURN(const Layout layout, LayoutOf(p.format()));
+  ASSIGN_OR_RETURN(const ConvLayouts layouts, ConvLayoutsOf(p.format()));
+  const Layout& layout = layouts.in;
   const bool grouped = p.sparse() == ConvolutionSparse::GROUP;
   const size_t input_rank = c.shape(0).size();
   // The first layer of a blocked network takes NCHW and gives blocks.
@@ -100,7 +101,7 @@ absl::StatusOr<Value*> Convolve(ImportContext& c, const std::string& activation)
   }
   Values terms;
   for (int i = 2; i < c.num_inputs(); ++i) {
-    ASSIGN_OR_RETURN(Value * term, ToNchw(c, c.input(i), layout));
+    ASSIGN_OR_RETURN(Value * term, ToNchw(c, c.input(i), layouts.out));
     terms.push_back(term);
   }
   graph::Attributes attributes = AttributesOf(p, grouped && !w->type.shape.empty() ? w->type.shape[0] : 1);
@@ -114,7 +115,7 @@ absl::StatusOr<Value*> Convolve(ImportContext& c, const std::string& activation)
     ASSIGN_OR_RETURN(y, Contract(c, "conv2d", x, w, attributes));
     ASSIGN_OR_RETURN(y, FinishQuantized(c, y, terms, activation));
   }
-  return FromNchw(c, y, layout);
+  return FromNchw(c, y, layouts.out);
 }
 
 absl::StatusOr<Value*> ImportConvolution(ImportContext& c) { return Convolve<param::Convolution>(c, "identity"); }
@@ -138,7 +139,8 @@ absl::Status CheckBatchConvBias(const Operator& op) {
 // Each image has weights of its own: the images become groups of channels of one image.
 absl::StatusOr<Value*> ImportBatchConvBias(ImportContext& c) {
   const auto& p = c.Param<param::BatchConvBias>();
-  ASSIGN_OR_RETURN(const Layout layout, LayoutOf(p.format()));
+  ASSIGN_OR_RETURN(const ConvLayouts layouts, ConvLayoutsOf(p.format()));
+  const Layout& layout = layouts.in;
   ASSIGN_OR_RETURN(Value * w, WeightToOihw(c, c.input(1), layout, /*grouped=*/true, c.shape(0).size()));
   ASSIGN_OR_RETURN(Value * x, ToNchw(c, c.input(0), layout));
   const Shape in = x->type.shape;
@@ -149,7 +151,7 @@ absl::StatusOr<Value*> ImportBatchConvBias(ImportContext& c) {
   ASSIGN_OR_RETURN(y, c.Reshape(y, {in[0], out[1] / in[0], out[2], out[3]}));
   Values terms;
   for (int i = 2; i < c.num_inputs(); ++i) {
-    ASSIGN_OR_RETURN(Value * term, ToNchw(c, c.input(i), layout));
+    ASSIGN_OR_RETURN(Value * term, ToNchw(c, c.input(i), layouts.out));
     terms.push_back(term);
   }
   const std::string activation = ActivationOf(p.nonline_mode());
@@ -161,7 +163,7 @@ absl::StatusOr<Value*> ImportBatchConvBias(ImportContext& c) {
   } else {
     ASSIGN_OR_RETURN(y, FinishQuantized(c, y, terms, activation));
   }
-  return FromNchw(c, y, layout);
+  return FromNchw(c, y, layouts.out);
 }
 
 }  // namespace

@@ -27,8 +27,15 @@ absl::Status CheckDeconv(const Operator& op) {
 
 absl::Status CheckConv3d(const Operator& op) {
   const auto& p = *op.Param<param::Convolution3D>();
-  if (p.format() != param::Convolution3DFormat::NCDHW) return Unsupported("format=NDHWC", "NCDHW");
+  if (p.format() > param::Convolution3DFormat::NDHWC) return Unsupported("format", "NCDHW, NDHWC");
   return CheckModeAndSparse(static_cast<uint32_t>(p.mode()), static_cast<uint32_t>(p.sparse()));
+}
+
+absl::Status CheckDeconv3d(const Operator& op) {
+  if (op.Param<param::Convolution3D>()->format() != param::Convolution3DFormat::NCDHW) {
+    return Unsupported("format=NDHWC", "NCDHW");
+  }
+  return CheckConv3d(op);
 }
 
 // The part [begin, end) of an axis.
@@ -194,13 +201,22 @@ absl::StatusOr<Value*> ImportConv3d(ImportContext& c, bool backward) {
               dilation = {p.dilate_d(), p.dilate_h(), p.dilate_w()};
   if (p.stride_d() < 1 || p.dilate_d() < 1) return absl::InvalidArgumentError("stride or dilation is 0");
   const bool flip = p.mode() == param::Convolution3DMode::CONVOLUTION;
-  Value* x = c.input(backward ? 1 : 0);
+  Value *x = c.input(backward ? 1 : 0), *w = c.input(backward ? 0 : 1);
   RETURN_IF_ERROR(c.RequireFloat(0));
   RETURN_IF_ERROR(c.RequireFloat(1));
-  ASSIGN_OR_RETURN(Value * w, WithGroups(c, c.input(backward ? 0 : 1),
-                                         p.sparse() == param::Convolution3DSparse::GROUP, 3));
+  const bool grouped = p.sparse() == param::Convolution3DSparse::GROUP;
   if (x->type.shape.size() != 5) return absl::InvalidArgumentError("the image does not have 5 dimensions");
-  if (!backward) return Convolve(c, x, w, {stride, pad, pad, dilation, flip});
+  const bool channels_last = p.format() == param::Convolution3DFormat::NDHWC;
+  if (channels_last) {
+    if (w->type.shape.size() != (grouped ? 6u : 5u)) return absl::InvalidArgumentError("the weights do not fit NDHWC");
+    ASSIGN_OR_RETURN(x, c.Transpose(x, {0, 4, 1, 2, 3}));
+    ASSIGN_OR_RETURN(w, c.Transpose(w, grouped ? Shape{0, 1, 5, 2, 3, 4} : Shape{0, 4, 1, 2, 3}));
+  }
+  ASSIGN_OR_RETURN(w, WithGroups(c, w, grouped, 3));
+  if (!backward) {
+    ASSIGN_OR_RETURN(Value * y, Convolve(c, x, w, {stride, pad, pad, dilation, flip}));
+    return channels_last ? c.Transpose(y, {0, 2, 3, 4, 1}) : y;
+  }
   Shape out;
   if (c.num_inputs() == 3 && c.shape(2).size() == 5) out.assign(c.shape(2).begin() + 2, c.shape(2).end());
   return Deconvolve(c, x, w, stride, pad, dilation, flip, out);
@@ -212,7 +228,7 @@ using C = ImportContext;
 
 void RegisterConv3d(Registry& r) {
   r.Add("Convolution3D", [](C& c) { return ImportConv3d(c, false); }, CheckConv3d);
-  r.Add("Convolution3DBackwardData", [](C& c) { return ImportConv3d(c, true); }, CheckConv3d);
+  r.Add("Convolution3DBackwardData", [](C& c) { return ImportConv3d(c, true); }, CheckDeconv3d);
   r.Add("ConvolutionBackwardData", ImportDeconv, CheckDeconv);
 }
 

@@ -91,8 +91,8 @@ TEST(ImportConvTest, RefusesWhatDoesNotFit) {
               HasSubstr("do not fit"));
   EXPECT_THAT(Shapes({1, 3, 8, 8}, {8, 3, 3, 3}, ConvolutionFormat::NCHW32, ConvolutionSparse::DENSE),
               HasSubstr("does not fit the format"));
-  EXPECT_THAT(Shapes({1, 3, 8, 8}, {8, 3, 3, 3}, ConvolutionFormat::NCHW4_NCHW, ConvolutionSparse::DENSE),
-              HasSubstr("format=NCHW4_NCHW"));
+  EXPECT_THAT(Shapes({1, 3, 8, 8}, {8, 3, 3, 3}, ConvolutionFormat::NHWC_NCHW, ConvolutionSparse::DENSE),
+              HasSubstr("format=NHWC_NCHW"));
   EXPECT_THAT(Shapes({1, 3, 8, 8}, {8, 3, 3, 3}, ConvolutionFormat::NCHW, static_cast<ConvolutionSparse>(2)),
               HasSubstr("sparse=2"));
 }

@@ -122,14 +122,16 @@ absl::StatusOr<Value*> ImportRemap(ImportContext& c) {
 }
 
 std::string ColorText(param::CvtColorMode mode) {
+  // Old names.
+  if (mode == param::CvtColorMode::YCrCb2RGB) mode = param::CvtColorMode::YUV2RGB_NV21;
+  if (mode == param::CvtColorMode::YCrCb2BGR) mode = param::CvtColorMode::YUV2BGR_NV21;
   return EnumText(EnumNameCvtColorMode(mode), static_cast<uint32_t>(mode));
 }
 
 absl::Status CheckCvtColor(const Operator& op) {
   const auto mode = op.Param<param::CvtColor>()->mode();
-  const bool known = EnumNameCvtColorMode(mode)[0] != '\0' && mode != param::CvtColorMode::YCrCb2RGB &&
-                     mode != param::CvtColorMode::YCrCb2BGR;
-  return known ? absl::OkStatus() : Unsupported(absl::StrCat("mode=", ColorText(mode)), "all but YCrCb");
+  const bool known = EnumNameCvtColorMode(mode)[0] != '\0';
+  return known ? absl::OkStatus() : Unsupported(absl::StrCat("mode=", ColorText(mode)), "MegEngine's modes");
 }
 
 absl::StatusOr<Value*> ImportCvtColor(ImportContext& c) {

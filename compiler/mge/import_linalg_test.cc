@@ -19,9 +19,9 @@ TEST(ImportLinalgTest, RefusesPackedOperands) {
   TestModel m;
   const int a = m.Input("a", {2, 3, 4, 4});
   m.Output(m.Op("MatrixMulV2", {a, a}, [](auto& b) {
-    return param::CreateMatrixMul(b, false, false, {}, param::MatrixMulFormat::MK4);
+    return param::CreateMatrixMul(b, false, false, {}, param::MatrixMulFormat::N32K4_DOT);
   }));
-  EXPECT_THAT(m.Text(), HasSubstr("format=MK4"));
+  EXPECT_THAT(m.Text(), HasSubstr("format=N32K4_DOT"));
 }
 
 TEST(ImportLinalgTest, BatchedMatrixMulHasThreeDimensions) {

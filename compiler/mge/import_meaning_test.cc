@@ -1,4 +1,5 @@
 // What operators mean, from a model made by hand to numbers: those of which testdata/ops has no case.
+#include <cmath>
 #include <cstring>
 #include <numeric>
 
@@ -259,6 +260,105 @@ TEST(MeaningTest, CheckNonFinite) {
   const int x = m.Floats({2}, {1, 2}), y = m.Floats({1}, {std::numeric_limits<float>::infinity()});
   m.Output(m.Op("CheckNonFinite", {x, y}, [](auto& b) { return param::CreateCheckNonFinite(b, 2); }, 3) + 2);
   EXPECT_EQ(Results<int32_t>(m), (std::vector<int32_t>{1}));
+}
+
+// [[1 2] [3 4]] repeated in blocks: element (m, k) of A is m * 8 + k, B is the identity.
+TEST(MeaningTest, MatricesInBlocks) {
+  for (const bool dot : {false, true}) {
+    TestModel m;
+    Floats a(64), b(64, 0);  // A [2, 2, 4, 4] of 8x8, B [2, 8, 4]
+    for (int row = 0; row < 8; ++row) {
+      for (int k = 0; k < 8; ++k) {
+        const int inside = dot ? row % 4 * 4 + k % 4 : k % 4 * 4 + row % 4;
+        a[(row / 4 * 2 + k / 4) * 16 + inside] = static_cast<float>(row * 8 + k);
+      }
+      b[(row / 4 * 8 + row) * 4 + row % 4] = 1;
+    }
+    m.Output(m.Op("MatrixMulV2", {m.Floats({2, 2, 4, 4}, a), m.Floats({2, 8, 4}, b)}, [&](auto& b) {
+      return param::CreateMatrixMul(b, false, false, {}, dot ? param::MatrixMulFormat::MK4_DOT
+                                                             : param::MatrixMulFormat::MK4);
+    }));
+    const Floats y = Results(m);  // [2, 8, 4]: rows in blocks
+    ASSERT_EQ(y.size(), 64u);
+    for (int row = 0; row < 8; ++row) {
+      for (int n = 0; n < 8; ++n) EXPECT_EQ(y[(row / 4 * 8 + n) * 4 + row % 4], row * 8 + n);
+    }
+  }
+}
+
+// Transforming a cosine gives its frequency alone; masks choose frequencies of each channel.
+TEST(MeaningTest, SelectsFrequencies) {
+  TestModel all, some;
+  std::vector<uint8_t> image;  // channel 0 is constant, channel 1 changes along its rows
+  for (int channel = 0; channel < 2; ++channel) {
+    for (int i = 0; i < 64; ++i) {
+      image.push_back(channel == 0 ? 100 : static_cast<uint8_t>(std::lround(128 + 80 * std::cos((2 * (i % 8) + 1) * M_PI / 16))));
+    }
+  }
+  auto make = [](auto& b) { return param::CreateDctChannelSelect(b); };
+  all.Output(all.Op("DctChannelSelectV1", {all.Constant({1, 2, 8, 8}, DTypeEnum::Uint8, image)}, make));
+  const Floats y = Results(all);
+  ASSERT_EQ(y.size(), 128u);
+  for (int k = 0; k < 128; ++k) {
+    const float want = k == 0 ? 800.0f : k == 64 ? 1024.0f : k == 65 ? 80 * 4 * std::sqrt(2.0f) : 0.0f;
+    EXPECT_NEAR(y[k], want, 4) << k;  // the image is rounded to bytes
+  }
+  some.Output(some.Op("DctChannelSelectV1", {some.Constant({1, 2, 8, 8}, DTypeEnum::Uint8, image), some.Ints({0, 1, 3}),
+                                             some.Ints({0, 1, 0})}, make));
+  EXPECT_EQ(Results(some), (Floats{y[0], y[65], y[64]}));
+}
+
+// The same numbers, in the layouts of the input, the weights and the output.
+TEST(MeaningTest, ConvolvesFromOneLayoutToAnother) {
+  Floats x(4 * 4), w(4 * 4);  // NCHW4: [1, 1, 2, 2, 4] and [4, 1, 1, 1, 4]
+  std::iota(x.begin(), x.end(), 0.0f);
+  for (int i = 0; i < 4; ++i) w[i * 4 + i] = 1;  // the identity
+  auto run = [&](param::ConvolutionFormat format) {
+    TestModel m;
+    m.Output(m.Op("ConvolutionV2", {m.Floats({1, 1, 2, 2, 4}, x), m.Floats({4, 1, 1, 1, 4}, w)}, [&](auto& b) {
+      param::ConvolutionBuilder p(b);
+      p.add_format(format);
+      return p.Finish();
+    }));
+    return Results(m);
+  };
+  EXPECT_EQ(run(param::ConvolutionFormat::NCHW4), x);
+  EXPECT_EQ(run(param::ConvolutionFormat::NCHW4_NHWC), x);
+  EXPECT_EQ(run(param::ConvolutionFormat::NCHW4_NCHW), (Floats{0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15}));
+}
+
+// Each channel of a batch gets mean 0 and variance 1.
+TEST(MeaningTest, NormalizesABatchByItself) {
+  TestModel m;
+  const Floats x = {1, 3, 10, 20, 5, 7, 30, 40};  // [2, 2, 1, 2]
+  auto parameter = [&](float v) { return m.Floats({1, 2, 1, 1}, {v, v}); };
+  m.Output(m.Op("BatchNormV1", {m.Floats({2, 2, 1, 2}, x), parameter(1), parameter(0), parameter(9), parameter(9)},
+                [](auto& b) {
+                  return param::CreateBN(b, param::BNParamDim::DIM_1C11, param::BNFwdMode::TRAINING, 0.0);
+                }, 6) + 5);
+  const Floats y = Results(m);
+  ASSERT_EQ(y.size(), 8u);
+  EXPECT_NEAR(y[0], -3 / std::sqrt(5.0f), 1e-4);
+  EXPECT_NEAR(y[1], -1 / std::sqrt(5.0f), 1e-4);
+  EXPECT_NEAR(y[2], -15 / std::sqrt(125.0f), 1e-4);
+  EXPECT_NEAR(y[7], 15 / std::sqrt(125.0f), 1e-4);
+}
+
+// The identity of volumes, with channels last.
+TEST(MeaningTest, ConvolvesVolumesWithChannelsLast) {
+  TestModel m;
+  const Floats x = Range(2 * 2 * 3 * 2);  // [1, 2, 2, 3, 2]
+  m.Output(m.Op("Convolution3D", {m.Floats({1, 2, 2, 3, 2}, x), m.Floats({2, 1, 1, 1, 2}, {0, 1, 2, 0})}, [](auto& b) {
+    param::Convolution3DBuilder p(b);
+    p.add_format(param::Convolution3DFormat::NDHWC);
+    return p.Finish();
+  }));
+  const Floats y = Results(m);
+  ASSERT_EQ(y.size(), x.size());
+  for (size_t i = 0; i < x.size(); i += 2) {
+    EXPECT_EQ(y[i], x[i + 1]);
+    EXPECT_EQ(y[i + 1], 2 * x[i]);
+  }
 }
 
 }  // namespace

@@ -7,10 +7,27 @@ namespace mgec::mge {
 namespace {
 
 absl::Status CheckBatchNorm(const Operator& op) {
-  if (op.Param<param::BN>()->fwd_mode() == param::BNFwdMode::INFERENCE && op.inputs.size() == 5) {
-    return absl::OkStatus();
+  if (op.Param<param::BN>()->fwd_mode() == param::BNFwdMode::TRAINING || op.inputs.size() == 5) return absl::OkStatus();
+  return Unsupported("no mean and variance", "fwd_mode=TRAINING, or 5 operands");
+}
+
+// With the mean and the variance of the batch itself, over the dimensions that the scale does not have.
+absl::StatusOr<Value*> NormalizeBatch(ImportContext& c) {
+  const Shape &x = c.shape(0), &scale = c.shape(1);
+  std::vector<int64_t> axes;
+  for (size_t k = 0; k < x.size(); ++k) {
+    if (scale.size() == x.size() && scale[k] == 1) axes.push_back(static_cast<int64_t>(k));
   }
-  return Unsupported("fwd_mode=TRAINING", "INFERENCE");
+  if (axes.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("a scale ", graph::ToString(scale), " does not fit ", graph::ToString(x)));
+  }
+  const graph::Attributes mean_of = {{"mode", std::string("mean")}, {"axes", axes}};
+  ASSIGN_OR_RETURN(Value * mean, c.Add("reduce", {c.input(0)}, mean_of));
+  ASSIGN_OR_RETURN(Value * deviation, c.Add("sub", {c.input(0), mean}));
+  ASSIGN_OR_RETURN(Value * square, c.Add("square", {deviation}));
+  ASSIGN_OR_RETURN(Value * variance, c.Add("reduce", {square}, mean_of));
+  return c.Add("batch_norm", {c.input(0), c.input(1), c.input(2), mean, variance},
+               {{"epsilon", c.Param<param::BN>().epsilon()}});
 }
 
 // The operands are x, scale, bias, mean, variance; whichever dimensions are normalised, they broadcast against x.
@@ -18,6 +35,10 @@ absl::Status CheckBatchNorm(const Operator& op) {
 absl::StatusOr<Values> ImportBatchNorm(ImportContext& c) {
   RETURN_IF_ERROR(c.RequireFloat(0));
   Values outputs(c.op().num_outputs, nullptr);
+  if (c.Param<param::BN>().fwd_mode() == param::BNFwdMode::TRAINING) {
+    ASSIGN_OR_RETURN(outputs.back(), NormalizeBatch(c));
+    return outputs;
+  }
   ASSIGN_OR_RETURN(outputs.back(), c.Add("batch_norm", c.inputs(), {{"epsilon", c.Param<param::BN>().epsilon()}}));
   return outputs;
 }

@@ -20,11 +20,13 @@ TEST(ImportNormTest, BatchNormGivesItsLastOutput) {
   EXPECT_THAT(m.Text(), HasSubstr("use of output 0"));
 }
 
-TEST(ImportNormTest, BatchNormOfTrainingIsRefused) {
+TEST(ImportNormTest, BatchNormForInferenceNeedsItsMoments) {
   TestModel m;
   const int c = m.Weight({1, 4, 1, 1});
-  m.Output(m.Op("BatchNormV1", {m.Input("x", {1, 4, 2, 2}), c, c}, [](auto& b) { return param::CreateBN(b); }, 4));
-  EXPECT_THAT(m.Text(), HasSubstr("fwd_mode=TRAINING"));
+  m.Output(m.Op("BatchNormV1", {m.Input("x", {1, 4, 2, 2}), c, c}, [](auto& b) {
+    return param::CreateBN(b, param::BNParamDim::DIM_1C11, param::BNFwdMode::INFERENCE);
+  }, 4));
+  EXPECT_THAT(m.Text(), HasSubstr("no mean and variance"));
 }
 
 TEST(ImportNormTest, LayerNormTakesTheLastAxes) {

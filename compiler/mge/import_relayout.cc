@@ -1,10 +1,10 @@
-// RelayoutFormat: activations from one layout to another. The modes that rearrange weights do not occur in files that
-// were optimised for inference, because the weights were rearranged when the file was written.
+// RelayoutFormat: activations and weights from one layout to another.
 #include <algorithm>
 #include <optional>
 
 #include "compiler/mge/layout.h"
 #include "compiler/mge/quantized.h"
+#include "compiler/mge/weight_layout.h"
 
 namespace mgec::mge {
 namespace {
@@ -60,10 +60,11 @@ std::optional<Change> ChangeOf(RelayoutFormatMode mode) {
 
 absl::Status CheckRelayout(const Operator& op) {
   const auto& p = *op.Param<param::RelayoutFormat>();
+  if (IsWeightMode(p.mode())) return absl::OkStatus();
   if (!ChangeOf(p.mode()).has_value()) {
     return Unsupported(absl::StrCat("mode=", EnumText(EnumNameRelayoutFormatMode(p.mode()),
                                                       static_cast<uint32_t>(p.mode()))),
-                       "modes for activations");
+                       "MegEngine's modes");
   }
   const bool groups = p.mode() == RelayoutFormatMode::NCHW_NCHW4 || p.mode() == RelayoutFormatMode::NCHW4_NCHW;
   if (p.group() > 1 && !groups) return Unsupported("group > 1", "NCHW_NCHW4, NCHW4_NCHW");
@@ -83,6 +84,10 @@ absl::StatusOr<Value*> ConvertType(ImportContext& c) {
 
 absl::StatusOr<Value*> ImportRelayout(ImportContext& c) {
   const auto& p = c.Param<param::RelayoutFormat>();
+  if (IsWeightMode(p.mode())) {
+    ASSIGN_OR_RETURN(Value * w, ConvertType(c));
+    return WeightToLayout(c, w, p.mode());
+  }
   const Change change = *ChangeOf(p.mode());
   // The channels that fill up a block are zero in the type of the result.
   ASSIGN_OR_RETURN(Value * x, ConvertType(c));

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "absl/strings/cord.h"
+#include "compiler/mge/dynamic_rules.h"
 #include "compiler/ops/evaluate.h"
 
 namespace mgec::mge {
@@ -150,11 +151,26 @@ void Registry::Add(absl::string_view type, ImportOne import, Check check) {
     ASSIGN_OR_RETURN(Value * value, import(c));
     return Values{value};
   };
-  importers_[std::string(type)] = {many, check};
+  importers_[std::string(type)] = {many, check, nullptr};
 }
 
 void Registry::AddMany(absl::string_view type, ImportMany import, Check check) {
-  importers_[std::string(type)] = {import, check};
+  importers_[std::string(type)] = {import, check, nullptr};
+}
+
+void Registry::AddDynamic(absl::string_view type, std::function<absl::StatusOr<Values>(ImportContext&)> import) {
+  importers_.at(std::string(type)).import_dynamic = std::move(import);
+}
+
+void Registry::AddFollowing(absl::string_view type) {
+  OperatorImporter& importer = importers_.at(std::string(type));
+  importer.import_dynamic = [import = importer.import](ImportContext& c) { return ImportAndFollow(c, import); };
+}
+
+std::vector<std::string> Registry::Names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, importer] : importers_) names.push_back(name);
+  return names;
 }
 
 const OperatorImporter* Registry::Find(absl::string_view type) const {

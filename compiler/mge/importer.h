@@ -23,6 +23,8 @@
 #include "absl/strings/string_view.h"
 #include "compiler/base/status_macros.h"
 #include "compiler/graph/graph.h"
+#include "compiler/mge/conditions.h"
+#include "compiler/mge/dynamic_shapes.h"
 #include "compiler/mge/import.h"
 #include "compiler/mge/model.h"
 
@@ -50,18 +52,30 @@ absl::StatusOr<int64_t> NormalizeAxis(int64_t axis, size_t rank);
 
 class ImportContext {
  public:
-  ImportContext(const Operator& op, const ImportOptions& options, graph::Graph& g, std::string name, Values inputs)
-      : op_(op), options_(options), graph_(g), name_(std::move(name)), inputs_(std::move(inputs)) {}
+  ImportContext(const Operator& op, const ImportOptions& options, graph::Graph& g, DynamicShapes& shapes,
+                Conditions& conditions, std::string name, Values inputs)
+      : op_(op),
+        options_(options),
+        graph_(g),
+        shapes_(shapes),
+        conditions_(conditions),
+        name_(std::move(name)),
+        inputs_(std::move(inputs)) {}
 
   const Operator& op() const { return op_; }
   const ImportOptions& options() const { return options_; }
   graph::Graph& graph() { return graph_; }
+  // Sizes that depend on values.
+  DynamicShapes& shapes() { return shapes_; }
+  // Conditional execution.
+  Conditions& conditions() { return conditions_; }
   const std::string& name() const { return name_; }
 
   int num_inputs() const { return static_cast<int>(inputs_.size()); }
   Value* input(int i) const { return inputs_[i]; }
   const Values& inputs() const { return inputs_; }
   const Shape& shape(int i) const { return inputs_[i]->type.shape; }
+  void set_input(int i, Value* v) { inputs_[i] = v; }
 
   // The parameter, which has the type that the table of operators gives for this operator.
   template <typename T>
@@ -91,6 +105,8 @@ class ImportContext {
   const Operator& op_;
   const ImportOptions& options_;
   graph::Graph& graph_;
+  DynamicShapes& shapes_;
+  Conditions& conditions_;
   std::string name_;
   Values inputs_;
 };
@@ -99,6 +115,8 @@ struct OperatorImporter {
   // Null entries stand for outputs that are not available.
   std::function<absl::StatusOr<Values>(ImportContext&)> import;
   std::function<absl::Status(const Operator&)> check;  // may be null
+  // For operands whose size depends on values, or that decide a size and are computed; null: there must be none.
+  std::function<absl::StatusOr<Values>(ImportContext&)> import_dynamic;
 };
 
 class Registry {
@@ -111,15 +129,26 @@ class Registry {
   void Add(absl::string_view type, ImportOne import, Check check = nullptr);
   void AddMany(absl::string_view type, ImportMany import, Check check = nullptr);
 
+  // What the importer of an operator, which is there already, does with sizes that depend on values.
+  void AddDynamic(absl::string_view type, std::function<absl::StatusOr<Values>(ImportContext&)> import);
+  // The operator is imported as ever, and the sizes follow from the nodes that it becomes (dynamic_rules.h).
+  void AddFollowing(absl::string_view type);
+
   // Null if there is none.
   const OperatorImporter* Find(absl::string_view type) const;
+  // Of all operators, sorted.
+  std::vector<std::string> Names() const;
 
  private:
   std::map<std::string, OperatorImporter, std::less<>> importers_;
 };
 
+// Those of all families.
+const Registry& AllImporters();
+
 // One for each family.
 void RegisterData(Registry& registry);
+void RegisterDct(Registry& registry);
 void RegisterElemwise(Registry& registry);
 void RegisterQuantize(Registry& registry);
 void RegisterConv(Registry& registry);
@@ -135,10 +164,16 @@ void RegisterLinalg(Registry& registry);
 void RegisterShape(Registry& registry);
 void RegisterIndex(Registry& registry);
 void RegisterScatter(Registry& registry);
+void RegisterRandom(Registry& registry);
 void RegisterScan(Registry& registry);
 void RegisterRelayout(Registry& registry);
 void RegisterRecurrent(Registry& registry);
 void RegisterAttention(Registry& registry);
+void RegisterSelect(Registry& registry);
+void RegisterCond(Registry& registry);
+// After the others: what they do with sizes that depend on values.
+void RegisterDynamic(Registry& registry);
+void RegisterDynamicIndex(Registry& registry);
 
 }  // namespace mgec::mge
 

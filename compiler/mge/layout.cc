@@ -65,6 +65,24 @@ absl::StatusOr<Layout> LayoutOf(ConvolutionFormat format) {
   }
 }
 
+absl::StatusOr<ConvLayouts> ConvLayoutsOf(ConvolutionFormat format) {
+  const Layout nchw, nhwc{Layout::kNhwc}, nchw4{Layout::kNchwBlocked, 4}, nchw32{Layout::kNchwBlocked, 32};
+  switch (format) {
+    case ConvolutionFormat::NCHW4_NCHW:
+      return ConvLayouts{nchw4, nchw};
+    case ConvolutionFormat::NCHW4_NHWC:
+      return ConvLayouts{nchw4, nhwc};
+    case ConvolutionFormat::NCHW4_NCHW32:
+      return ConvLayouts{nchw4, nchw32};
+    case ConvolutionFormat::NCHW32_NCHW4:
+      return ConvLayouts{nchw32, nchw4};
+    default:
+      break;
+  }
+  ASSIGN_OR_RETURN(const Layout both, LayoutOf(format));
+  return ConvLayouts{both, both};
+}
+
 absl::Status CheckLayout(ConvolutionFormat format) { return LayoutOf(format).status(); }
 
 absl::StatusOr<Value*> ToNchw(ImportContext& c, Value* x, const Layout& layout) {
@@ -114,7 +132,11 @@ absl::StatusOr<Value*> WeightToOihw(ImportContext& c, Value* w, const Layout& la
     case Layout::kChwn4:  // [I/4, H, W, O, 4]
       return grouped ? PermuteAndJoin(c, w, {0, 4, 1, 5, 2, 3}, {1, 1, 2, 1, 1})
                      : PermuteAndJoin(c, w, {3, 0, 4, 1, 2}, {1, 2, 1, 1});
-    case Layout::kNhwcd4:  // [O/4, H, W, I, 4]; channel-wise [G/4, 1, H, W, 4]
+    case Layout::kNhwcd4:  // [O/4, H, W, I, 4]; channel-wise [G/4, 1, H, W, 4]; of integers [O/4, H, W, I/4, 4(o), 4(i)]
+      if (rank == (grouped ? 7u : 6u)) {
+        return grouped ? PermuteAndJoin(c, w, {0, 1, 5, 4, 6, 2, 3}, {1, 2, 2, 1, 1})
+                       : PermuteAndJoin(c, w, {0, 4, 3, 5, 1, 2}, {2, 2, 1, 1});
+      }
       if (grouped && rank == 5) return PermuteAndJoin(c, w, {0, 4, 1, 2, 3}, {2, 1, 0, 1, 1});
       return grouped ? PermuteAndJoin(c, w, {0, 1, 5, 4, 2, 3}, {1, 2, 1, 1, 1})
                      : PermuteAndJoin(c, w, {0, 4, 3, 1, 2}, {2, 1, 1, 1});

@@ -30,8 +30,14 @@ struct Layout {
   Weight weight = kPlain;
 };
 
-// Unsupported for formats that differ between input and output: they exist for int8 on GPUs only.
+// Unsupported for formats that differ between input and output.
 absl::StatusOr<Layout> LayoutOf(param::ConvolutionFormat format);
+// Of the input and the output of a convolution, which differ for formats such as NCHW4_NCHW. Weights are in the format of
+// the input, what is added in that of the output.
+struct ConvLayouts {
+  Layout in, out;
+};
+absl::StatusOr<ConvLayouts> ConvLayoutsOf(param::ConvolutionFormat format);
 // CheckLayout(p.format()) as a check of parameters.
 absl::Status CheckLayout(param::ConvolutionFormat format);
 

@@ -19,6 +19,22 @@ using graph::Value;
 
 int64_t Bytes(const kernel::TensorInfo& info) { return graph::NumElements(info.shape) * SizeOf(info.scalar); }
 
+// What the compiler's own machine would take; the results do not depend on it.
+constexpr int kLanes = 8;
+
+absl::StatusOr<std::vector<TensorData>> EvaluateRoutine(const Node& node, const Routine& r,
+                                                        const std::vector<TensorData>& operands) {
+  std::vector<std::shared_ptr<std::string>> own;  // outputs, then scratch
+  for (const auto& v : node.outputs) own.push_back(std::make_shared<std::string>(graph::ByteSize(v->type), '\0'));
+  for (int64_t bytes : r.scratch) own.push_back(std::make_shared<std::string>(bytes, '\0'));
+  std::vector<kernel::BufferView> views;
+  // Routines do not write to their inputs.
+  for (const TensorData& t : operands) views.push_back({const_cast<char*>(t->data()), static_cast<int64_t>(t->size())});
+  for (const auto& t : own) views.push_back({t->data(), static_cast<int64_t>(t->size())});
+  for (const kernel::Kernel& k : r.kernels) RETURN_IF_ERROR(kernel::Interpret(k, views, 0, k.tasks));
+  return std::vector<TensorData>(own.begin(), own.begin() + node.outputs.size());
+}
+
 // Evaluates the nodes of `g` in order; `values` holds what is known and receives what is computed.
 absl::Status EvaluateNodes(const Graph& g, std::unordered_map<const Value*, TensorData>& values) {
   for (const auto& node : g.nodes()) {
@@ -35,10 +51,36 @@ absl::Status EvaluateNodes(const Graph& g, std::unordered_map<const Value*, Tens
 constexpr int64_t kMaxConstantBytes = int64_t{256} << 20;
 constexpr int64_t kMaxConstantWork = int64_t{1} << 28;
 
+// Elementary operations of the definition.
+double WorkOfDefinition(const kernel::Definition& d) {
+  double work = 0;
+  for (const kernel::Stage& stage : d.stages()) {
+    double terms = 1;
+    kernel::Visit(stage.body, [&](const kernel::Expr& e) {
+      double box = e->op == kernel::Op::kReduce ? 1 : 0;
+      for (const kernel::ReduceAxis& a : e->reduce_axes) box *= static_cast<double>(a.extent);
+      terms += box;
+    });
+    work += terms * static_cast<double>(graph::NumElements(stage.info.shape));
+  }
+  return work;
+}
+
+// Constants are evaluated by definition, where there is one.
+absl::StatusOr<double> WorkOfEvaluation(const Node& n) {
+  const OpDef* op = FindOp(n.op);
+  if (op == nullptr || !op->define || !op->routine) {
+    ASSIGN_OR_RETURN(const int64_t work, WorkOf(n));
+    return static_cast<double>(work);
+  }
+  ASSIGN_OR_RETURN(const kernel::Definition d, DefinitionOf(n));
+  return WorkOfDefinition(d);
+}
+
 absl::Status CheckConstant(const Node& n) {
   int64_t bytes = 0;
   for (const auto& v : n.outputs) bytes += graph::ByteSize(v->type);
-  ASSIGN_OR_RETURN(const int64_t work, WorkOf(n));
+  ASSIGN_OR_RETURN(const double work, WorkOfEvaluation(n));
   if (bytes <= kMaxConstantBytes && work <= kMaxConstantWork) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       absl::StrCat(n.op, " \"", n.name, "\" of shape ", graph::ToString(n.output()->type.shape),
@@ -69,6 +111,7 @@ absl::Status EvaluateUpTo(const Value* v, std::unordered_map<const Value*, Tenso
     if (n.op == "input") {
       return absl::FailedPreconditionError(absl::StrCat("depends on the network input '", n.name, "'"));
     }
+    if (n.op == "random_state") return absl::FailedPreconditionError("depends on random numbers");
     const size_t before = wanted.size();
     for (const Value* in : n.inputs) {
       if (n.op != "shape_of" && values.count(in) == 0) wanted.push_back(in);
@@ -94,16 +137,10 @@ absl::StatusOr<int64_t> WorkOf(const Node& node) {
       work += static_cast<double>(of_node);
     }
   } else {
+    ASSIGN_OR_RETURN(const std::optional<Routine> routine, RoutineOf(node, kLanes));
+    if (routine.has_value()) return routine->work;
     ASSIGN_OR_RETURN(const kernel::Definition d, DefinitionOf(node));
-    for (const kernel::Stage& stage : d.stages()) {
-      double terms = 1;
-      kernel::Visit(stage.body, [&](const kernel::Expr& e) {
-        double box = e->op == kernel::Op::kReduce ? 1 : 0;
-        for (const kernel::ReduceAxis& a : e->reduce_axes) box *= static_cast<double>(a.extent);
-        terms += box;
-      });
-      work += terms * static_cast<double>(graph::NumElements(stage.info.shape));
-    }
+    work = WorkOfDefinition(d);
   }
   return static_cast<int64_t>(std::min(work, 0x1p62));
 }
@@ -142,9 +179,15 @@ absl::StatusOr<std::vector<TensorData>> EvaluateNode(const Node& node, const std
     for (const graph::GraphOutput& o : node.body->outputs()) results.push_back(values.at(o.value));
     return results;
   }
-  auto definition = DefinitionOf(node);
-  if (!definition.ok()) return definition.status();
-  auto results = EvaluateDefinition(*definition, operands);
+  const OpDef* op = FindOp(node.op);
+  absl::StatusOr<std::vector<TensorData>> results;
+  if (op != nullptr && !op->define && op->routine) {
+    ASSIGN_OR_RETURN(const std::optional<Routine> routine, RoutineOf(node, kLanes));
+    results = EvaluateRoutine(node, *routine, operands);
+  } else {
+    ASSIGN_OR_RETURN(const kernel::Definition definition, DefinitionOf(node));
+    results = EvaluateDefinition(definition, operands);
+  }
   if (results.ok()) return results;
   return absl::Status(results.status().code(),
                       absl::StrCat(node.op, " \"", node.name, "\": ", results.status().message()));

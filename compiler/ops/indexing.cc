@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "compiler/ops/common.h"
+#include "compiler/ops/routine.h"
 
 namespace mgec::ops {
 namespace {
@@ -174,7 +175,83 @@ absl::StatusOr<Definition> DefineScatterNd(const OpContext& c) {
   return d;
 }
 
-REGISTER_OP(scatter_nd).Inputs(3, 9).Infer(InferScatterNd).Define(DefineScatterNd);
+// A copy of x, into which the points are then written in order.
+absl::StatusOr<std::optional<Routine>> ScatterNdRoutine(const OpContext& c, int lanes) {
+  constexpr int64_t kChunk = 1 << 14;  // elements that a task copies
+  ASSIGN_OR_RETURN(MultiIndex m, MultiIndexOf(c, 2));
+  const Shape& x = c.inputs[0].shape;
+  const int64_t elements = graph::NumElements(x), points = graph::NumElements(m.index_shape);
+  if (elements == 0 || points == 0) return std::nullopt;
+  const Scalar s = StorageOf(c.inputs[0].dtype);
+  const bool add = c.attributes.String("mode") == "add";
+  RoutineBuilder r(c, {c.inputs[0]});
+  const int64_t chunks = (elements + kChunk - 1) / kChunk;
+  r.AddKernel("scatter_copy", chunks, [&](kernel::Block& b, const Expr& task) {
+    const Expr begin = b.Let("begin", task * kChunk);
+    const Expr end = b.Let("end", Min(begin + kChunk, Int(elements)));
+    ForVectors(b, begin, end, lanes, [&](kernel::Block& b, const Expr& i, int width) {
+      b.Store(r.output(0), i, kernel::Load(r.input(0), i, width));
+    });
+  });
+  const std::vector<int64_t> x_strides = graph::Strides(x), value_strides = graph::Strides(m.result);
+  std::vector<size_t> others;  // dimensions of x without an index
+  for (size_t k = 0; k < x.size(); ++k) {
+    if (!std::binary_search(m.axes.begin(), m.axes.end(), static_cast<int64_t>(k))) others.push_back(k);
+  }
+  // Where dimension others[k] stands in the values.
+  auto value_dim = [&](size_t k) { return k < m.at ? k : k + m.index_shape.size(); };
+  auto write = [&](kernel::Block& b, const Expr& to, const Expr& from, int width) {
+    Expr v = kernel::Load(r.input(1), from, width);
+    if (add) {
+      const Expr old = kernel::Load(r.output(0), to, width);
+      const Type sum(IsFloating(c.inputs[0].dtype) ? Scalar::kFloat32 : s, width);
+      v = Cast(Type(s, width), Cast(sum, old) + Cast(sum, v));
+    }
+    b.Store(r.output(0), to, v);
+  };
+  // Loops over the other dimensions from number k on.
+  std::function<void(kernel::Block&, size_t, const Expr&, const Expr&)> loops =
+      [&](kernel::Block& b, size_t k, const Expr& to, const Expr& from) {
+        if (k == others.size()) return write(b, to, from, 1);
+        const int64_t to_stride = x_strides[others[k]], from_stride = value_strides[value_dim(k)];
+        if (k + 1 == others.size() && to_stride == 1 && from_stride == 1) {
+          return ForVectors(b, Int(0), Int(x[others[k]]), lanes, [&](kernel::Block& b, const Expr& i, int width) {
+            write(b, to + i, from + i, width);
+          });
+        }
+        b.For("i", 0, x[others[k]], [&](kernel::Block& b, const Expr& i) {
+          loops(b, k + 1, b.Let("to", to + i * to_stride), b.Let("from", from + i * from_stride));
+        });
+      };
+  r.AddKernel("scatter_points", 1, [&](kernel::Block& b, const Expr&) {
+    b.For("point", 0, points, [&](kernel::Block& b, const Expr& point) {
+      Expr to = Int(0), inside = kernel::Bool(true);
+      for (size_t k = 0; k < m.axes.size(); ++k) {
+        // The index tensors broadcast against each other.
+        const Shape& own = c.inputs[2 + k].shape;
+        const std::vector<int64_t> strides = graph::Strides(m.index_shape), own_strides = graph::Strides(own);
+        Expr flat = own == m.index_shape ? point : Int(0);
+        for (size_t d = 0; d < own.size() && own != m.index_shape; ++d) {
+          const size_t of = m.index_shape.size() - own.size() + d;
+          if (own[d] != 1) flat = flat + FloorMod(FloorDiv(point, Int(strides[of])), Int(own[d])) * own_strides[d];
+        }
+        const int64_t extent = x[m.axes[k]];
+        const Expr at = b.Let("at", AsIndex(kernel::Load(r.input(2 + static_cast<int>(k)), flat), extent));
+        inside = And(inside, And(at >= int64_t{0}, at < extent));
+        to = to + at * x_strides[m.axes[k]];
+      }
+      Expr from = Int(0);
+      for (size_t d = 0; d < m.index_shape.size(); ++d) {
+        const int64_t stride = graph::Strides(m.index_shape)[d];
+        from = from + FloorMod(FloorDiv(point, Int(stride)), Int(m.index_shape[d])) * value_strides[m.at + d];
+      }
+      b.If(inside, [&](kernel::Block& b) { loops(b, 0, b.Let("to", to), b.Let("from", from)); });
+    });
+  });
+  return r.Take(static_cast<double>(elements) + 4.0 * static_cast<double>(graph::NumElements(m.result)) + 10.0 * points);
+}
+
+REGISTER_OP(scatter_nd).Inputs(3, 9).Infer(InferScatterNd).Define(DefineScatterNd).AsRoutine(ScatterNdRoutine);
 
 // --- slice_update(x, values): x with values in the region that starts at begin, in steps of step ---
 Types InferSliceUpdate(const OpContext& c) {

@@ -3,6 +3,7 @@
 // Step k works on the matrix beside the identity: it looks for the row from k on with the greatest element in column k,
 // exchanges it with row k, and clears column k in all other rows.
 #include "compiler/ops/common.h"
+#include "compiler/ops/routine.h"
 
 namespace mgec::ops {
 namespace {
@@ -15,8 +16,7 @@ using kernel::Select;
 using kernel::Type;
 using kernel::Unary;
 
-// Each step is a kernel of its own.
-constexpr int64_t kMostRows = 256;
+constexpr int64_t kMostRows = 1024;
 
 Types InferInverse(const OpContext& c) {
   const TensorType& x = c.inputs[0];
@@ -78,7 +78,75 @@ absl::StatusOr<Definition> DefineInverse(const OpContext& c) {
   return d;
 }
 
-REGISTER_OP(matrix_inverse).Inputs(1).Infer(InferInverse).Define(DefineInverse);
+absl::StatusOr<std::optional<Routine>> InverseRoutine(const OpContext& c, int lanes) {
+  const Shape& x = c.inputs[0].shape;
+  const int64_t n = x.back(), matrices = graph::NumElements(x) / (n * n), wide = (2 * n + lanes - 1) / lanes * lanes;
+  if (matrices == 0) return std::nullopt;
+  const Type i32(Scalar::kInt32);
+  const Scalar s = StorageOf(c.inputs[0].dtype);
+  RoutineBuilder r(c, {c.inputs[0]});
+  const int64_t tasks = RowTasks(matrices);
+  const kernel::Buffer m = r.Scratch("matrix", Scalar::kFloat32, tasks * n * wide);
+  r.AddKernel("inverse", tasks, [&](kernel::Block& b, const Expr& task) {
+    const kernel::Buffer best = kernel::RegisterBuffer("best", Scalar::kFloat32, 1, 1);
+    const kernel::Buffer pivot = kernel::RegisterBuffer("pivot", Scalar::kInt32, 1, 1);
+    const Expr own = b.Let("own", task * (n * wide));
+    auto row = [&](const Expr& i) { return own + i * wide; };
+    auto columns = [&](kernel::Block& b, const std::function<void(kernel::Block&, const Expr&)>& f) {
+      b.For("c", Int(0), Int(wide), lanes, f);
+    };
+    const TaskRange range = RangeOf(task, tasks, matrices);
+    b.For("matrix", range.begin, range.end, 1, [&](kernel::Block& b, const Expr& matrix) {
+      b.For("i", 0, n, [&](kernel::Block& b, const Expr& i) {
+        columns(b, [&](kernel::Block& b, const Expr& k) { b.Store(m, row(i) + k, Float(0, lanes)); });
+        b.For("c", 0, n, [&](kernel::Block& b, const Expr& k) {
+          b.Store(m, row(i) + k, ToFloat(kernel::Load(r.input(0), (matrix * n + i) * n + k)));
+        });
+        b.Store(m, row(i) + i + n, Float(1));
+      });
+      b.For("k", 0, n, [&](kernel::Block& b, const Expr& k) {
+        b.Set(best, 0, Float(-1));
+        b.Set(pivot, 0, Cast(i32, k));
+        b.For("i", k, Int(n), 1, [&](kernel::Block& b, const Expr& i) {
+          const Expr here = b.Let("here", Unary(Op::kAbs, kernel::Load(m, row(i) + k)));
+          const Expr better = b.Let("better", kernel::Reg(best, 0) < here);
+          b.Set(best, 0, Select(better, here, kernel::Reg(best, 0)));
+          b.Set(pivot, 0, Select(better, Cast(i32, i), kernel::Reg(pivot, 0)));
+        });
+        const Expr p = b.Let("p", Cast(kernel::kIndexType, kernel::Reg(pivot, 0)));
+        b.If(Binary(Op::kNe, p, k), [&](kernel::Block& b) {
+          columns(b, [&](kernel::Block& b, const Expr& j) {
+            const Expr upper = b.Let("upper", kernel::Load(m, row(k) + j, lanes));
+            b.Store(m, row(k) + j, kernel::Load(m, row(p) + j, lanes));
+            b.Store(m, row(p) + j, upper);
+          });
+        });
+        const Expr divisor = b.Let("divisor", kernel::Load(m, row(k) + k));
+        columns(b, [&](kernel::Block& b, const Expr& j) {
+          b.Store(m, row(k) + j, kernel::Load(m, row(k) + j, lanes) / kernel::Broadcast(divisor, lanes));
+        });
+        b.For("i", 0, n, [&](kernel::Block& b, const Expr& i) {
+          b.If(Binary(Op::kNe, i, k), [&](kernel::Block& b) {
+            const Expr factor = b.Let("factor", kernel::Load(m, row(i) + k));
+            columns(b, [&](kernel::Block& b, const Expr& j) {
+              b.Store(m, row(i) + j, kernel::Load(m, row(i) + j, lanes) -
+                                         kernel::Broadcast(factor, lanes) * kernel::Load(m, row(k) + j, lanes));
+            });
+          });
+        });
+      });
+      b.For("i", 0, n, [&](kernel::Block& b, const Expr& i) {
+        ForVectors(b, Int(0), Int(n), lanes, [&](kernel::Block& b, const Expr& k, int width) {
+          b.Store(r.output(0), (matrix * n + i) * n + k,
+                  Cast(Type(s, width), kernel::Load(m, row(i) + k + n, width)));
+        });
+      });
+    });
+  });
+  return r.Take(static_cast<double>(matrices) * static_cast<double>(n * n) * static_cast<double>(2 * wide + 8));
+}
+
+REGISTER_OP(matrix_inverse).Inputs(1).Infer(InferInverse).Define(DefineInverse).AsRoutine(InverseRoutine);
 
 }  // namespace
 }  // namespace mgec::ops

@@ -66,6 +66,12 @@ absl::StatusOr<kernel::Definition> DefinitionOf(const graph::Node& node) {
   return op->define(ContextOf(node));
 }
 
+absl::StatusOr<std::optional<Routine>> RoutineOf(const graph::Node& node, int lanes) {
+  const OpDef* op = node.body == nullptr ? FindOp(node.op) : nullptr;
+  if (op == nullptr || !op->routine) return std::nullopt;
+  return op->routine(ContextOf(node), lanes);
+}
+
 kernel::Scalar StorageOf(const graph::DType& d) {
   using K = graph::DTypeKind;
   using S = kernel::Scalar;

@@ -42,6 +42,21 @@ Expr RoundingMulHigh(Expr x, Expr y) {
   return kernel::Cast(x->type, Min(p, kernel::Int((int64_t{1} << (bits - 1)) - 1)));
 }
 
+// Division of integers, rounded down. The CPU stops the program for a divisor of 0 and for INT_MIN / -1: here the first
+// gives 0, the second wraps.
+Expr IsTrap(const Expr& y) {
+  const Expr zero = Binary(Op::kEq, y, Zero(y));
+  return IsSigned(y->type.scalar) ? Or(zero, Binary(Op::kEq, y, Const(y, -1))) : zero;
+}
+Expr IntegerQuotient(const Expr& x, const Expr& y) {
+  const Expr quotient = kernel::FloorDiv(x, Select(IsTrap(y), Const(y, 1), y));
+  const Expr otherwise = IsSigned(y->type.scalar) ? (Zero(x) - x) * (Zero(y) - y) : Zero(x);  // y is 0 or -1
+  return Select(IsTrap(y), otherwise, quotient);
+}
+Expr IntegerRest(const Expr& x, const Expr& y) {
+  return Select(IsTrap(y), Zero(x), kernel::FloorMod(x, Select(IsTrap(y), Const(y, 1), y)));
+}
+
 Expr LogSumExp(Expr x, Expr y) {
   Expr d = x - y;
   return Max(x, y) + Log1pExpNegAbs(d);
@@ -106,8 +121,8 @@ const Mode kModes[] = {
     {"mul", 2, [](const Args& a) { return a[0] * a[1]; }},
     {"true_div", 2, [](const Args& a) { return a[0] / a[1]; }},
     {"floor_div", 2,
-     [](const Args& a) { return IsF(a[0]) ? Unary(Op::kFloor, a[0] / a[1]) : kernel::FloorDiv(a[0], a[1]); }},
-    {"mod", 2, [](const Args& a) { return Binary(IsF(a[0]) ? Op::kMod : Op::kFloorMod, a[0], a[1]); }},
+     [](const Args& a) { return IsF(a[0]) ? Unary(Op::kFloor, a[0] / a[1]) : IntegerQuotient(a[0], a[1]); }},
+    {"mod", 2, [](const Args& a) { return IsF(a[0]) ? Binary(Op::kMod, a[0], a[1]) : IntegerRest(a[0], a[1]); }},
     // As MegEngine's own loops, where an operand is NaN: MAX gives the first operand, MIN the second.
     {"max", 2, [](const Args& a) { return Max(a[1], a[0]); }},
     {"min", 2, [](const Args& a) { return Min(a[0], a[1]); }},
@@ -133,6 +148,39 @@ const Mode kModes[] = {
     {"abs_grad", 2, [](const Args& a) { return Select(a[0] > Zero(a[0]), a[1], Unary(Op::kNeg, a[1])); }},
     {"sigmoid_grad", 2, [](const Args& a) { return a[0] * (Float(1) - a[0]) * a[1]; }},
     {"tanh_grad", 2, [](const Args& a) { return (Float(1) - a[0] * a[0]) * a[1]; }},
+    // Derivatives at a[0], times a[1].
+    {"asinh_grad", 2, [](const Args& a) { return a[1] / Unary(Op::kSqrt, a[0] * a[0] + Float(1)); }},
+    {"acosh_grad", 2, [](const Args& a) { return a[1] / Unary(Op::kSqrt, a[0] * a[0] - Float(1)); }},
+    {"atanh_grad", 2, [](const Args& a) { return a[1] / (Float(1) - a[0] * a[0]); }},
+    {"fast_tanh_grad", 2,
+     [](const Args& a) {
+       Expr x2 = a[0] * a[0], below = x2 * Float(9) + Float(27);
+       return (x2 * Float(3) + Float(27) - x2 * Float(18) * (x2 + Float(27)) / below) / below * a[1];
+     }},
+    {"gelu_grad", 2,
+     [](const Args& a) {
+       Expr distribution = Float(0.5) * (Unary(Op::kErf, a[0] * Float(std::sqrt(0.5))) + Float(1));
+       Expr density = Float(1 / std::sqrt(2 * M_PI)) * Unary(Op::kExp, Float(-0.5) * a[0] * a[0]);
+       return a[1] * (distribution + a[0] * density);
+     }},
+    {"h_swish_grad", 2,
+     [](const Args& a) {
+       Expr inside = (Float(2) * a[0] + Float(3)) * Float(1.0 / 6.0);
+       return Select(a[0] < Float(-3), Float(0), Select(a[0] > Float(3), a[1], inside * a[1]));
+     }},
+    {"hsigmoid_grad", 2,
+     [](const Args& a) {
+       return Select(And(Float(-3) < a[0], a[0] < Float(3)), a[1] * Float(1.0 / 6.0), Float(0));
+     }},
+    {"relu6_grad", 2,
+     [](const Args& a) { return Select(And(Zero(a[0]) < a[0], a[0] < Const(a[0], 6)), a[1], Zero(a[0])); }},
+    {"silu_grad", 2,
+     [](const Args& a) {
+       Expr s = Sigmoid(a[0]);
+       return a[1] * s * (Float(1) + a[0] * (Float(1) - s));
+     }},
+    {"softplus_grad", 2, [](const Args& a) { return a[1] * Sigmoid(a[0]); }},
+    {"prelu_grad", 3, [](const Args& a) { return Select(a[0] >= Zero(a[0]), a[1], a[1] * a[2]); }},
     {"cond_leq_mov", 3, [](const Args& a) { return Select(a[0] <= a[1], a[2], Zero(a[2])); }},
     {"cond_lt_mov", 3, [](const Args& a) { return Select(a[0] < a[1], a[2], Zero(a[2])); }},
     {"fuse_mul_add3", 3, [](const Args& a) { return a[0] * a[1] + a[2]; }},
@@ -154,7 +202,8 @@ bool TakesIntegers(absl::string_view name) {
       "acos", "asin", "ceil", "cos", "exp", "expm1", "floor", "log", "log1p", "sigmoid", "sin", "tan", "tanh", "sinh",
       "cosh", "asinh", "acosh", "atanh", "fast_tanh", "round", "erf", "erfc", "erfinv", "erfcinv", "h_swish", "hsigmoid",
       "silu", "gelu", "softplus", "logsigmoid", "sqrt", "true_div", "pow", "atan2", "log_sum_exp", "fuse_add_sigmoid",
-      "fuse_add_tanh", "fuse_add_h_swish", "sigmoid_grad", "tanh_grad"};
+      "fuse_add_tanh", "fuse_add_h_swish", "sigmoid_grad", "tanh_grad", "asinh_grad", "acosh_grad", "atanh_grad",
+      "fast_tanh_grad", "gelu_grad", "h_swish_grad", "hsigmoid_grad", "silu_grad", "softplus_grad"};
   return std::none_of(std::begin(kFloatOnly), std::end(kFloatOnly), [&](const char* n) { return name == n; });
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "compiler/ops/common.h"
+#include "compiler/ops/routine.h"
 
 namespace mgec::ops {
 namespace {
@@ -46,7 +47,46 @@ absl::StatusOr<Definition> DefineCumsum(const OpContext& c) {
   return d;
 }
 
-REGISTER_OP(cumsum).Inputs(1).Infer(InferCumsum).Define(DefineCumsum);
+// Along the last axis: several rows side by side, so that each addition need not wait for the one before.
+absl::StatusOr<std::optional<Routine>> CumsumRoutine(const OpContext& c, int) {
+  constexpr int64_t kRows = 8;
+  const TensorType& x = c.inputs[0];
+  const int64_t n = x.shape.back();
+  const int64_t rows = n == 0 ? 0 : graph::NumElements(x.shape) / n;
+  if (c.attributes.Int("axis") != static_cast<int64_t>(x.shape.size()) - 1 || rows == 0) return std::nullopt;
+  const bool exclusive = c.attributes.Int("exclusive") != 0, reverse = c.attributes.Int("reverse") != 0;
+  const Scalar s = StorageOf(x.dtype), sum = IsFloating(x.dtype) ? Scalar::kFloat32 : s;
+  const int64_t groups = (rows + kRows - 1) / kRows, tasks = std::min<int64_t>(groups, 64);
+  RoutineBuilder r(c, {x});
+  r.AddKernel("cumsum", tasks, [&](kernel::Block& b, const Expr& task) {
+    const kernel::Buffer sums = kernel::RegisterBuffer("sums", sum, 1, kRows);
+    // Sums of `count` rows from `first` on.
+    auto side_by_side = [&](kernel::Block& b, const Expr& first, int64_t count) {
+      for (int64_t k = 0; k < count; ++k) b.Set(sums, k, Cast(Type(sum), Int(0)));
+      b.For("i", 0, n, [&](kernel::Block& b, const Expr& i) {
+        for (int64_t k = 0; k < count; ++k) {
+          const Expr at = b.Let("at", (first + k) * n + (reverse ? Int(n - 1) - i : i));
+          const Expr term = b.Let("term", Cast(Type(sum), kernel::Load(r.input(0), at)));
+          if (exclusive) b.Store(r.output(0), at, Cast(Type(s), kernel::Reg(sums, k)));
+          b.Set(sums, k, kernel::Reg(sums, k) + term);
+          if (!exclusive) b.Store(r.output(0), at, Cast(Type(s), kernel::Reg(sums, k)));
+        }
+      });
+    };
+    const TaskRange range = RangeOf(task, tasks, groups);
+    b.For("group", range.begin, range.end, 1, [&](kernel::Block& b, const Expr& group) {
+      const Expr first = b.Let("first", group * kRows);
+      b.If(rows % kRows == 0 ? kernel::Bool(true) : first + kRows <= Int(rows),
+           [&](kernel::Block& b) { side_by_side(b, first, kRows); },
+           [&](kernel::Block& b) {
+             b.For("row", first, Int(rows), 1, [&](kernel::Block& b, const Expr& row) { side_by_side(b, row, 1); });
+           });
+    });
+  });
+  return r.Take(static_cast<double>(rows) * static_cast<double>(n) * 4);
+}
+
+REGISTER_OP(cumsum).Inputs(1).Infer(InferCumsum).Define(DefineCumsum).AsRoutine(CumsumRoutine);
 
 // --- diag: a vector becomes diagonal k of a matrix of zeros, a matrix gives its diagonal k (above the main for k > 0) ---
 Types InferDiag(const OpContext& c) {

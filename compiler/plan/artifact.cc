@@ -1,5 +1,6 @@
 #include "compiler/plan/artifact.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "runtime/artifact_generated.h"
@@ -11,13 +12,22 @@ namespace {
 // Both enumerate storage in the same order (compiler/graph/type.h).
 fb::DataType DataTypeOf(const graph::DType& d) { return static_cast<fb::DataType>(d.kind); }
 
+// `sizes` as in graph::GraphOutput.
 flatbuffers::Offset<fb::Tensor> WriteTensor(flatbuffers::FlatBufferBuilder& b, const std::string& name,
-                                            const graph::TensorType& t) {
+                                            const graph::TensorType& t, int64_t batch_rows,
+                                            const std::vector<int>& sizes = {}) {
   std::vector<uint32_t> shape(t.shape.begin(), t.shape.end());
   if (shape.empty()) shape = {1};  // scalars have one dimension, as in MegEngine
   const auto fb_name = b.CreateString(name);
   const auto fb_shape = b.CreateVector(shape);
-  return fb::CreateTensor(b, fb_name, DataTypeOf(t.dtype), fb_shape, t.dtype.scale, t.dtype.zero_point);
+  std::vector<fb::DynamicDimension> dynamic;
+  for (size_t axis = 0; axis < sizes.size(); ++axis) {
+    if (sizes[axis] >= 0) dynamic.emplace_back(static_cast<uint32_t>(axis), static_cast<uint32_t>(sizes[axis]));
+  }
+  flatbuffers::Offset<flatbuffers::Vector<const fb::DynamicDimension*>> fb_dynamic;
+  if (!dynamic.empty()) fb_dynamic = b.CreateVectorOfStructs(dynamic);
+  return fb::CreateTensor(b, fb_name, DataTypeOf(t.dtype), fb_shape, t.dtype.scale, t.dtype.zero_point, fb_dynamic,
+                          static_cast<uint32_t>(batch_rows));
 }
 
 flatbuffers::Offset<fb::Plan> WritePlan(flatbuffers::FlatBufferBuilder& b, const TargetProgram& t, uint32_t section) {
@@ -42,7 +52,8 @@ flatbuffers::Offset<fb::Plan> WritePlan(flatbuffers::FlatBufferBuilder& b, const
   const auto fb_kernels = b.CreateVector(kernels);
   const auto fb_steps = b.CreateVector(steps);
   return fb::CreatePlan(b, target, section, fb_kernels, fb_steps, static_cast<uint64_t>(t.program.arena_bytes),
-                        static_cast<uint64_t>(t.program.arena_lower_bound));
+                        static_cast<uint64_t>(t.program.arena_lower_bound), t.program.random_state_offset >= 0,
+                        static_cast<uint64_t>(std::max<int64_t>(t.program.random_state_offset, 0)));
 }
 
 }  // namespace
@@ -56,13 +67,23 @@ std::string BuildArtifact(const ModelInfo& model, std::vector<ShapeProgram> prog
   std::vector<flatbuffers::Offset<fb::Program>> fb_programs;
   for (ShapeProgram& p : programs) {
     std::vector<flatbuffers::Offset<fb::Tensor>> inputs, outputs;
-    for (const graph::Node* n : p.graph.inputs()) inputs.push_back(WriteTensor(b, n->name, n->output()->type));
-    for (const graph::GraphOutput& o : p.graph.outputs()) outputs.push_back(WriteTensor(b, o.name, o.value->type));
+    uint32_t internal = 0;
+    const auto rows = [&](const std::vector<int64_t>& all, size_t i) { return p.batch > 0 ? all[i] : 0; };
+    for (size_t i = 0; i < p.graph.inputs().size(); ++i) {
+      const graph::Node* n = p.graph.inputs()[i];
+      inputs.push_back(WriteTensor(b, n->name, n->output()->type, rows(p.input_rows, i)));
+    }
+    for (size_t i = 0; i < p.graph.outputs().size(); ++i) {
+      const graph::GraphOutput& o = p.graph.outputs()[i];
+      outputs.push_back(WriteTensor(b, o.name, o.value->type, rows(p.output_rows, i), o.sizes));
+      internal += o.internal ? 1 : 0;
+    }
     std::vector<flatbuffers::Offset<fb::Plan>> plans;
     for (TargetProgram& t : p.targets) plans.push_back(WritePlan(b, t, writer.AddCode(std::move(t.code))));
     const auto fb_inputs = b.CreateVector(inputs);
     const auto fb_outputs = b.CreateVector(outputs);
-    fb_programs.push_back(fb::CreateProgram(b, fb_inputs, fb_outputs, b.CreateVector(plans)));
+    fb_programs.push_back(fb::CreateProgram(b, fb_inputs, fb_outputs, b.CreateVector(plans), internal,
+                                            static_cast<uint32_t>(p.batch), static_cast<uint32_t>(p.batch_group)));
   }
   const auto all_programs = b.CreateVector(fb_programs);
   const auto version = b.CreateString(CompilerVersion()), source = b.CreateString(model.source_name);

@@ -23,6 +23,12 @@ struct TargetProgram {
 struct ShapeProgram {
   graph::Graph graph;  // its inputs and outputs are the program's
   std::vector<TargetProgram> targets;
+  // For a batch of any size, in parts of `batch` entries (0: not that): the programs of the same `batch_group` follow each
+  // other, with falling `batch`. The rows of dimension 0 that an entry has, for each input and output of the graph; 0 where
+  // the tensor has nothing to do with the batch.
+  int64_t batch = 0;
+  int batch_group = 0;
+  std::vector<int64_t> input_rows, output_rows;
 };
 
 // What the artifact says about its model.

@@ -62,6 +62,12 @@ StorageId Program::AddTable(int64_t bytes, TableWriter writer) {
   return Add(std::move(s));
 }
 
+StorageId Program::AddRandomState() {
+  constexpr int64_t kBytes = 16;
+  if (random_state_ == kWholeArena) random_state_ = AddArena(kBytes);
+  return random_state_;
+}
+
 void Program::AddStep(kernel::Kernel k, std::vector<Argument> arguments, StepInfo info) {
   assert(k.arguments.size() == arguments.size());
   const int64_t tasks = k.tasks;
@@ -88,6 +94,8 @@ absl::StatusOr<PlannedProgram> Program::Finish(ConstantPool& pool) && {
     for (const Argument& a : steps_[s].arguments) touch(a.storage, static_cast<int>(s));
     for (StorageId id : steps_[s].info.touches) touch(id, static_cast<int>(s));
   }
+  const bool random = random_state_ != kWholeArena && lifetimes[random_state_].last >= 0;
+  if (random) lifetimes[random_state_].first = 0;
   const MemoryPlan memory = PlanMemory(lifetimes, kAlignment);
 
   if (memory.bytes > kMaxArenaBytes) {
@@ -99,6 +107,7 @@ absl::StatusOr<PlannedProgram> Program::Finish(ConstantPool& pool) && {
   result.kernels = std::move(kernels_);
   result.arena_bytes = memory.bytes;
   result.arena_lower_bound = memory.lower_bound;
+  if (random) result.random_state_offset = memory.offsets[random_state_];
   std::vector<int64_t> constant_offsets(storages_.size(), -1);
   for (Step& step : steps_) {
     PlannedStep planned{step.kernel, {}, step.tasks, false, std::move(step.info)};

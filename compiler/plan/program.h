@@ -75,6 +75,7 @@ struct PlannedProgram {
   std::vector<PlannedStep> steps;
   int64_t arena_bytes = 0;
   int64_t arena_lower_bound = 0;
+  int64_t random_state_offset = -1;  // in the arena; -1: there are no random numbers
 };
 
 class Program {
@@ -84,6 +85,8 @@ class Program {
   StorageId AddOutput(int index, int64_t bytes);
   StorageId AddConstant(std::string data);
   StorageId AddTable(int64_t bytes, TableWriter writer);
+  // 16 bytes of the arena that the runtime writes before the first step: seed and number of the pass. Always the same one.
+  StorageId AddRandomState();
 
   // Takes a kernel whose arguments correspond to `arguments`. Kernels with the same code are kept once.
   // The kernel's name may hold any characters; it becomes a unique identifier.
@@ -99,6 +102,7 @@ class Program {
   StorageId Add(Storage s);
 
   std::vector<Storage> storages_;
+  StorageId random_state_ = kWholeArena;  // kWholeArena: none
   std::vector<Step> steps_;
   std::vector<kernel::Kernel> kernels_;
   std::map<std::string, int> kernel_by_fingerprint_;

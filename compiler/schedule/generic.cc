@@ -8,6 +8,7 @@
 #include "compiler/kernel/lower.h"
 #include "compiler/ops/op.h"
 #include "compiler/schedule/scheduler.h"
+#include "compiler/schedule/transpose.h"
 #include "compiler/schedule/vector_reduce.h"
 #include "compiler/schedule/zones.h"
 
@@ -73,7 +74,8 @@ class StageEmitter {
     k.name = OpName(node_);
     k.task = task;
     Block b;
-    k.tasks = scan_ != nullptr ? EmitScan(b) : EmitLoops(b, Use(task));
+    const std::optional<int64_t> copied = EmitCopy(b, Use(task));
+    k.tasks = copied.has_value() ? *copied : scan_ != nullptr ? EmitScan(b) : EmitLoops(b, Use(task));
     k.arguments = arguments_;
     k.body = b.Take();
     s_.program().AddStep(std::move(k), std::move(bindings_), info_);
@@ -153,6 +155,12 @@ class StageEmitter {
       extents_.erase(extents_.begin() + i);
       vars_.erase(vars_.begin() + i);
     }
+  }
+
+  // Where elements only move, and not along memory.
+  std::optional<int64_t> EmitCopy(Block& b, const Expr& task) {
+    if (body_->op != Op::kLoad || body_->args.size() != 1 || scan_ != nullptr) return std::nullopt;
+    return EmitTransposedCopy(b, task, {vars_, extents_, body_->buffer, out_, body_->args[0], offset_}, max_tasks_);
   }
 
   // The elements of one step do not read each other: they are scheduled like those of any other stage.

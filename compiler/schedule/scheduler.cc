@@ -106,6 +106,12 @@ absl::Status Scheduler::Run() {
       PlaceConstant(node->output());
       continue;
     }
+    if (node->op == "random_state") {
+      Placement p;
+      p.storage = program_.AddRandomState();
+      Place(node->output(), p);
+      continue;
+    }
     if (absl::Status status = ScheduleNode(*node); !status.ok()) {
       return absl::Status(status.code(), absl::StrCat(OpName(*node), " \"", node->name, "\": ", status.message()));
     }
@@ -115,7 +121,7 @@ absl::Status Scheduler::Run() {
 }
 
 absl::Status Scheduler::ScheduleNode(const Node& node) {
-  for (auto* schedule : {&ScheduleView, &ScheduleWinograd, &ScheduleConv, &ScheduleMatMul, &ScheduleChannelwise}) {
+  for (auto* schedule : {&ScheduleView, &ScheduleWinograd, &ScheduleConv, &ScheduleMatMul, &ScheduleRoutine, &ScheduleChannelwise}) {
     ASSIGN_OR_RETURN(bool done, schedule(*this, node));
     if (done) return absl::OkStatus();
   }

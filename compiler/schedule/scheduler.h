@@ -80,6 +80,8 @@ absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node);
 absl::StatusOr<bool> ScheduleView(Scheduler& s, const graph::Node& node);
 // Anything that works channel by channel on blocked tensors: depthwise convolution, pooling, resizing, pointwise chains.
 absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node);
+// Operators that are routines (ops/routine.h), on plain tensors.
+absl::StatusOr<bool> ScheduleRoutine(Scheduler& s, const graph::Node& node);
 // Any definition on plain tensors.
 absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node);
 

@@ -35,10 +35,12 @@ inline std::vector<kernel::Target> RunnableTargets() {
   return targets;
 }
 
-// Loads an artifact, fills the inputs (by name; others keep their zeros), runs it, and returns the outputs' bytes.
+// Loads an artifact, fills the inputs (by name; others keep their zeros), runs it, and returns the outputs' bytes, and
+// their shapes in `shapes` if that is not null.
 inline absl::StatusOr<std::vector<std::string>> RunArtifact(const std::string& artifact,
                                                             const std::map<std::string, std::string>& inputs,
-                                                            int threads = 1) {
+                                                            int threads = 1,
+                                                            std::vector<Shape>* shapes = nullptr) {
   auto file = Artifact::FromBytes(artifact.data(), artifact.size());
   if (!file.ok()) return absl::DataLossError(file.status().message());
   NetworkOptions options;
@@ -58,6 +60,7 @@ inline absl::StatusOr<std::vector<std::string>> RunArtifact(const std::string& a
   std::vector<std::string> outputs;
   for (size_t i = 0; i < network.output_count(); ++i) {
     outputs.emplace_back(reinterpret_cast<const char*>(network.output_data(i)), network.output(i).bytes);
+    if (shapes != nullptr) shapes->push_back(network.output(i).shape);
   }
   return outputs;
 }

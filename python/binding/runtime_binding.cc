@@ -81,9 +81,9 @@ void Describe(const mgec::TensorInfo& info, const char* name, mgecpy_tensor* ten
   tensor->bytes = info.bytes;
 }
 
-size_t Describe(const flatbuffers::Vector<flatbuffers::Offset<mgec::fb::Tensor>>* list, mgecpy_tensor* tensors,
-                size_t capacity) {
-  const size_t count = mgec::Count(list);
+size_t Describe(const flatbuffers::Vector<flatbuffers::Offset<mgec::fb::Tensor>>* list, size_t internal,
+                mgecpy_tensor* tensors, size_t capacity) {
+  const size_t count = mgec::Count(list) - internal;
   for (size_t i = 0; i < count && i < capacity; ++i) {
     Describe(mgec::DescribeTensor(*list->Get(i)), list->Get(i)->name()->c_str(), &tensors[i]);
   }
@@ -110,10 +110,11 @@ mgecpy_artifact* mgecpy_artifact_from_bytes(const void* data, size_t size, const
 }
 void mgecpy_artifact_free(mgecpy_artifact* artifact) { delete artifact; }
 size_t mgecpy_artifact_inputs(const mgecpy_artifact* artifact, mgecpy_tensor* tensors, size_t capacity) {
-  return Describe(artifact->artifact->metadata().programs()->Get(0)->inputs(), tensors, capacity);
+  return Describe(artifact->artifact->metadata().programs()->Get(0)->inputs(), 0, tensors, capacity);
 }
 size_t mgecpy_artifact_outputs(const mgecpy_artifact* artifact, mgecpy_tensor* tensors, size_t capacity) {
-  return Describe(artifact->artifact->metadata().programs()->Get(0)->outputs(), tensors, capacity);
+  const mgec::fb::Program& program = *artifact->artifact->metadata().programs()->Get(0);
+  return Describe(program.outputs(), program.internal_outputs(), tensors, capacity);
 }
 const char* mgecpy_artifact_name(const mgecpy_artifact* artifact) { return artifact->artifact->name().c_str(); }
 
@@ -140,7 +141,8 @@ size_t mgecpy_network_inputs(const mgecpy_network* network, mgecpy_tensor* tenso
 size_t mgecpy_network_outputs(const mgecpy_network* network, mgecpy_tensor* tensors, size_t capacity) {
   const size_t count = network->network->output_count();
   for (size_t i = 0; i < count && i < capacity; ++i) {
-    Describe(network->network->output(i), network->network->output(i).name.c_str(), &tensors[i]);
+    const mgec::TensorInfo& info = network->network->largest_output(i);
+    Describe(info, info.name.c_str(), &tensors[i]);
   }
   return count;
 }
@@ -156,7 +158,18 @@ int mgecpy_network_bind(mgecpy_network* network, int output, size_t index, const
 mgecpy_buffer* mgecpy_network_buffer(const mgecpy_network* network, int output, size_t index) {
   return new mgecpy_buffer{output ? network->network->output_buffer(index) : network->network->input_buffer(index)};
 }
-void mgecpy_network_forward(mgecpy_network* network) { network->network->Forward(); }
+int mgecpy_network_forward(mgecpy_network* network) {
+  network->network->Forward();
+  for (size_t i = 0; i < network->network->output_count(); ++i) {
+    if (network->network->output(i).shape != network->network->largest_output(i).shape) return 1;
+  }
+  return 0;
+}
+uint32_t mgecpy_network_output_shape(const mgecpy_network* network, size_t index, uint32_t* dims) {
+  const mgec::Shape& shape = network->network->output(index).shape;
+  std::copy(shape.begin(), shape.end(), dims);
+  return static_cast<uint32_t>(shape.size());
+}
 void mgecpy_network_enable_profile(mgecpy_network* network, int enable) {
   network->network->EnableProfile(enable != 0);
 }

@@ -52,6 +52,7 @@ MGECPY_API void mgecpy_arena_free(mgecpy_arena* arena);
 struct mgecpy_network;
 MGECPY_API mgecpy_network* mgecpy_network_new(const mgecpy_artifact* artifact, int threads, const mgecpy_arena* arena);
 MGECPY_API void mgecpy_network_free(mgecpy_network* network);
+// For the shapes that are selected; outputs with their largest shapes, for which there must be memory.
 MGECPY_API size_t mgecpy_network_inputs(const mgecpy_network* network, mgecpy_tensor* tensors, size_t capacity);
 MGECPY_API size_t mgecpy_network_outputs(const mgecpy_network* network, mgecpy_tensor* tensors, size_t capacity);
 // `dims`: all shapes one after the other; ndims[i] numbers for input i.
@@ -61,7 +62,10 @@ MGECPY_API int mgecpy_network_bind(mgecpy_network* network, int output, size_t i
                                    size_t offset);
 // The memory that an input or output uses now; a new reference.
 MGECPY_API mgecpy_buffer* mgecpy_network_buffer(const mgecpy_network* network, int output, size_t index);
-MGECPY_API void mgecpy_network_forward(mgecpy_network* network);
+// Whether some output is smaller than its largest shape, because its size depends on values.
+MGECPY_API int mgecpy_network_forward(mgecpy_network* network);
+// What the last pass has found; writes at most 8 numbers, returns how many there are.
+MGECPY_API uint32_t mgecpy_network_output_shape(const mgecpy_network* network, size_t index, uint32_t* dims);
 MGECPY_API void mgecpy_network_enable_profile(mgecpy_network* network, int enable);
 MGECPY_API int mgecpy_network_write_profile(mgecpy_network* network, const char* path);
 MGECPY_API const char* mgecpy_network_target(const mgecpy_network* network);

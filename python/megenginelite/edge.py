@@ -246,6 +246,13 @@ class NetworkEdge:
         if data.shape != shape or data.dtype != port.dtype:
             data.set_layout(shape, port.dtype)
 
+    def finish(self):
+        """After a forward pass: gives outputs whose size depends on values the shape that they have now."""
+        for index, port in enumerate(self._outputs):
+            shape = tuple(self.core.output_shape(index)) or (1,)
+            if port.data.shape != shape:
+                port.data.set_layout(shape, port.dtype)
+
     def _check_overlap(self):
         ranges = [(port.data.address, port.data.address + port.nbytes, port.name) for port in self._outputs]
         others = ranges + [(port.data.address, port.data.address + port.nbytes, port.name) for port in self._inputs]

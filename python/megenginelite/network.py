@@ -182,7 +182,8 @@ class LiteNetwork:
 
     def _run(self):
         with self._lock:
-            self._core.forward()
+            if self._core.forward():
+                self._edge.finish()
         for dump in self._dumps:
             dump.write(self._edge)
 

@@ -58,7 +58,8 @@ _network_select_shapes = _declare(
 )
 _network_bind = _declare(_quick, "mgecpy_network_bind", _I, _P, _I, _Z, _P, _Z)
 _network_buffer = _declare(_quick, "mgecpy_network_buffer", _P, _P, _I, _Z)
-_network_forward = _declare(library, "mgecpy_network_forward", _V, _P)
+_network_forward = _declare(library, "mgecpy_network_forward", _I, _P)
+_network_output_shape = _declare(_quick, "mgecpy_network_output_shape", ctypes.c_uint32, _P, _Z, ctypes.POINTER(ctypes.c_uint32))
 _network_enable_profile = _declare(_quick, "mgecpy_network_enable_profile", _V, _P, _I)
 _network_write_profile = _declare(library, "mgecpy_network_write_profile", _I, _P, _S)
 _network_target = _declare(_quick, "mgecpy_network_target", _S, _P)
@@ -200,7 +201,7 @@ class Network(_Handle):
 
     @property
     def outputs(self):
-        """A dict for every output, with the shapes that are selected."""
+        """A dict for every output, with its largest shape for the shapes that are selected."""
         return _describe(_network_outputs, self.pointer)
 
     @property
@@ -265,8 +266,16 @@ class Network(_Handle):
         return Buffer(_network_buffer(self.pointer, 1, index))
 
     def forward(self):
-        """Computes the outputs; other threads of Python run meanwhile."""
-        _network_forward(self.pointer)
+        """Computes the outputs; other threads of Python run meanwhile.
+
+        Returns whether some output is smaller than its largest shape, because its size depends on values.
+        """
+        return _network_forward(self.pointer) != 0
+
+    def output_shape(self, index):
+        """The shape that forward() has found."""
+        dims = (ctypes.c_uint32 * _MAX_DIMS)()
+        return list(dims[: _network_output_shape(self.pointer, index, dims)])
 
     def enable_profile(self, enable):
         """From now on forward() takes the time of every step."""

@@ -73,7 +73,7 @@ Status NetworkEdge::MakePorts(const NetworkIoConfig& io, std::shared_ptr<Allocat
     MGEC_RETURN_IF_ERROR(make(core_->input(i), core_->input_buffer(i), &inputs_));
   }
   for (size_t i = 0; i < core_->output_count(); ++i) {
-    MGEC_RETURN_IF_ERROR(make(core_->output(i), core_->output_buffer(i), &outputs_));
+    MGEC_RETURN_IF_ERROR(make(core_->largest_output(i), core_->output_buffer(i), &outputs_));
   }
   for (const IoConfig& item : io.outputs) {
     for (Port& port : outputs_) {
@@ -178,7 +178,7 @@ Status NetworkEdge::SelectShapes() {
   }
   for (size_t i = 0; i < outputs_.size(); ++i) {
     outputs_[i].bound = nullptr;
-    MGEC_RETURN_IF_ERROR(Describe(core_->output(i), &outputs_[i]));
+    MGEC_RETURN_IF_ERROR(Describe(core_->largest_output(i), &outputs_[i]));
   }
   return Status();
 }
@@ -195,6 +195,16 @@ Status NetworkEdge::FitOutput(Port* port) {
   }
   if (tensor.shape() == port->shape && tensor.dtype() == port->dtype) return Status();
   return tensor.SetLayout(port->shape, port->dtype);
+}
+
+Status NetworkEdge::Finish() {
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    const Shape& shape = core_->output(i).shape;
+    if (shape == core_->largest_output(i).shape) continue;
+    MGEC_RETURN_IF_ERROR(
+        outputs_[i].tensor->SetLayout(std::vector<size_t>(shape.begin(), shape.end()), outputs_[i].dtype));
+  }
+  return Status();
 }
 
 Status NetworkEdge::CheckOverlap() {
@@ -247,9 +257,9 @@ Result<std::shared_ptr<TensorImpl>> NetworkEdge::FindItem(const std::string& nam
 Result<NetworkIoConfig> DescribeIo(const Artifact& artifact) {
   NetworkIoConfig io;
   const fb::Program& program = *artifact.metadata().programs()->Get(0);
-  const auto describe = [](const flatbuffers::Vector<flatbuffers::Offset<fb::Tensor>>* tensors,
+  const auto describe = [](const flatbuffers::Vector<flatbuffers::Offset<fb::Tensor>>* tensors, size_t internal,
                            std::vector<IoConfig>* items) {
-    for (size_t i = 0; i < Count(tensors); ++i) {
+    for (size_t i = 0; i + internal < Count(tensors); ++i) {
       const TensorInfo info = DescribeTensor(*tensors->Get(i));
       Port port;
       MGEC_RETURN_IF_ERROR(Describe(info, &port));
@@ -262,8 +272,8 @@ Result<NetworkIoConfig> DescribeIo(const Artifact& artifact) {
     }
     return Status();
   };
-  MGEC_RETURN_IF_ERROR(describe(program.inputs(), &io.inputs));
-  MGEC_RETURN_IF_ERROR(describe(program.outputs(), &io.outputs));
+  MGEC_RETURN_IF_ERROR(describe(program.inputs(), 0, &io.inputs));
+  MGEC_RETURN_IF_ERROR(describe(program.outputs(), program.internal_outputs(), &io.outputs));
   return io;
 }
 

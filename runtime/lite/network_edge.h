@@ -19,7 +19,7 @@ struct Port {
   // Of an input that is given item by item: one tensor each, at first a part of `tensor`.
   std::vector<std::shared_ptr<TensorImpl>> items;
 
-  // What the runtime expects for the shapes that are selected.
+  // What the runtime expects for the shapes that are selected; of outputs whose size depends on values, the largest.
   std::vector<size_t> shape;
   bool scalar = false;  // the model's shape is [], which users see as [1]
   LiteDataType dtype = LITE_FLOAT;
@@ -36,6 +36,9 @@ class NetworkEdge {
 
   // Makes the runtime use the shapes and the memory that the tensors have now. On error nothing may run.
   Status Prepare();
+
+  // After a pass: gives outputs whose size depends on values the shape that they have now.
+  Status Finish();
 
   // The tensor behind a name; with LITE_IO inputs come first.
   Result<std::shared_ptr<TensorImpl>> Find(const std::string& name, LiteTensorPhase phase) const;

@@ -117,8 +117,17 @@ std::string MakeTestArtifact(const TestArtifactOptions& options) {
       plans.push_back(MakePlan(builder, options, options.targets[i], code[i], output_shape));
     }
     const auto inputs = Tensors(builder, options.inputs, shape, options.dtype);
-    const auto outputs = Tensors(builder, options.outputs, output_shape, options.dtype);
-    programs.push_back(fb::CreateProgramDirect(builder, &inputs, &outputs, &plans));
+    auto outputs = Tensors(builder, options.outputs, output_shape, options.dtype);
+    if (!options.dynamic.empty()) {
+      outputs[0] = fb::CreateTensorDirect(builder, options.outputs[0].c_str(), static_cast<fb::DataType>(options.dtype),
+                                          &output_shape, 0, 0, &options.dynamic);
+    }
+    const Shape one = {1};
+    for (uint32_t i = 0; i < options.internal_outputs && i < outputs.size(); ++i) {
+      const size_t k = outputs.size() - 1 - i;
+      outputs[k] = fb::CreateTensorDirect(builder, options.outputs[k].c_str(), fb::DataType::Int32, &one);
+    }
+    programs.push_back(fb::CreateProgramDirect(builder, &inputs, &outputs, &plans, options.internal_outputs));
   }
   fb::FinishMetadataBuffer(builder, fb::CreateMetadataDirect(builder, "test", "test.mge", 0, 101300, 2, nullptr,
                                                              &programs));

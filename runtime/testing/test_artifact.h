@@ -31,6 +31,9 @@ struct TestArtifactOptions {
   uint32_t extra_code_section = 0;
   uint8_t space = static_cast<uint8_t>(fb::BufferSpace::Arena);  // of the intermediate result
   uint8_t dtype = static_cast<uint8_t>(fb::DataType::Float32);   // of every tensor
+  // Dynamic dimensions of the first output, and how many of the outputs are internal; these are int32[1] then.
+  std::vector<fb::DynamicDimension> dynamic;
+  uint32_t internal_outputs = 0;
 };
 
 // A network of two steps on float32: sum = inputs[0] + inputs[last]; scaled = sum * 0.5, where the sum also passes

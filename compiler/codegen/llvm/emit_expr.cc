@@ -163,6 +163,10 @@ llvm::Value* KernelEmitter::EmitNode(const ExprNode& e) {
       return b_.CreateShuffleVector(parts[0], parts[1], order);
     }
     case Op::kShuffle: {
+      if (const ExprNode& from = *e.args[0]; from.op == Op::kConcat && lanes > 1 &&
+                                            from.args[0]->type.lanes > 1 && from.args[0]->type == from.args[1]->type) {
+        return b_.CreateShuffleVector(EmitExpr(from.args[0]), EmitExpr(from.args[1]), e.shuffle);
+      }
       llvm::Value* v = EmitExpr(e.args[0]);
       if (e.args[0]->type.lanes == 1) return Splat(v, lanes);
       if (lanes == 1) return b_.CreateExtractElement(v, static_cast<uint64_t>(e.shuffle[0]));

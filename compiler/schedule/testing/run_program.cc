@@ -91,6 +91,8 @@ absl::StatusOr<std::vector<std::string>> Run(const plan::PlannedProgram& program
   m.arena = std::make_unique<GuardedBuffer>(program.arena_bytes, kPlanned);
   m.constants = std::make_unique<GuardedBuffer>(constants.size(), kPlanned);
   std::memcpy(m.constants->data(), constants.data(), constants.size());
+  // As the definition has it.
+  if (program.random_state_offset >= 0) std::memset(m.arena->data() + program.random_state_offset, 0, 16);
   for (const plan::PlannedStep& step : program.steps) {
     std::vector<char*> pointers;
     for (const auto& b : step.bindings) pointers.push_back(m.At(b));

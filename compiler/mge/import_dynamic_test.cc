@@ -1,0 +1,190 @@
+// Sizes that depend on values, from models made by hand to numbers: what testdata/ops has no case for.
+#include <cmath>
+#include <cstring>
+
+#include "compiler/mge/test_model.h"
+#include "compiler/ops/evaluate.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace mgec::mge {
+namespace {
+
+namespace param = fbs::param;
+using fbs::DTypeEnum;
+using testing::HasSubstr;
+using Floats = std::vector<float>;
+using Ints = std::vector<int32_t>;
+using param::CondTakeMode;
+using param::ReduceMode;
+using Item = param::IndexDescMaskItem;
+
+struct Result {
+  graph::Shape shape;  // the actual one
+  std::string bytes;   // of the elements that count
+
+  template <typename T>
+  std::vector<T> as() const {
+    std::vector<T> values(bytes.size() / sizeof(T));
+    if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(T));
+    return values;
+  }
+};
+
+// The visible outputs, cut to their sizes, for the input x.
+template <typename T>
+std::vector<Result> RunModel(const TestModel& m, const std::vector<T>& x) {
+  std::vector<Result> results;
+  const auto g = m.Import();
+  EXPECT_TRUE(g.ok()) << g.status();
+  if (!g.ok()) return results;
+  const std::string bytes(reinterpret_cast<const char*>(x.data()), x.size() * sizeof(T));
+  const auto outputs = ops::EvaluateGraph(*g, {{"x", std::make_shared<const std::string>(bytes)}});
+  EXPECT_TRUE(outputs.ok()) << outputs.status();
+  for (size_t i = 0; outputs.ok() && i < outputs->size(); ++i) {
+    const graph::GraphOutput& o = g->outputs()[i];
+    if (o.internal) continue;
+    Result r{o.value->type.shape, ""};
+    for (size_t axis = 0; axis < o.sizes.size(); ++axis) {
+      if (o.sizes[axis] < 0) continue;
+      int32_t size;
+      std::memcpy(&size, (*outputs)[o.sizes[axis]]->data(), sizeof(size));
+      r.shape[axis] = size;
+    }
+    r.bytes = (*outputs)[i]->substr(0, graph::NumElements(r.shape) * graph::ByteSize(o.value->type.dtype));
+    results.push_back(r);
+  }
+  return results;
+}
+
+int CondTake(TestModel& m, int data, int mask, CondTakeMode mode, float val = 0, float eps = 1e-6f) {
+  return m.Op("CondTake", {data, mask}, [&](auto& b) { return param::CreateCondTake(b, mode, val, eps); }, 2);
+}
+
+// The elements of x above 0.
+int Positive(TestModel& m, int x) { return CondTake(m, x, x, CondTakeMode::GT); }
+
+Ints Taken(CondTakeMode mode, float val, float eps, const Floats& x) {
+  TestModel m;
+  const int in = m.Input("x", {static_cast<int64_t>(x.size())});
+  m.Output(CondTake(m, in, in, mode, val, eps) + 1);
+  const auto r = RunModel(m, x);
+  return r.empty() ? Ints{-1} : r[0].as<int32_t>();
+}
+
+TEST(CondTakeTest, Modes) {
+  const Floats x = {1, 2, 1.05f, 3, NAN, -1};
+  EXPECT_EQ(Taken(CondTakeMode::EQ, 1, 1e-6f, x), (Ints{0}));
+  EXPECT_EQ(Taken(CondTakeMode::EQ, 1, 0.1f, x), (Ints{0, 2}));
+  EXPECT_EQ(Taken(CondTakeMode::NEQ, 1, 0.1f, x), (Ints{1, 3, 4, 5}));
+  EXPECT_EQ(Taken(CondTakeMode::LT, 2, 0, x), (Ints{0, 2, 5}));
+  EXPECT_EQ(Taken(CondTakeMode::LEQ, 2, 0, x), (Ints{0, 1, 2, 5}));
+  EXPECT_EQ(Taken(CondTakeMode::GT, 2, 0, x), (Ints{3}));
+  EXPECT_EQ(Taken(CondTakeMode::GEQ, 2, 0, x), (Ints{1, 3}));
+}
+
+TEST(CondTakeTest, IntegerMasks) {
+  for (DTypeEnum type : {DTypeEnum::Int8, DTypeEnum::Uint8}) {
+    TestModel m;
+    const int x = m.Input("x", {5}, type);
+    m.Output(CondTake(m, x, x, CondTakeMode::GEQ, 2.5f));  // as an integer: 2
+    const auto r = RunModel(m, std::vector<int8_t>{1, 2, 3, 0, 100});
+    ASSERT_EQ(r.size(), 1u);
+    EXPECT_EQ(r[0].as<int8_t>(), (std::vector<int8_t>{2, 3, 100}));
+  }
+}
+
+TEST(CondTakeTest, ConstantMasksGiveFixedSizes) {
+  TestModel m;
+  const int x = m.Input("x", {4}), mask = m.Floats({4}, {1, 0, 0, 1});
+  m.Output(CondTake(m, x, mask, CondTakeMode::EQ, 1));
+  const auto g = m.Import();
+  ASSERT_TRUE(g.ok()) << g.status();
+  EXPECT_EQ(g->outputs().size(), 1u);
+  EXPECT_EQ(g->outputs()[0].value->type.shape, (graph::Shape{2}));
+  EXPECT_EQ(RunModel(m, Floats{5, 6, 7, 8})[0].as<float>(), (Floats{5, 8}));
+}
+
+TEST(NonZeroTest, ARowForEachDimension) {
+  TestModel m;
+  m.Output(m.Op("NonZero", {m.Input("x", {2, 3})}));
+  const auto r = RunModel(m, Floats{0, 1, 0, 1e-30f, 0, NAN});
+  ASSERT_EQ(r.size(), 1u);
+  EXPECT_EQ(r[0].shape, (graph::Shape{2, 3}));
+  EXPECT_EQ(r[0].as<int32_t>(), (Ints{0, 1, 1, 1, 0, 2}));
+  const auto none = RunModel(m, Floats(6, 0));
+  EXPECT_EQ(none[0].shape, (graph::Shape{2, 0}));
+}
+
+TEST(DynamicTest, ReductionsSeeOnlyWhatCounts) {
+  const auto reduce = [](ReduceMode mode, const Floats& x) {
+    TestModel m;
+    const int taken = Positive(m, m.Input("x", {static_cast<int64_t>(x.size())}));
+    m.Output(m.Op("ReduceV2", {taken}, [&](auto& b) { return param::CreateReduce(b, mode, 0); }));
+    const auto r = RunModel(m, x);
+    return r.empty() ? -1e30f : r[0].as<float>()[0];
+  };
+  const Floats x = {-7, 3, -1, 5, 4};
+  EXPECT_EQ(reduce(ReduceMode::SUM, x), 12);
+  EXPECT_EQ(reduce(ReduceMode::SUM_SQR, x), 50);
+  EXPECT_EQ(reduce(ReduceMode::PRODUCT, x), 60);
+  EXPECT_EQ(reduce(ReduceMode::MIN_, x), 3);
+  EXPECT_EQ(reduce(ReduceMode::MAX_, x), 5);
+  EXPECT_EQ(reduce(ReduceMode::MEAN, x), 4);
+  const Floats none = {-1, -2};
+  EXPECT_EQ(reduce(ReduceMode::SUM, none), 0);
+  EXPECT_EQ(reduce(ReduceMode::PRODUCT, none), 1);
+  EXPECT_TRUE(std::isnan(reduce(ReduceMode::MEAN, none)));
+}
+
+TEST(DynamicTest, TakesAgainFromWhatWasTaken) {
+  TestModel m;
+  const int positive = Positive(m, m.Input("x", {6}));
+  m.Output(CondTake(m, positive, positive, CondTakeMode::LT, 4));
+  EXPECT_EQ(RunModel(m, Floats{-1, 3, 5, -9, 1, 0})[0].as<float>(), (Floats{3, 1}));
+}
+
+// Zeros in the divisor would stop the program: there are some beyond what counts.
+TEST(DynamicTest, IntegerDivision) {
+  TestModel m;
+  const int x = m.Input("x", {5}, DTypeEnum::Int32);
+  const int taken = CondTake(m, x, x, CondTakeMode::NEQ);
+  m.Output(m.Op("Elemwise", {m.Ints({-60}), taken},
+                [](auto& b) { return param::CreateElemwise(b, param::ElemwiseMode::FLOOR_DIV); }));
+  EXPECT_EQ(RunModel(m, Ints{7, 0, 0, -1, 0})[0].as<int32_t>(), (Ints{-9, 60}));
+}
+
+TEST(DynamicTest, EqualSelectionsMeet) {
+  TestModel m;
+  const int x = m.Input("x", {4});
+  m.Output(m.Op("Elemwise", {Positive(m, x), Positive(m, x)},
+                [](auto& b) { return param::CreateElemwise(b, param::ElemwiseMode::ADD); }));
+  EXPECT_EQ(RunModel(m, Floats{1, -1, 2, 3})[0].as<float>(), (Floats{2, 4, 6}));
+}
+
+TEST(DynamicTest, RefusesWhatItCannotFollow) {
+  TestModel different;
+  const int x = different.Input("x", {4});
+  different.Output(different.Op("Elemwise", {Positive(different, x), CondTake(different, x, x, CondTakeMode::LT)},
+                                [](auto& b) { return param::CreateElemwise(b, param::ElemwiseMode::ADD); }));
+  EXPECT_THAT(different.Text(), HasSubstr("Elemwise  operands whose sizes depend on different values  1 use"));
+
+  TestModel unknown;
+  unknown.Output(unknown.Op("Diag", {Positive(unknown, unknown.Input("x", {4}))},
+                            [](auto& b) { return param::CreateDiag(b, 0); }));
+  EXPECT_THAT(unknown.Text(), HasSubstr("Diag  operands whose size depends on values  1 use"));
+
+  TestModel fixed;
+  const int y = fixed.Input("x", {4});
+  fixed.Output(fixed.Op("Elemwise", {Positive(fixed, y), y},
+                        [](auto& b) { return param::CreateElemwise(b, param::ElemwiseMode::ADD); }));
+  EXPECT_THAT(fixed.Text(), HasSubstr("sizes depend on different values"));
+
+  TestModel shapes;
+  const int z = shapes.Input("x", {4});
+  shapes.Output(CondTake(shapes, z, shapes.Floats({2, 2}, {1, 0, 0, 1}), CondTakeMode::EQ, 1));
+  EXPECT_THAT(shapes.Text(), HasSubstr("differ"));
+}
+
+}  // namespace
+}  // namespace mgec::mge

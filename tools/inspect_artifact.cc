@@ -1,0 +1,172 @@
+#include "tools/inspect_artifact.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "tools/dot.h"
+
+namespace mgec {
+namespace {
+
+std::string Text(const flatbuffers::String* text) { return text == nullptr ? "" : text->str(); }
+
+std::string Bytes(uint64_t bytes) {
+  if (bytes < 10000) return absl::StrFormat("%d B", bytes);
+  if (bytes < 10000000) return absl::StrFormat("%.1f KB", bytes * 1e-3);
+  return absl::StrFormat("%.1f MB", bytes * 1e-6);
+}
+
+std::string Describe(const fb::Binding& binding) {
+  static const char* const kSpaces[] = {"arena", "constant", "input", "output"};
+  std::string text = kSpaces[static_cast<int>(binding.space())];
+  if (binding.space() == fb::BufferSpace::Input || binding.space() == fb::BufferSpace::Output) {
+    absl::StrAppend(&text, " ", binding.index());
+  }
+  return absl::StrCat(text, " [", binding.offset(), ", ", binding.offset() + binding.size(), ")");
+}
+
+void AppendTensor(std::string* text, const char* side, const fb::Tensor& tensor) {
+  const TensorInfo info = DescribeTensor(tensor);
+  std::string shape = ShapeToString(info.shape);
+  if (tensor.batch_rows() > 0) {
+    const std::string rows = tensor.batch_rows() == 1 ? "N" : absl::StrCat(tensor.batch_rows(), "N");
+    shape.replace(1, shape.find_first_of(",]") - 1, rows);
+  }
+  absl::StrAppendFormat(text, "  %-7s %-16s %s %s", side, info.name, DataTypeName(info.dtype), shape);
+  if (info.dtype >= DataType::kQuantizedS8) absl::StrAppendFormat(text, " scale %g zero point %d", info.scale, info.zero_point);
+  for (size_t i = 0; i < Count(tensor.dynamic()); ++i) {
+    absl::StrAppendFormat(text, "%s %d", i == 0 ? ", at most: the values decide dimension" : " and",
+                          tensor.dynamic()->Get(i)->axis());
+  }
+  absl::StrAppendFormat(text, "\n");
+}
+
+void AppendSteps(std::string* text, const fb::Plan& plan, bool bindings) {
+  for (size_t i = 0; i < Count(plan.steps()); ++i) {
+    const fb::Step& step = *plan.steps()->Get(i);
+    const fb::Kernel& kernel = *plan.kernels()->Get(step.kernel());
+    absl::StrAppendFormat(text, "    %4d  %-24s %s  (%s at 0x%x, %d tasks%s)\n", i, Text(step.op()), Text(step.name()),
+                 Text(kernel.name()), kernel.code_offset(), step.tasks(), step.serial() ? ", serial" : "");
+    for (size_t j = 0; bindings && j < Count(step.bindings()); ++j) {
+      absl::StrAppendFormat(text, "            %s\n", Describe(*step.bindings()->Get(j)));
+    }
+  }
+}
+
+void AppendPlan(std::string* text, const Artifact& artifact, const fb::Plan& plan, bool steps, bool bindings) {
+  uint64_t macs = 0;
+  for (size_t i = 0; i < Count(plan.steps()); ++i) macs += plan.steps()->Get(i)->macs();
+  absl::StrAppendFormat(text, "  plan %s: %d steps, %d kernels, code %s, arena %s (lower bound %s), %.1f M multiply-adds\n",
+               Text(plan.target()), Count(plan.steps()), Count(plan.kernels()),
+               Bytes(artifact.layout().sections[plan.code_section()].size), Bytes(plan.arena_size()),
+               Bytes(plan.arena_lower_bound()), macs * 1e-6);
+  if (bindings || steps) AppendSteps(text, plan, bindings);
+}
+
+nlohmann::ordered_json TensorJson(const fb::Tensor& tensor) {
+  const TensorInfo info = DescribeTensor(tensor);
+  nlohmann::ordered_json j = {{"name", info.name}, {"dtype", DataTypeName(info.dtype)}, {"shape", info.shape}, {"bytes", info.bytes}};
+  if (info.dtype >= DataType::kQuantizedS8) {
+    j["scale"] = info.scale;
+    j["zero_point"] = info.zero_point;
+  }
+  if (tensor.batch_rows() > 0) j["rows_per_batch_entry"] = tensor.batch_rows();
+  for (size_t i = 0; i < Count(tensor.dynamic()); ++i) j["dynamic_axes"].push_back(tensor.dynamic()->Get(i)->axis());
+  return j;
+}
+
+nlohmann::ordered_json PlanJson(const Artifact& artifact, const fb::Plan& plan) {
+  nlohmann::ordered_json j = {{"target", Text(plan.target())},
+                              {"code_bytes", artifact.layout().sections[plan.code_section()].size},
+                              {"arena_bytes", plan.arena_size()},
+                              {"arena_lower_bound", plan.arena_lower_bound()},
+                              {"random", plan.random()},
+                              {"steps", nlohmann::ordered_json::array()}};
+  for (size_t i = 0; i < Count(plan.steps()); ++i) {
+    const fb::Step& step = *plan.steps()->Get(i);
+    nlohmann::ordered_json s = {{"op", Text(step.op())},         {"name", Text(step.name())},
+                                {"kernel", Text(plan.kernels()->Get(step.kernel())->name())},
+                                {"tasks", step.tasks()},         {"serial", step.serial()},
+                                {"macs", step.macs()},           {"bytes", step.bytes()},
+                                {"bindings", nlohmann::ordered_json::array()}};
+    for (size_t k = 0; k < Count(step.bindings()); ++k) s["bindings"].push_back(Describe(*step.bindings()->Get(k)));
+    j["steps"].push_back(std::move(s));
+  }
+  return j;
+}
+
+}  // namespace
+
+std::string ArtifactText(const Artifact& artifact, bool steps, bool bindings) {
+  std::string result, *text = &result;
+  const fb::Metadata& metadata = artifact.metadata();
+  const uint32_t version = metadata.mge_version();
+  absl::StrAppendFormat(text, "%s   %s, format %d, compiler %s\n", artifact.name(), Bytes(artifact.file_size()), kFormatVersion,
+               Text(metadata.compiler_version()));
+  absl::StrAppendFormat(text, "  from %s (MegEngine %d.%d.%d, %d operators, XXH3 %016x)\n", Text(metadata.source_name()),
+               version / 100000, version / 100 % 1000, version % 100, metadata.operators(), metadata.source_hash());
+  absl::StrAppendFormat(text, "  constants %s, user info %s\n", Bytes(artifact.constants_size()), Bytes(Count(metadata.user_info())));
+  for (size_t i = 0; i < metadata.programs()->size(); ++i) {
+    const fb::Program& program = *metadata.programs()->Get(i);
+    absl::StrAppendFormat(text, "program %d", i);
+    if (program.batch() > 0) absl::StrAppendFormat(text, ", for any batch N, in parts of %d", program.batch());
+    *text += "\n";
+    for (size_t j = 0; j < Count(program.inputs()); ++j) AppendTensor(text, "input", *program.inputs()->Get(j));
+    for (size_t j = 0; j + program.internal_outputs() < Count(program.outputs()); ++j) AppendTensor(text, "output", *program.outputs()->Get(j));
+    for (const fb::Plan* plan : *program.plans()) AppendPlan(text, artifact, *plan, steps, bindings);
+  }
+  return result;
+}
+
+nlohmann::ordered_json ArtifactJson(const Artifact& artifact) {
+  const fb::Metadata& metadata = artifact.metadata();
+  const uint32_t version = metadata.mge_version();
+  nlohmann::ordered_json j = {
+      {"file", artifact.name()},
+      {"kind", "artifact"},
+      {"format", kFormatVersion},
+      {"compiler_version", Text(metadata.compiler_version())},
+      {"source", Text(metadata.source_name())},
+      {"source_hash", absl::StrFormat("%016x", metadata.source_hash())},
+      {"mge_version", absl::StrFormat("%d.%d.%d", version / 100000, version / 100 % 1000, version % 100)},
+      {"operators", metadata.operators()},
+      {"file_bytes", artifact.file_size()},
+      {"constant_bytes", artifact.constants_size()},
+      {"programs", nlohmann::ordered_json::array()}};
+  for (const fb::Program* program : *metadata.programs()) {
+    nlohmann::ordered_json p = {{"inputs", nlohmann::ordered_json::array()}, {"outputs", nlohmann::ordered_json::array()}};
+    for (size_t i = 0; i < Count(program->inputs()); ++i) p["inputs"].push_back(TensorJson(*program->inputs()->Get(i)));
+    for (size_t i = 0; i + program->internal_outputs() < Count(program->outputs()); ++i) p["outputs"].push_back(TensorJson(*program->outputs()->Get(i)));
+    if (program->batch() > 0) p["batch_part"] = program->batch();
+    for (const fb::Plan* plan : *program->plans()) p["plans"].push_back(PlanJson(artifact, *plan));
+    j["programs"].push_back(std::move(p));
+  }
+  return j;
+}
+
+std::string ArtifactDot(const Artifact& artifact) {
+  const fb::Program& program = *artifact.metadata().programs()->Get(0);
+  const fb::Plan& plan = *program.plans()->Get(0);
+  DotGraph dot(artifact.name());
+  std::vector<std::string> last;
+  auto tensor = [&](const char* side, size_t i, const fb::Tensor& t) {
+    const TensorInfo info = DescribeTensor(t);
+    const std::string id = absl::StrCat(side, i);
+    dot.AddNode(id, absl::StrCat(info.name, "\n", DataTypeName(info.dtype), " ", ShapeToString(info.shape)), "ellipse");
+    return id;
+  };
+  for (size_t i = 0; i < Count(program.inputs()); ++i) last.push_back(tensor("input", i, *program.inputs()->Get(i)));
+  for (size_t i = 0; i < Count(plan.steps()); ++i) {
+    const fb::Step& step = *plan.steps()->Get(i);
+    const std::string id = absl::StrCat("step", i);
+    dot.AddNode(id, absl::StrCat(Text(step.op()), "\n", Text(step.name())), "box");
+    for (const std::string& from : last) dot.AddEdge(from, id, "");
+    last = {id};
+  }
+  for (size_t i = 0; i + program.internal_outputs() < Count(program.outputs()); ++i) {
+    const std::string id = tensor("output", i, *program.outputs()->Get(i));
+    for (const std::string& from : last) dot.AddEdge(from, id, "");
+  }
+  return dot.Finish();
+}
+
+}  // namespace mgec
