@@ -69,6 +69,29 @@ TEST(VerifyMetadata, DynamicDimensionsHaveSizes) {
   EXPECT_ERROR(options, "a size is no internal output");
 }
 
+TEST(VerifyMetadata, BatchesOfAnySizeHaveAllTheirParts) {
+  TestArtifactOptions options;
+  options.shapes = {{4, 3}, {1, 3}};
+  options.batches = {4, 1};
+  EXPECT_EQ(ErrorOf(options), "");
+  options.batches = {4, 0};
+  EXPECT_ERROR(options, "no program for the rest of a batch follows");
+  options.batches = {0, 4};
+  EXPECT_ERROR(options, "the rows of its batch do not fit its shape");
+  options.batches = {4, 1};
+  options.shapes = {{4, 3}, {1, 2}};
+  EXPECT_ERROR(options, "it differs from the next one in more than the batch");
+  options.shapes = {{4, 3}, {1, 3}};
+  options.batch_rows = 0;
+  EXPECT_ERROR(options, "no input has a batch");
+  options.batch_rows = 2;
+  EXPECT_ERROR(options, "the rows of its batch do not fit its shape");
+  options.shapes = {{8, 3}, {2, 3}};
+  EXPECT_EQ(ErrorOf(options), "");
+  options.dtype = static_cast<uint8_t>(fb::DataType::QuantizedS4);
+  EXPECT_ERROR(options, "a batch of packed elements");
+}
+
 TEST(VerifyMetadata, CodeLiesInItsSection) {
   TestArtifactOptions options;
   options.extra_code_offset = 128;

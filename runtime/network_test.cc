@@ -63,6 +63,44 @@ void ExpectRight(Network& network, float seed = 0) {
   }
 }
 
+TestArtifactOptions AnyBatch() {
+  TestArtifactOptions options;
+  options.shapes = {{4, 3}, {1, 3}};
+  options.batches = {4, 1};
+  return options;
+}
+
+TEST(Network, ComputesABatchOfAnySizeInParts) {
+  for (int threads : {1, 3}) {
+    auto network = Load(Open(AnyBatch()), threads);
+    EXPECT_EQ(network->input(0).shape, (Shape{1, 3}));
+    for (uint32_t n : {1u, 6u, 4u, 3u, 9u}) {
+      ASSERT_TRUE(network->SelectShapes({{n, 3}, {n, 3}}).ok());
+      EXPECT_EQ(network->output(1).shape, (Shape{n, 3}));
+      EXPECT_EQ(network->output(1).bytes, n * 12);
+      Fill(*network, static_cast<float>(n));
+      network->Forward();
+      ExpectRight(*network, static_cast<float>(n));
+      const int before = g_allocations;
+      network->Forward();
+      EXPECT_EQ(g_allocations, before);
+    }
+  }
+}
+
+TEST(Network, BatchesWorkOnMemoryOfTheCaller) {
+  auto network = Load(Open(AnyBatch()));
+  ASSERT_TRUE(network->SelectShapes({{5, 3}, {5, 3}}).ok());
+  Fill(*network);
+  std::vector<float> sum(15);
+  ASSERT_TRUE(network->BindOutput(0, Buffer::Wrap(sum.data(), sum.size() * 4, nullptr)).ok());
+  network->Forward();
+  for (size_t i = 0; i < sum.size(); ++i) ASSERT_EQ(sum[i], 11.0f * i);
+  EXPECT_FALSE(network->BindOutput(0, Buffer::Wrap(sum.data(), 14 * 4, nullptr)).ok());
+  const Status status = network->SelectShapes({{5, 3}, {6, 3}});
+  EXPECT_NE(status.message().find("a has a batch of 5, but b one of 6"), std::string::npos) << status.message();
+}
+
 TEST(Network, DescribesItsEdge) {
   auto network = Load(Open());
   ASSERT_EQ(network->input_count(), 2u);

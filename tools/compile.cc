@@ -28,7 +28,7 @@ ABSL_FLAG(std::string, target, "", "Comma-separated targets, for example x86-64-
                                    "runtime picks the best that its CPU has.");
 ABSL_FLAG(std::vector<std::string>, input_shape, {},
           "NAME=1x3x224x224: the shape of an input, instead of the model's. Repeated for the same input: the artifact runs "
-          "all of these shapes, and the runtime picks the one that it is given.");
+          "all of these shapes, and the runtime picks the one that it is given. NAME=Nx3x224x224: a batch of any size.");
 ABSL_FLAG(bool, winograd, true, "Compute 3x3 convolutions by Winograd's algorithm where that is faster; --nowinograd for the "
                                "last digits of accuracy.");
 ABSL_FLAG(bool, json, false, "Print the report as JSON, also where the model is not supported or damaged.");
@@ -160,10 +160,15 @@ void PrintSummary(const CompileReport& r) {
                Size(r.constant_bytes), Size(arena), Size(bound), code);
 }
 
-nlohmann::ordered_json TensorsJson(const std::vector<std::pair<std::string, graph::TensorType>>& tensors) {
+// `rows` and `dynamic` as in CompileReport; keys as tools/inspect has them.
+nlohmann::ordered_json TensorsJson(const std::vector<std::pair<std::string, graph::TensorType>>& tensors,
+                                   const std::vector<int64_t>& rows, const std::vector<std::vector<int>>& dynamic) {
   nlohmann::ordered_json j = nlohmann::ordered_json::array();
-  for (const auto& [name, type] : tensors) {
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const auto& [name, type] = tensors[i];
     j.push_back({{"name", name}, {"dtype", graph::ToString(type.dtype)}, {"shape", type.shape}});
+    if (i < rows.size() && rows[i] > 0) j.back()["rows_per_batch_entry"] = rows[i];
+    if (i < dynamic.size() && !dynamic[i].empty()) j.back()["dynamic_axes"] = dynamic[i];
   }
   return j;
 }
@@ -174,8 +179,8 @@ void PrintJson(const std::string& name, const CompileReport& r, const std::strin
                               {"mge_version", r.mge_version},
                               {"container", r.container},
                               {"operators", r.operators},
-                              {"inputs", TensorsJson(r.inputs)},
-                              {"outputs", TensorsJson(r.outputs)},
+                              {"inputs", TensorsJson(r.inputs, r.input_rows, {})},
+                              {"outputs", TensorsJson(r.outputs, r.output_rows, r.dynamic)},
                               {"unsupported", nlohmann::ordered_json::array()},
                               {"targets", nlohmann::ordered_json::array()}};
   for (const mge::UnsupportedItem& item : r.unsupported) {

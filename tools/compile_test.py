@@ -139,6 +139,27 @@ def test_mistakes_are_explained(tool, folder, args, message):
     assert files(folder) == ["lenet.mge"]
 
 
+def test_a_batch_of_any_size(tool, folder):
+    out = tool("compile", "lenet.mge", "--input-shape", "data=Nx1x32x32")
+    assert "f32[N,1,32,32]" in out and "f32[N,10]" in out
+    data = np.random.RandomState(0).randn(11, 1, 32, 32).astype(np.float32)
+    np.save(folder / "x.npy", data)
+    assert "data             float32 [11, 1, 32, 32]" in tool("run", "lenet.mgec", "--input", "data=x.npy")
+    assert "want NAME=" in tool("compile", "lenet.mge", "--input-shape", "data=1xNx32x32", ok=False)
+
+
+def test_sizes_that_depend_on_values(tool, folder):
+    case = os.path.join(os.path.dirname(NETS), "ops", "cond_take__2d")
+    shutil.copy(os.path.join(case, "model.mge"), folder / "take.mge")
+    out = tool("compile", "take.mge")
+    assert "f32[20], at most: the values decide dimension 0" in out
+    out = tool("run", "take.mgec", "--input", "x=" + os.path.join(case, "input_x.npy"), "--output-dir", "out")
+    want = np.load(os.path.join(case, "output_0.npy"))
+    assert "float32 [20]   at most" in out and "float32 [%d]" % len(want) in out
+    first = sorted((folder / "out").iterdir())[0]
+    np.testing.assert_array_equal(np.load(first), want)
+
+
 def test_json(tool, folder):
     report = json.loads(tool("compile", "lenet.mge", "--json"))
     assert report["artifact"] == str(folder / "lenet.mgec") and report["unsupported"] == []

@@ -87,7 +87,7 @@ class ModelImporter {
     if (dynamic) return importer.import_dynamic(context);
     absl::StatusOr<Values> outputs = importer.import(context);
     // An operand that decides a size may be computed.
-    if (absl::IsUnimplemented(outputs.status()) && importer.import_dynamic != nullptr) {
+    if (NeedsComputedOperand(outputs.status()) && importer.import_dynamic != nullptr) {
       return importer.import_dynamic(context);
     }
     return outputs;

@@ -7,7 +7,8 @@
 //
 // What MegEngine computes in the graph although it only decides shapes (the target of a Reshape, the bounds of a
 // Subtensor, ...) is evaluated here and becomes attributes. Channel-blocked layouts become NCHW between transposes, for
-// the passes to remove. Multi-output operators keep those outputs that inference uses.
+// the passes to remove. Sizes that depend on values become internal outputs (dynamic_shapes.h), and conditional execution
+// becomes selection (conditions.h). Multi-output operators keep those outputs that inference uses.
 #ifndef MGEC_COMPILER_MGE_IMPORT_H_
 #define MGEC_COMPILER_MGE_IMPORT_H_
 

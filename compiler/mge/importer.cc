@@ -9,12 +9,15 @@
 namespace mgec::mge {
 namespace {
 
-constexpr absl::string_view kSupportedPayload = "mgec/supported";
+constexpr absl::string_view kSupportedPayload = "mgec/supported", kComputedPayload = "mgec/computed";
 
 // What to say of operand `i`, whose value could not be had.
 absl::Status NotConstant(int i, const absl::Status& status) {
   if (!absl::IsFailedPrecondition(status)) return status;
-  return Unsupported(absl::StrCat("operand ", i, " depends on data: ", status.message()), "constant operands");
+  absl::Status computed =
+      Unsupported(absl::StrCat("operand ", i, " depends on data: ", status.message()), "constant operands");
+  computed.SetPayload(kComputedPayload, absl::Cord());
+  return computed;
 }
 
 }  // namespace
@@ -29,6 +32,8 @@ std::string SupportedInstead(const absl::Status& status) {
   const absl::optional<absl::Cord> payload = status.GetPayload(kSupportedPayload);
   return payload.has_value() ? std::string(*payload) : std::string();
 }
+
+bool NeedsComputedOperand(const absl::Status& status) { return status.GetPayload(kComputedPayload).has_value(); }
 
 absl::StatusOr<graph::DType> ToGraphDType(const DType& dtype) {
   using graph::DTypeKind;

@@ -41,6 +41,9 @@ absl::Status Unsupported(absl::string_view detail, absl::string_view supported =
 // The second argument of the Unsupported that made `status`.
 std::string SupportedInstead(const absl::Status& status);
 
+// Whether `status` says that an operand, which was to be a constant, is computed: ImportContext::Ints() and the like.
+bool NeedsComputedOperand(const absl::Status& status);
+
 // Unsupported for element types that the graph IR does not have.
 absl::StatusOr<graph::DType> ToGraphDType(const DType& dtype);
 

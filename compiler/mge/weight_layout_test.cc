@@ -14,7 +14,7 @@ using Format = param::ConvolutionFormat;
 
 class WeightLayoutTest : public testing::Test {
  protected:
-  WeightLayoutTest() : context_(op_, options_, graph_, "w", {}) {}
+  WeightLayoutTest() : shapes_(graph_), context_(op_, options_, graph_, shapes_, conditions_, "w", {}) {}
 
   // A constant whose elements are 1, 2, 3, ..
   Value* Counting(const Shape& shape) {
@@ -35,6 +35,8 @@ class WeightLayoutTest : public testing::Test {
   const Operator op_;
   const ImportOptions options_;
   graph::Graph graph_;
+  DynamicShapes shapes_;
+  Conditions conditions_;
   ImportContext context_;
 };
 

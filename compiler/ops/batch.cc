@@ -141,6 +141,9 @@ class Prover {
       batched_[a.output()] = Batched();
       return absl::OkStatus();
     }
+    if (const OpDef* op = FindOp(a.op); op != nullptr && !op->define) {
+      return Refuse(a, "is not known to keep the entries of a batch apart");
+    }
     ASSIGN_OR_RETURN(const Definition da, DefinitionOf(a));
     ASSIGN_OR_RETURN(const Definition db, DefinitionOf(b));
     if (da.stages().size() != db.stages().size() || da.outputs() != db.outputs()) {

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "compiler/ops/common.h"
+#include "compiler/ops/routine.h"
 
 namespace mgec::ops {
 namespace {
@@ -55,7 +56,29 @@ absl::StatusOr<Definition> DefineNonzero(const OpContext& c) {
   return d;
 }
 
-REGISTER_OP(nonzero).Inputs(1).Infer(InferNonzero).Define(DefineNonzero);
+// One pass: every index is written where the next one goes, and stays there if its element is true.
+absl::StatusOr<std::optional<Routine>> NonzeroRoutine(const OpContext& c, int) {
+  ASSIGN_OR_RETURN(const std::vector<TensorType> out, InferNonzero(c));
+  const int64_t n = c.inputs[0].shape[0];
+  if (n == 0) return std::nullopt;
+  const Type i32(Scalar::kInt32);
+  RoutineBuilder r(c, out);
+  r.AddKernel("nonzero", 1, [&](kernel::Block& b, const Expr&) {
+    const kernel::Buffer count = kernel::RegisterBuffer("count", Scalar::kInt32, 1, 1);
+    b.Set(count, 0, Int(0, i32));
+    b.For("i", 0, n, [&](kernel::Block& b, const Expr& i) {  // the count is at most i
+      b.Store(r.output(0), Cast(kernel::kIndexType, kernel::Reg(count, 0)), Cast(i32, i));
+      const Expr is_true = kernel::Load(r.input(0), i);
+      b.Set(count, 0, kernel::Reg(count, 0) + Select(is_true, Int(1, i32), Int(0, i32)));
+    });
+    b.Store(r.output(1), Int(0), kernel::Reg(count, 0));
+    b.For("i", Cast(kernel::kIndexType, kernel::Reg(count, 0)), Int(n), 1,
+          [&](kernel::Block& b, const Expr& i) { b.Store(r.output(0), i, Int(0, i32)); });
+  });
+  return r.Take(4.0 * static_cast<double>(n));
+}
+
+REGISTER_OP(nonzero).Inputs(1).Infer(InferNonzero).Define(DefineNonzero).AsRoutine(NonzeroRoutine);
 
 // --- mask_tail(x, size): x with `fill` (zero, one, lowest or highest) from element `size` on along `axis` ---
 absl::StatusOr<Expr> FillOf(const std::string& fill, Scalar s) {

@@ -294,5 +294,16 @@ TEST(PointwiseTest, Refuses) {
   ExpectRefused(InferOne("cast", {f}, {{"dtype", std::string("f31")}}).status(), "'f31' is not a dtype");
 }
 
+// The CPU would stop the program.
+TEST(PointwiseTest, IntegerDivisionByAnything) {
+  const int32_t lowest = std::numeric_limits<int32_t>::min();
+  const Tensor x = I32({6}, {7, -7, 7, lowest, lowest, 5}), y = I32({6}, {0, 2, -1, -1, 0, -2});
+  EXPECT_EQ(ValuesOf<int32_t>(RunOp("floor_div", {x, y}).value()), (std::vector<int32_t>{0, -4, -7, lowest, 0, -3}));
+  EXPECT_EQ(ValuesOf<int32_t>(RunOp("mod", {x, y}).value()), (std::vector<int32_t>{0, 1, 0, 0, 0, -1}));
+  const Tensor u = TensorOf<uint8_t>(DTypeKind::kUint8, {2}, {7, 200}), v = TensorOf<uint8_t>(DTypeKind::kUint8, {2}, {0, 255});
+  EXPECT_EQ(ValuesOf<uint8_t>(RunOp("floor_div", {u, v}).value()), (std::vector<uint8_t>{0, 0}));
+  EXPECT_EQ(ValuesOf<uint8_t>(RunOp("mod", {u, v}).value()), (std::vector<uint8_t>{0, 200}));
+}
+
 }  // namespace
 }  // namespace mgec::ops

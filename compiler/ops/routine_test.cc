@@ -151,6 +151,17 @@ TEST(RoutineTest, SuppressesBoxes) {
   }
 }
 
+TEST(RoutineTest, FindsWhatIsNotZero) {
+  for (int n : {1, 7, 100}) {
+    std::vector<uint8_t> mask(n, 0);
+    ExpectAsDefined("nonzero", {{DTypeKind::kBool, {n}}}, {}, {BytesOf(mask)});
+    for (int i = 0; i < n; ++i) mask[i] = i % 3 != 1;
+    ExpectAsDefined("nonzero", {{DTypeKind::kBool, {n}}}, {}, {BytesOf(mask)});
+    mask.assign(n, 1);
+    ExpectAsDefined("nonzero", {{DTypeKind::kBool, {n}}}, {}, {BytesOf(mask)});
+  }
+}
+
 TEST(RoutineTest, SumsAlongRows) {
   for (int64_t rows : {1, 8, 21}) {
     const std::string x = BytesOf(RandomFloats(rows * 13, 4)), ints = BytesOf(RandomInts(rows * 13, 5, -9, 9));

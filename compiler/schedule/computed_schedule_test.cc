@@ -172,5 +172,39 @@ TEST(ComputedScheduleTest, Windows) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+// A size in [0, most], as the network computes it.
+Value* Size(ScheduleTester& t, int64_t most) {
+  Value* zero = t.Add("mul", {t.Input({1}, DTypeKind::kInt32), t.graph().AddInts({0})});
+  return t.Add("add", {zero, t.graph().AddInts({t.Int(0, most)})});
+}
+
+TEST(ComputedScheduleTest, SizesThatDependOnValues) {
+  for (uint32_t i = 0; i < 10; ++i) {
+    ScheduleTester t(900 + i);
+    const Shape shape = {t.Int(1, 5), t.Int(1, 40)};
+    Value* x = Anywhere(t, shape);
+    Value* rows = Size(t, shape[0]);
+    Value* columns = Size(t, shape[1]);
+    for (const char* fill : {"zero", "one", "lowest", "highest"}) {
+      t.Expect(t.Add("mask_tail", {x, columns}, {{"axis", int64_t{1}}, {"fill", std::string(fill)}}));
+      t.Expect(t.Add("mask_tail", {x, rows}, {{"axis", int64_t{0}}, {"fill", std::string(fill)}}));
+    }
+    const int64_t all = shape[0] * shape[1];
+    Value* total = t.Add("mul", {rows, columns});
+    Value* flat = t.Add("repack", {x, rows, columns, total},
+                        {{"from", Ints{-1, -1}}, {"to", Ints{-1}}, {"shape", Shape{all}}});
+    t.Expect(flat);
+    Value* zero = t.Add("lt", {flat, t.graph().AddScalar(0)});
+    Value* mask = t.Add("mask_tail", {t.Add("cast", {zero}, {{"dtype", std::string("bool")}}), total},
+                        {{"axis", int64_t{0}}, {"fill", std::string("zero")}});
+    const graph::Node* found = t.graph().AddNode("nonzero", {mask}).value();
+    t.Expect(found->output(0));
+    t.Expect(found->output(1));
+    t.Expect(t.Add("gather", {flat, found->output(0)}, {{"axis", int64_t{0}}}));
+    t.Check();
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 }  // namespace
 }  // namespace mgec::schedule

@@ -7,14 +7,17 @@ import tempfile
 from .model import compiler
 
 
+_ANY_BATCH = -1  # of the compiler
+
+
 def _shape(text):
     name, _, dims = text.rpartition("=")
     try:
-        shape = [int(d) for d in dims.split("x")]
-        if not name or min(shape) <= 0:
+        shape = [_ANY_BATCH if i == 0 and d == "N" else int(d) for i, d in enumerate(dims.split("x"))]
+        if not name or min(shape[1:], default=1) <= 0 or (shape[0] <= 0 and dims[0] != "N"):
             raise ValueError
     except ValueError:
-        raise argparse.ArgumentTypeError("%s: want NAME=1x3x224x224" % text) from None
+        raise argparse.ArgumentTypeError("%s: want NAME=1x3x224x224, or NAME=Nx3x224x224 for any batch" % text) from None
     return name, shape
 
 

@@ -51,7 +51,8 @@ def _array(kind, values):
 def compile(model, name, input_shapes=(), threads=1):
     """The artifact (bytes) of a .mge model (bytes).
 
-    Each dict {name: shape} of `input_shapes` makes one program of the artifact. Other threads of Python run meanwhile.
+    Each dict {name: shape} of `input_shapes` makes one program of the artifact; a first dimension of -1 stands for a batch of
+    any size. Other threads of Python run meanwhile.
     RuntimeError with everything that is wrong or unsupported.
     """
     shapes = [(key.encode(), list(shape)) for program in input_shapes for key, shape in program.items()]

@@ -55,10 +55,11 @@ fb::Binding Bind(fb::BufferSpace space, uint32_t index, uint64_t offset, uint64_
 }
 
 std::vector<flatbuffers::Offset<fb::Tensor>> Tensors(Builder& builder, const std::vector<std::string>& names,
-                                                     const Shape& shape, uint8_t dtype) {
+                                                     const Shape& shape, uint8_t dtype, uint32_t batch_rows) {
   std::vector<flatbuffers::Offset<fb::Tensor>> tensors;
   for (const std::string& name : names) {
-    tensors.push_back(fb::CreateTensorDirect(builder, name.c_str(), static_cast<fb::DataType>(dtype), &shape));
+    tensors.push_back(fb::CreateTensorDirect(builder, name.c_str(), static_cast<fb::DataType>(dtype), &shape, 0, 0,
+                                             nullptr, batch_rows));
   }
   return tensors;
 }
@@ -110,14 +111,17 @@ std::string MakeTestArtifact(const TestArtifactOptions& options) {
 
   Builder builder;
   std::vector<flatbuffers::Offset<fb::Program>> programs;
-  for (const Shape& shape : options.shapes) {
+  for (size_t number = 0; number < options.shapes.size(); ++number) {
+    const Shape& shape = options.shapes[number];
+    const uint32_t batch = number < options.batches.size() ? options.batches[number] : 0;
+    const uint32_t rows = batch > 0 ? options.batch_rows : 0;
     const Shape output_shape = options.classes == 0 ? shape : Shape{shape[0], options.classes};
     std::vector<flatbuffers::Offset<fb::Plan>> plans;
     for (size_t i = 0; i < options.targets.size(); ++i) {
       plans.push_back(MakePlan(builder, options, options.targets[i], code[i], output_shape));
     }
-    const auto inputs = Tensors(builder, options.inputs, shape, options.dtype);
-    auto outputs = Tensors(builder, options.outputs, output_shape, options.dtype);
+    const auto inputs = Tensors(builder, options.inputs, shape, options.dtype, rows);
+    auto outputs = Tensors(builder, options.outputs, output_shape, options.dtype, rows);
     if (!options.dynamic.empty()) {
       outputs[0] = fb::CreateTensorDirect(builder, options.outputs[0].c_str(), static_cast<fb::DataType>(options.dtype),
                                           &output_shape, 0, 0, &options.dynamic);
@@ -127,7 +131,8 @@ std::string MakeTestArtifact(const TestArtifactOptions& options) {
       const size_t k = outputs.size() - 1 - i;
       outputs[k] = fb::CreateTensorDirect(builder, options.outputs[k].c_str(), fb::DataType::Int32, &one);
     }
-    programs.push_back(fb::CreateProgramDirect(builder, &inputs, &outputs, &plans, options.internal_outputs));
+    programs.push_back(fb::CreateProgramDirect(builder, &inputs, &outputs, &plans, options.internal_outputs, batch,
+                                                /*batch_group=*/batch > 0 ? 1 : 0));
   }
   fb::FinishMetadataBuffer(builder, fb::CreateMetadataDirect(builder, "test", "test.mge", 0, 101300, 2, nullptr,
                                                              &programs));

@@ -34,6 +34,9 @@ struct TestArtifactOptions {
   // Dynamic dimensions of the first output, and how many of the outputs are internal; these are int32[1] then.
   std::vector<fb::DynamicDimension> dynamic;
   uint32_t internal_outputs = 0;
+  // For each of the shapes: 0, or the batch that its first dimension is, for programs that compute a part each.
+  std::vector<uint32_t> batches;
+  uint32_t batch_rows = 1;
 };
 
 // A network of two steps on float32: sum = inputs[0] + inputs[last]; scaled = sum * 0.5, where the sum also passes

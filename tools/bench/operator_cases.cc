@@ -95,6 +95,11 @@ std::vector<OperatorCase> WrittenCases() {
       {"argsort", "one row", {{"f32[1,262144]"}}, {{"count", int64_t{262144}}}},
       {"argsort", "first 16", {matrix}, {{"count", int64_t{16}}}},
       {"nms_keep", "", {{"f32[16,4096,4]", 0, 100}}, {{"iou_threshold", 0.5}, {"max_output", int64_t{100}}}},
+      // Sizes that depend on values.
+      {"nonzero", "", {{"bool[1048576]", 0, 1}}, {}},
+      {"mask_tail", "", {matrix, {"i32[1]", 500, 500}}, {{"axis", int64_t{1}}, {"fill", string("zero")}}},
+      {"repack", "", {matrix, {"i32[1]", 500, 500}, {"i32[1]", 500, 500}},
+       {{"shape", Ints{1048576}}, {"from", Ints{1024, -1}}, {"to", Ints{-1}}}},
       // Moving elements.
       {"concat", "rows", {matrix, matrix}, {{"axis", int64_t{0}}}},
       {"concat", "columns", {matrix, matrix}, {{"axis", int64_t{1}}}},
