@@ -167,6 +167,10 @@ TEST(AnyBatch, RefusesWhatMixesEntries) {
   // Its recurrence goes along the first dimension.
   const auto lstm = Compile(FileBytes("testdata/nets/lstm_op_l1/model.mge"), options);
   EXPECT_FALSE(lstm.ok());
+  // Its shape is part of the model.
+  options.input_shapes = {{{"a", {kAnyBatch, 6}}}};
+  const auto fixed = Compile(FileBytes("testdata/ops/mask_index__reshape/model.mge"), options);
+  EXPECT_EQ(fixed.status().code(), absl::StatusCode::kInvalidArgument) << fixed.status();
   options.input_shapes = {{{"s", {kAnyBatch}}}};
   const auto status = Compile(FileBytes("testdata/ops/mask_index__sort/model.mge"), options).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);

@@ -156,7 +156,14 @@ absl::Status CompileForAnyBatch(const mge::Model& model, const InputShapes& shap
   constexpr int64_t kSizes[2] = {8, 9};
   graph::Graph graphs[2];
   for (int i = 0; i < 2; ++i) {
-    ASSIGN_OR_RETURN(graphs[i], mge::Import(model, {WithBatch(shapes, kSizes[i])}, &report.unsupported));
+    absl::StatusOr<graph::Graph> g = mge::Import(model, {WithBatch(shapes, kSizes[i])}, &report.unsupported);
+    if (absl::IsInvalidArgument(g.status())) {  // a model with a fixed batch in its reshapes, for example
+      return absl::InvalidArgumentError(absl::StrCat(
+          g.status().message(), " (tried with N = ", kSizes[i],
+          "; where the model itself fixes the batch, give fixed sizes with several --input-shape instead)"));
+    }
+    RETURN_IF_ERROR(g.status());
+    graphs[i] = *std::move(g);
   }
   ASSIGN_OR_RETURN(const ops::BatchRows rows, ops::ProveBatch(graphs[0], kSizes[0], graphs[1], kSizes[1]));
   const bool first = report.outputs.empty();

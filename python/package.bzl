@@ -20,7 +20,7 @@ def _python_package_impl(ctx):
 python_package = rule(
     implementation = _python_package_impl,
     attrs = {
-        "srcs": attr.label_list(allow_files = [".py"]),
+        "srcs": attr.label_list(allow_files = [".py", ".pyi", ".typed"]),
         "extensions": attr.label_list(allow_files = True),
     },
 )

@@ -1,10 +1,26 @@
 #include "runtime/buffer.h"
 
+#include <cstring>
 #include <utility>
+
+#include "runtime/artifact_format.h"
 
 namespace mgec {
 
-Result<std::shared_ptr<Buffer>> Buffer::Allocate(size_t size) {
+Result<std::shared_ptr<Buffer>> Buffer::Allocate(size_t size, std::shared_ptr<Allocator> allocator) {
+  if (allocator != nullptr) {
+    const size_t bytes = size > 0 ? size : 1;
+    void* memory = allocator->Allocate(bytes, kBufferAlignment);
+    if (memory == nullptr || reinterpret_cast<uintptr_t>(memory) % kBufferAlignment != 0) {
+      if (memory != nullptr) allocator->Free(memory);
+      return Status(StatusCode::kResourceExhausted,
+                    Format("the memory allocator of the network gave %s for %zu bytes aligned to %zu",
+                           memory == nullptr ? "nothing" : "memory that is not aligned", bytes,
+                           static_cast<size_t>(kBufferAlignment)));
+    }
+    std::memset(memory, 0, bytes);
+    return Wrap(memory, size, std::shared_ptr<void>(memory, [allocator](void* m) { allocator->Free(m); }));
+  }
   Result<Mapping> mapping = Mapping::Allocate(size);
   if (!mapping.ok()) return mapping.status();
   std::shared_ptr<Buffer> buffer(new Buffer);

@@ -11,12 +11,22 @@
 
 namespace mgec {
 
+// The user's own source of memory. Called by whichever thread needs or drops memory.
+class Allocator {
+ public:
+  virtual ~Allocator() = default;
+  // At least `size` bytes, aligned to `alignment`, a power of two; null if there are none.
+  virtual void* Allocate(size_t size, size_t alignment) = 0;
+  virtual void Free(void* memory) = 0;
+};
+
 // A range of memory that lives as long as somebody holds the Buffer. The range never changes; its contents belong to
 // whoever holds it, and writing is not synchronized.
 class Buffer {
  public:
-  // New memory, zero filled and aligned to a page.
-  static Result<std::shared_ptr<Buffer>> Allocate(size_t size);
+  // New memory, zero filled, from the system and aligned to a page, or from `allocator` and aligned to kBufferAlignment.
+  // The Buffer keeps the allocator.
+  static Result<std::shared_ptr<Buffer>> Allocate(size_t size, std::shared_ptr<Allocator> allocator = nullptr);
 
   // Memory of the caller. `owner` is dropped with the Buffer and may be null if the memory outlives it anyway.
   static std::shared_ptr<Buffer> Wrap(void* data, size_t size, std::shared_ptr<void> owner);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <ctime>
+#include <mutex>
 #include <utility>
 
 namespace mgec {
@@ -42,6 +43,8 @@ Result<std::unique_ptr<Network>> Network::Load(std::shared_ptr<const Artifact> a
   if (!pool.ok()) return pool.status();
   std::unique_ptr<Network> network(new Network);
   network->artifact_ = std::move(artifact);
+  network->allocator_ = options.allocator;
+  network->arena_ = options.arena != nullptr ? options.arena : std::make_shared<Arena>(options.allocator);
   network->pool_ = std::move(pool.value());
   const fb::Program& program = *network->artifact_->metadata().programs()->Get(0);
   network->inputs_.resize(Count(program.inputs()));
@@ -74,12 +77,6 @@ Status Network::Prepare(size_t index, uint32_t entries) {
     if (programs.Get(i)->batch() <= 1) break;
   }
 
-  Mapping arena;
-  if (arena_size > arena_.size()) {
-    Result<Mapping> allocated = Mapping::Allocate(arena_size);
-    if (!allocated.ok()) return allocated.status();
-    arena = std::move(allocated.value());
-  }
   const auto new_edges = [&](const Tensors* tensors, const std::vector<Edge>& old, std::vector<Edge>* edges) {
     for (size_t i = 0; i < old.size(); ++i) {
       Edge edge;
@@ -94,7 +91,7 @@ Status Network::Prepare(size_t index, uint32_t entries) {
         edge.buffer = old[i].buffer;
         edge.data = old[i].data;
       } else {
-        Result<std::shared_ptr<Buffer>> buffer = Buffer::Allocate(edge.info.bytes);
+        Result<std::shared_ptr<Buffer>> buffer = Buffer::Allocate(edge.info.bytes, allocator_);
         if (!buffer.ok()) return buffer.status();
         edge.buffer = std::move(buffer.value());
         edge.data = edge.buffer->data();
@@ -107,7 +104,9 @@ Status Network::Prepare(size_t index, uint32_t entries) {
   MGEC_RETURN_IF_ERROR(new_edges(program.inputs(), inputs_, &inputs));
   MGEC_RETURN_IF_ERROR(new_edges(program.outputs(), outputs_, &outputs));
 
-  if (arena.data() != nullptr) arena_ = std::move(arena);
+  const std::lock_guard<ForkSafeMutex> lock(arena_->mutex());
+  MGEC_RETURN_IF_ERROR(arena_->Reserve(arena_size));
+  arena_data_ = arena_->data();
   inputs_ = std::move(inputs);
   outputs_ = std::move(outputs);
   chunks_ = std::move(chunks);
@@ -121,8 +120,10 @@ Status Network::Prepare(size_t index, uint32_t entries) {
 // Everything but the addresses of inputs and outputs: see Point().
 void Network::BuildSteps(Chunk* chunk) {
   const fb::Plan& plan = *chunk->plan;
-  chunk->input_patches.resize(inputs_.size());
-  chunk->output_patches.resize(outputs_.size());
+  chunk->pointers.clear();
+  chunk->steps.clear();
+  chunk->input_patches.assign(inputs_.size(), {});
+  chunk->output_patches.assign(outputs_.size(), {});
   const size_t count = Count(plan.steps());
   std::vector<size_t> first(count);
   for (size_t i = 0; i < count; ++i) {
@@ -134,7 +135,7 @@ void Network::BuildSteps(Chunk* chunk) {
       void* pointer = nullptr;
       switch (binding.space()) {
         case fb::BufferSpace::Arena:
-          pointer = arena_.data() + binding.offset();
+          pointer = arena_data_ + binding.offset();
           break;
         case fb::BufferSpace::Constant:
           pointer = artifact_->constants() + binding.offset();
@@ -162,7 +163,7 @@ void Network::BuildSteps(Chunk* chunk) {
     if (i > 0) chunk->steps.back().barrier_after = !chunk->steps.back().serial || !step.serial;
     chunk->steps.push_back(step);
   }
-  chunk->step_ns.assign(count, 0);
+  chunk->step_times.resize(count);
 }
 
 void Network::Point(Chunk* chunk, uint32_t first) {
@@ -174,6 +175,11 @@ void Network::Point(Chunk* chunk, uint32_t first) {
   };
   point(inputs_, chunk->input_patches);
   point(outputs_, chunk->output_patches);
+}
+
+size_t Network::arena_size() const {
+  const std::lock_guard<ForkSafeMutex> lock(arena_->mutex());
+  return arena_->size();
 }
 
 int Network::FindInput(std::string_view name) const {
@@ -296,6 +302,12 @@ void Network::SeedRandom(uint64_t seed) {
 }
 
 void Network::Forward() {
+  const std::lock_guard<ForkSafeMutex> lock(arena_->mutex());
+  if (arena_->data() != arena_data_) {  // another network has made it grow
+    arena_data_ = arena_->data();
+    pointed_ = false;
+    for (Chunk& chunk : chunks_) BuildSteps(&chunk);
+  }
   if (entries_ == 0) {
     if (!pointed_) Point(&chunks_[0], 0);
     pointed_ = true;
@@ -316,7 +328,7 @@ void Network::Forward() {
 void Network::Run(Chunk* chunk) {
   running_ = chunk;
   if (chunk->plan->random()) {
-    std::memcpy(arena_.data() + chunk->plan->random_state(), random_state_, sizeof(random_state_));
+    std::memcpy(arena_data_ + chunk->plan->random_state(), random_state_, sizeof(random_state_));
     ++random_state_[1];
   }
   pool_->Run([](void* self, int thread) {
@@ -370,14 +382,18 @@ void Network::RunStepsProfiled(Chunk* chunk, int thread) {
                                         : SplitTasks(step.tasks, thread, threads);
     if (range.begin < range.end) step.function(&step.context, range.begin, range.end);
     pool_->Barrier();
-    if (thread == 0) chunk->step_ns[i] += NowNs() - start;
+    if (thread == 0) {
+      const uint64_t duration = NowNs() - start;
+      StepTime& time = chunk->step_times[i];
+      time = {time.total_ns + duration, start, duration};
+    }
   }
 }
 
 void Network::EnableProfile(bool enable) {
   profile_ = enable;
   profiled_passes_ = 0;
-  for (Chunk& chunk : chunks_) chunk.step_ns.assign(chunk.steps.size(), 0);
+  for (Chunk& chunk : chunks_) chunk.step_times.assign(chunk.steps.size(), {});
 }
 
 std::vector<StepInfo> Network::Profile() const {
@@ -386,7 +402,8 @@ std::vector<StepInfo> Network::Profile() const {
     for (size_t i = 0; i < chunk.steps.size(); ++i) {
       const fb::Step& step = *chunk.plan->steps()->Get(i);
       profile.push_back({View(step.name()), View(step.op()), View(chunk.plan->kernels()->Get(step.kernel())->name()),
-                         step.macs(), step.bytes(), chunk.step_ns[i]});
+                         step.macs(), step.bytes(), chunk.step_times[i].total_ns, chunk.step_times[i].last_begin_ns,
+                         chunk.step_times[i].last_ns});
     }
   }
   return profile;

@@ -9,8 +9,9 @@
 //   network.Forward();
 //   const float* scores = reinterpret_cast<const float*>(network.output_data(0));
 //
-// A Network may be used by one thread at a time. Different Networks, also of one Artifact, are independent. After fork(),
-// the child must not run Networks of more than one thread that the parent has loaded: their threads are not there.
+// A Network may be used by one thread at a time. Different Networks, also of one Artifact, are independent, except that those
+// that share an Arena wait for each other in Forward(). After fork() the child may go on using the Networks that no thread
+// was using: threads of their own are started again.
 #ifndef MGEC_RUNTIME_NETWORK_H_
 #define MGEC_RUNTIME_NETWORK_H_
 
@@ -21,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/arena.h"
 #include "runtime/artifact.h"
 #include "runtime/buffer.h"
 #include "runtime/data_type.h"
@@ -33,6 +35,8 @@ namespace mgec {
 
 struct NetworkOptions {
   int threads = 1;  // 1 to ThreadPool::kMaxThreads; the thread that calls Forward() is one of them
+  std::shared_ptr<Arena> arena;          // for intermediate results; null for one of the Network's own
+  std::shared_ptr<Allocator> allocator;  // for inputs, outputs and the Network's own arena; null for the system's memory
 };
 
 // One launch of the plan, for profiles. The texts live as long as the Artifact.
@@ -43,6 +47,9 @@ struct StepInfo {
   uint64_t macs = 0;
   uint64_t bytes = 0;
   uint64_t total_ns = 0;  // over all profiled passes
+  // Of the last profiled pass: when it began, by CLOCK_MONOTONIC, and how long it took.
+  uint64_t last_begin_ns = 0;
+  uint64_t last_ns = 0;
 };
 
 class Network {
@@ -90,7 +97,8 @@ class Network {
   Status BindInput(size_t index, std::shared_ptr<Buffer> buffer, size_t offset = 0);
   Status BindOutput(size_t index, std::shared_ptr<Buffer> buffer, size_t offset = 0);
 
-  // Computes all outputs. Cannot fail. Does not allocate or lock, and on one thread makes no system call.
+  // Computes all outputs. Cannot fail. Does not allocate (unless another user of the arena has made it grow), takes
+  // no lock but that of the arena, and on one thread makes no system call.
   void Forward();
 
   // Starts the random numbers of models that compute such again, with this seed (0 after loading). The same seed gives the
@@ -104,8 +112,11 @@ class Network {
   std::vector<StepInfo> Profile() const;
   uint64_t profiled_passes() const { return profiled_passes_; }
 
+  // Calls the function on every thread at once, with the thread's number (0 is the caller).
+  void RunOnThreads(ThreadPool::Function function, void* argument) { pool_->Run(function, argument); }
+
   int threads() const { return pool_->threads(); }
-  size_t arena_size() const { return arena_.size(); }
+  size_t arena_size() const;
   // The selected program, an index into the artifact's.
   size_t program() const { return chunks_[0].program; }
   // The target whose code runs, for example "x86-64-v3".
@@ -136,6 +147,12 @@ class Network {
     bool barrier_after;  // between steps that different threads may run
   };
 
+  struct StepTime {
+    uint64_t total_ns = 0;
+    uint64_t last_begin_ns = 0;
+    uint64_t last_ns = 0;
+  };
+
   // A program that is ready to run: the only one, or one of those that compute a part of the batch each.
   struct Chunk {
     size_t program = 0;
@@ -144,7 +161,7 @@ class Network {
     std::vector<void*> pointers;   // the arguments of all steps, one after the other
     std::vector<Step> steps;
     std::vector<std::vector<Patch>> input_patches, output_patches;
-    std::vector<uint64_t> step_ns;
+    std::vector<StepTime> step_times;
   };
 
   Network() = default;
@@ -172,7 +189,9 @@ class Network {
   std::vector<Edge> inputs_;
   std::vector<Edge> outputs_;  // the internal ones last
   size_t output_count_ = 0;    // without these
-  Mapping arena_;
+  std::shared_ptr<Arena> arena_;
+  std::shared_ptr<Allocator> allocator_;
+  uint8_t* arena_data_ = nullptr;  // what the steps point to
   uint64_t random_state_[2] = {0, 0};  // seed, number of the run of a program
   bool profile_ = false;
   uint64_t profiled_passes_ = 0;

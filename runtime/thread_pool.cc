@@ -9,6 +9,8 @@
 #include <climits>
 #include <cstring>
 
+#include "runtime/fork.h"
+
 namespace mgec {
 namespace {
 
@@ -71,16 +73,27 @@ void Gate::WaitWhile(uint32_t old, const Patience& patience) {
   sleepers_.fetch_sub(1, std::memory_order_relaxed);
 }
 
+void Gate::Reset() {
+  value_.store(0, std::memory_order_relaxed);
+  sleepers_.store(0, std::memory_order_relaxed);
+}
+
 Result<std::unique_ptr<ThreadPool>> ThreadPool::Create(int threads) {
   if (threads < 1 || threads > kMaxThreads) {
     return Status(StatusCode::kInvalidArgument, Format("%d threads; 1 to %d are possible", threads, kMaxThreads));
   }
   std::unique_ptr<ThreadPool> pool(new ThreadPool(threads));
   pool->patience_ = threads <= AvailableCpus() ? kBarrier : kCrowded;
-  pool->workers_.reserve(threads - 1);
-  for (int thread = 1; thread < threads; ++thread) {
+  pool->forks_ = ForkCount();
+  MGEC_RETURN_IF_ERROR(pool->StartWorkers());
+  return pool;
+}
+
+Status ThreadPool::StartWorkers() {
+  workers_.reserve(threads_ - 1);
+  for (int thread = 1; thread < threads_; ++thread) {
     // pthread_create() instead of std::thread: that throws when the system has no threads left.
-    auto start = std::make_unique<Start>(Start{pool.get(), thread});
+    auto start = std::make_unique<Start>(Start{this, thread});
     pthread_t handle;
     const int error = pthread_create(
         &handle, nullptr,
@@ -94,18 +107,31 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::Create(int threads) {
       return Status(StatusCode::kResourceExhausted, Format("cannot start thread %d: %s", thread, std::strerror(error)));
     }
     start.release();
-    pool->workers_.push_back(handle);
+    workers_.push_back(handle);
   }
-  return pool;
+  return Status();
+}
+
+// The parent's workers do not exist in the child, and what they have left in the gates means nothing. A pool of fewer threads
+// than asked for is slower but right.
+void ThreadPool::StartAgainAfterFork() {
+  forks_ = ForkCount();
+  workers_.clear();
+  start_.Reset();
+  barrier_.Reset();
+  arrived_.store(0, std::memory_order_relaxed);
+  if (!StartWorkers().ok()) threads_ = static_cast<int>(workers_.size()) + 1;
 }
 
 ThreadPool::~ThreadPool() {
+  if (threads_ > 1 && forks_ != ForkCount()) return;  // the workers are the parent's
   stop_ = true;
   start_.Advance();
   for (pthread_t worker : workers_) pthread_join(worker, nullptr);
 }
 
 void ThreadPool::Run(Function function, void* argument) {
+  if (threads_ > 1 && forks_ != ForkCount()) StartAgainAfterFork();
   if (threads_ > 1) {
     function_ = function;
     argument_ = argument;

@@ -1,4 +1,5 @@
-// Threads that run one function together, and a barrier for them. Made for work of a few milliseconds with many barriers:
+// Threads that run one function together, and a barrier for them. After fork() the child's first Run() starts its threads
+// again, as many as the system grants. Made for work of a few milliseconds with many barriers:
 // who waits spins for a moment, then sleeps.
 #ifndef MGEC_RUNTIME_THREAD_POOL_H_
 #define MGEC_RUNTIME_THREAD_POOL_H_
@@ -29,6 +30,8 @@ class Gate {
   void Advance();
   // Returns when the value differs from `old`; sleeps when the patience is over.
   void WaitWhile(uint32_t old, const Patience& patience);
+  // Back to zero, with nobody waiting.
+  void Reset();
 
  private:
   std::atomic<uint32_t> value_{0};
@@ -60,8 +63,12 @@ class ThreadPool {
  private:
   explicit ThreadPool(int threads) : threads_(threads) {}
   void Work(int thread);
+  // Starts workers until there are threads_ - 1. On error some of them run.
+  Status StartWorkers();
+  void StartAgainAfterFork();
 
-  const int threads_;
+  int threads_;
+  uint32_t forks_ = 0;  // how often the process that started the workers had been made by fork()
   Patience patience_ = {0, 0};
   Function function_ = nullptr;
   void* argument_ = nullptr;

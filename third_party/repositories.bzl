@@ -43,30 +43,37 @@ def _run_python(ctx, code):
     return result.stdout.strip()
 
 def _python_impl(ctx):
-    """The python3 that is first on PATH: its absolute path, its headers and its extension suffix."""
+    """The python3 that is first on PATH: its absolute path."""
     executable = _run_python(ctx, "import sys; print(sys.executable)")
-    include = _run_python(ctx, "import sysconfig; print(sysconfig.get_paths()['include'])")
     ctx.file("WORKSPACE", "workspace(name = \"python\")\n")
     ctx.file("defs.bzl", "PYTHON = \"%s\"\n" % executable)
-    ctx.symlink(include, "include")
-    ctx.symlink(ctx.attr.build_file, "BUILD")
+    ctx.file("BUILD", "")
 
 _python = repository_rule(
     implementation = _python_impl,
-    attrs = {"build_file": attr.label(mandatory = True, allow_single_file = True)},
     environ = ["PATH"],
     local = True,
 )
 
-def _pybind11_impl(ctx):
-    ctx.file("WORKSPACE", "workspace(name = \"pybind11\")\n")
-    ctx.symlink(_run_python(ctx, "import pybind11; print(pybind11.get_include())"), "include")
+def _static_llvm_impl(ctx):
+    """A folder to search before LLVM's own: what -lLLVM-19 finds there is the static libraries."""
+    config = "/usr/lib/llvm-19/bin/llvm-config"
+    components = ["all-targets", "passes", "lto", "option"]  # lld initializes all targets
+    result = ctx.execute([config, "--link-static", "--libfiles"] + components)
+    if result.return_code != 0:
+        fail("%s failed:\n%s\nRun ./bazelw once: it installs what is missing." % (config, result.stderr))
+
+    # Polly is not in Debian's package, and nothing needs it.
+    files = [path for path in result.stdout.strip().split(" ") if "Polly" not in path]
+    ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
+    ctx.file("libLLVM-19.so", "GROUP(%s)\n" % " ".join(files))
+    for name in ["z", "zstd"]:
+        ctx.file("lib%s.so" % name, "INPUT(/usr/lib/x86_64-linux-gnu/lib%s.a)\n" % name)
     ctx.symlink(ctx.attr.build_file, "BUILD")
 
-_pybind11 = repository_rule(
-    implementation = _pybind11_impl,
+_static_llvm = repository_rule(
+    implementation = _static_llvm_impl,
     attrs = {"build_file": attr.label(mandatory = True, allow_single_file = True)},
-    environ = ["PATH"],
     local = True,
 )
 
@@ -84,7 +91,7 @@ def mgec_repositories():
         path = "/usr/lib/llvm-19",
         build_file = "//third_party/llvm:llvm.BUILD",
     )
-    for name in ["absl", "benchmark", "flatbuffers", "gtest", "json", "xxhash"]:
+    for name in ["absl", "benchmark", "flatbuffers", "gtest", "json", "mbedtls", "rapidjson", "xxhash"]:
         _system_library(name = name, build_file = "//third_party/%s:%s.BUILD" % (name, name))
-    _python(name = "python", build_file = "//third_party/python:python.BUILD")
-    _pybind11(name = "pybind11", build_file = "//third_party/pybind11:pybind11.BUILD")
+    _python(name = "python")
+    _static_llvm(name = "static_llvm", build_file = "//third_party/static_llvm:static_llvm.BUILD")

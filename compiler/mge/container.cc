@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "compiler/mge/decode.h"
 #include "compiler/mge/readers.h"
-#include "compiler/mge/schema/lite_pack_generated.h"
+#include "runtime/lite/packed_model_generated.h"
 
 namespace mgec::mge {
 namespace {
@@ -49,7 +49,7 @@ absl::Status ReadGraph(absl::string_view bytes, Model& model) {
 
 // The graph inside of a MegEngine Lite package.
 absl::StatusOr<absl::string_view> Unpack(absl::string_view bytes, Model& model) {
-  namespace lite = fbs::lite;
+  namespace lite = ::mgec::packed;
   bytes = internal::Aligned(bytes.substr(kLitePackage.size()), model.storage);
   if (bytes.size() >= FLATBUFFERS_MAX_BUFFER_SIZE) return absl::DataLossError("the package is larger than 2 GiB");
   flatbuffers::Verifier verifier = internal::MakeVerifier(bytes);

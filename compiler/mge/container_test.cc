@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "compiler/mge/schema/lite_pack_generated.h"
+#include "runtime/lite/packed_model_generated.h"
 #include "compiler/mge/test_files.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -144,7 +144,7 @@ TEST(ContainerTest, SkipsTheHeaderOfTestCases) {
 
 // A MegEngine Lite package of one model.
 std::string Pack(const std::string& model, const char* method) {
-  namespace lite = fbs::lite;
+  namespace lite = ::mgec::packed;
   flatbuffers::FlatBufferBuilder builder;
   const auto header = lite::CreateModelHeaderDirect(builder, "net", "NONE", "LITE_default", method);
   const std::string json = "{\"valid\":true}";

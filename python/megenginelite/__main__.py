@@ -32,7 +32,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     module = compiler()
     if module is None:
-        print("error: the compiler is not installed here", file=sys.stderr)
+        print("error: the compiler is not installed here: pip install megenginelite-compiler", file=sys.stderr)
         return 1
     output = options.output
     if output is None:

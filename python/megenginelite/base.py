@@ -36,6 +36,16 @@ def set_log_level(level):
     logger.setLevel(_LEVELS[_log_level])
 
 
+_noted = set()
+
+
+def note_no_effect(what, why):
+    """Warns, once for each `what`, that a call has no effect here."""
+    if what not in _noted:
+        _noted.add(what)
+        logger.warning("%s has no effect: %s", what, why)
+
+
 def get_log_level():
     """The level that set_log_level() has set."""
     return _log_level

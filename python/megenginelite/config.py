@@ -73,6 +73,14 @@ class LiteConfig(ctypes.Structure):
         assert isinstance(name, (str, bytes)), "name should be str or bytes type."
         self._bare_model_cryption_name = name.encode("utf-8") if isinstance(name, str) else name
 
+    def copy(self):
+        """A LiteConfig with the same values and texts of its own."""
+        other = type(self).from_buffer_copy(self)
+        # As Python objects, which the new structure keeps; the copied addresses may be of other memory.
+        other._bare_model_cryption_name = bytes(self._bare_model_cryption_name or b"")
+        other.discrete_input_name = bytes(self.discrete_input_name or b"")
+        return other
+
     def __repr__(self):
         return repr(
             {

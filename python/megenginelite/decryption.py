@@ -1,8 +1,11 @@
-"""Registered decryptions of model files."""
+"""Registered decryptions of model files. The table is the library's, and has MegEngine Lite's own methods from the start:
+AES_default, RC4_default and SIMPLE_FAST_RC4_default.
+"""
 import ctypes
-import threading
 
 import numpy as np
+
+from .runtime_binding import library
 
 # size_t decrypt(in, in_length, key, key_length, out): returns the length of the plain text; writes it if out is not NULL.
 LiteDecryptionFunc = ctypes.CFUNCTYPE(
@@ -14,8 +17,11 @@ LiteDecryptionFunc = ctypes.CFUNCTYPE(
     ctypes.c_void_p,
 )
 
-_mutex = threading.Lock()
-_registered = {}  # name -> (function, key as bytes)
+library.LITE_register_decryption_and_key.argtypes = [ctypes.c_char_p, LiteDecryptionFunc, ctypes.c_void_p, ctypes.c_size_t]
+library.LITE_update_decryption_or_key.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
+library.LITE_get_last_error.restype = ctypes.c_char_p
+
+_functions = []  # the library keeps their addresses for as long as the process lives
 
 
 def _array_at(address, length):
@@ -42,40 +48,27 @@ def decryption_func(func):
     return wrapper
 
 
-def _key_bytes(key):
-    return bytes(bytearray(int(byte) for byte in key))
+def _key_array(key):
+    """`key`, numbers from 0 to 255, as an array and its length."""
+    content = bytes(bytearray(int(byte) for byte in key))
+    return (ctypes.c_uint8 * max(len(content), 1))(*content), len(content)
+
+
+def _check(result):
+    if result != 0:
+        raise RuntimeError(library.LITE_get_last_error().decode("utf-8", "replace"))
 
 
 def register(name, func, key):
     """Registers `func`, a LiteDecryptionFunc, under `name`."""
     if not isinstance(func, LiteDecryptionFunc):
         raise TypeError("func must be a LiteDecryptionFunc; decorate it with decryption_func")
-    with _mutex:
-        if name in _registered:
-            raise RuntimeError("The decryption method %s is already registered." % name)
-        _registered[name] = (func, _key_bytes(key))
+    array, length = _key_array(key)
+    _check(library.LITE_register_decryption_and_key(name.encode(), func, array, length))
+    _functions.append(func)
 
 
 def update_key(name, key):
     """Changes the key; an empty one keeps it."""
-    with _mutex:
-        if name not in _registered:
-            raise RuntimeError("The decryption method %s is not registed yet." % name)
-        func, old = _registered[name]
-        _registered[name] = (func, _key_bytes(key) or old)
-
-
-def decrypt(name, data):
-    """The plain text of `data`, by the decryption registered as `name`."""
-    with _mutex:
-        if name not in _registered:
-            raise RuntimeError("The decryption method %s is not registed yet." % name)
-        func, key = _registered[name]
-    source = ctypes.create_string_buffer(data, len(data))
-    key_array = (ctypes.c_uint8 * len(key)).from_buffer_copy(key)
-    length = func(ctypes.cast(source, ctypes.c_void_p), len(data), key_array, len(key), None)
-    if length == 0:
-        raise RuntimeError("The decryption method %s failed." % name)
-    plain = ctypes.create_string_buffer(length)
-    func(ctypes.cast(source, ctypes.c_void_p), len(data), key_array, len(key), ctypes.cast(plain, ctypes.c_void_p))
-    return plain.raw
+    array, length = _key_array(key)
+    _check(library.LITE_update_decryption_or_key(name.encode(), None, array, length))

@@ -52,7 +52,30 @@ class _Port:
         self.data = TensorData(_shape_of(description), _dtype_of(description))
         self.data.use_memory(buffer, 0, buffer.size, shared=False)
         self.describe(description)
+        self.items = []  # of an input that is given item by item: one TensorData each, at first a part of `data`
         self.bound = None  # the address that the runtime uses
+
+        self._seen = None
+
+    def unchanged(self):
+        """Whether the tensor is as remember() has seen it. (Shapes, strides and buffers are replaced, never edited.)"""
+        data, seen = self.data, self._seen
+        return (
+            seen is not None
+            and data.buffer is seen[0]
+            and data.shape is seen[1]
+            and data.strides is seen[2]
+            and data.offset == seen[3]
+            and data.dtype is seen[4]
+            and not self.items
+        )
+
+    def forget(self):
+        self._seen = None
+
+    def remember(self):
+        data = self.data
+        self._seen = (data.buffer, data.shape, data.strides, data.offset, data.dtype)
 
     def describe(self, description):
         """Takes note of what the runtime expects."""
@@ -70,15 +93,16 @@ class _Port:
 class NetworkEdge:
     """All inputs and outputs of one network, and the runtime's network (`core`) behind them."""
 
-    def __init__(self, model, make_core, network_io, options):
+    def __init__(self, model, make_core, network_io, config):
         """`make_core` makes a runtime network of an artifact."""
         core = make_core(model.artifact)
         self.core = core
         self._model = model
         self._make_core = make_core
-        self._options = options
+        self._options = config.options
         self._inputs = [_Port(d, core.input_buffer(i)) for i, d in enumerate(core.inputs)]
         self._outputs = [_Port(d, core.output_buffer(i)) for i, d in enumerate(core.outputs)]
+        self._ports = self._inputs + self._outputs
         # Cores by the shapes that they were made for.
         self._compiled = {tuple(port.shape for port in self._inputs): core}
         self.input_names = [port.name for port in self._inputs]
@@ -87,11 +111,53 @@ class NetworkEdge:
             if item.name in self.input_names and item.config_layout.ndim > 0:
                 layout = item.config_layout
                 self._inputs[self.input_names.index(item.name)].data.set_layout(layout.shapes, layout.data_type)
+        if config.discrete_input_name:
+            self._make_items(config.discrete_input_name.decode("utf-8"))
+
+    def _make_items(self, name):
+        """The items are parts of the input at first, so that copying to them is all there is to do."""
+        if name not in self.input_names:
+            raise RuntimeError("discrete_input_name is %s, but the inputs are: %s" % (name, ", ".join(self.input_names)))
+        port = self._inputs[self.input_names.index(name)]
+        port.items = [port.data.sliced([i], [i + 1], [1]) for i in range(port.data.shape[0])]
+
+    def find_item(self, name, index, phase):
+        """The TensorData of one item of the discrete input."""
+        items = []
+        if phase == LiteTensorPhase.LITE_INPUT and name in self.input_names:
+            items = self._inputs[self.input_names.index(name)].items
+        if not items:
+            raise RuntimeError(
+                "tensor name must be %s input tensor name. Only the input that discrete_input_name gives has discrete "
+                "tensors." % name
+            )
+        if not 0 <= index < len(items):
+            raise RuntimeError("n_idx should be less than %d" % len(items))
+        return items[index]
+
+    @staticmethod
+    def _gather_items(port):
+        """Items that the user gave memory of their own are copied to their places."""
+        place, array = port.data.address, None
+        for i, item in enumerate(port.items):
+            if item.shape != (1,) + port.data.shape[1:] or item.dtype != port.data.dtype:
+                raise RuntimeError(
+                    "item %d of the discrete input %s must have the shape and type of one item of its batch" % (i, port.name)
+                )
+            if item.address != place or not item.contiguous:
+                array = port.data.array() if array is None else array
+                array[i : i + 1] = item.array()
+            place += item.nbytes
 
     def find(self, name, phase):
         """The TensorData behind a name; with LITE_IO, inputs come first."""
         if phase != LiteTensorPhase.LITE_OUTPUT and name in self.input_names:
-            return self._inputs[self.input_names.index(name)].data
+            port = self._inputs[self.input_names.index(name)]
+            if port.items:
+                raise RuntimeError(
+                    "%s input tensor is in discrete mode, you can use get_discrete_tensor to get this input." % name
+                )
+            return port.data
         if phase != LiteTensorPhase.LITE_INPUT and name in self.output_names:
             return self._outputs[self.output_names.index(name)].data
         raise RuntimeError(
@@ -110,7 +176,16 @@ class NetworkEdge:
 
     def prepare(self):
         """Makes the runtime use the shapes and the memory that the tensors have now. On error nothing runs."""
+        for port in self._ports:
+            if not port.unchanged():
+                break
+        else:
+            return
+        for port in self._ports:
+            port.forget()
         for port in self._inputs:
+            if port.items:
+                self._gather_items(port)
             if port.data.dtype != port.dtype:
                 raise RuntimeError(
                     "input %s is %s, but the model takes %s" % (port.name, port.data.dtype.name, port.dtype.name)
@@ -132,6 +207,8 @@ class NetworkEdge:
                     rebound = True
         if rebound:
             self._check_overlap()
+        for port in self._ports:
+            port.remember()
 
     def _select_shapes(self):
         shapes = tuple(tuple(port.wanted_shape) for port in self._inputs)

@@ -5,6 +5,7 @@ from ctypes import *  # noqa: F401,F403
 import numpy as np  # noqa: F401
 
 from .base import *  # noqa: F401,F403
+from .base import note_no_effect
 from .decryption import LiteDecryptionFunc, decryption_func, register, update_key  # noqa: F401
 from .struct import *  # noqa: F401,F403
 from .struct import LiteDeviceType
@@ -47,7 +48,11 @@ class LiteGlobal:
 
     @staticmethod
     def set_persistent_cache(path, always_sync=False):
-        """MegEngine caches chosen algorithms in a file; compiled models have chosen. Accepted for compatibility."""
+        """No effect but a warning: MegEngine caches chosen algorithms in a file, and compiled models have chosen."""
+        note_no_effect(
+            "set_persistent_cache()",
+            "compiled models have chosen their kernels; MEGENGINELITE_CACHE_DIR says where compiled models are kept",
+        )
 
     @staticmethod
     def dump_persistent_cache(path):
@@ -57,11 +62,13 @@ class LiteGlobal:
 
     @staticmethod
     def set_tensorrt_cache(path):
-        """Accepted for compatibility; TensorRT is not used."""
+        """No effect but a warning: TensorRT is not used."""
+        note_no_effect("set_tensorrt_cache()", "TensorRT is not used")
 
     @staticmethod
     def dump_tensorrt_cache():
-        """Accepted for compatibility; TensorRT is not used."""
+        """No effect but a warning: TensorRT is not used."""
+        note_no_effect("dump_tensorrt_cache()", "TensorRT is not used")
 
     @staticmethod
     def set_loader_lib_path(path):

@@ -1,8 +1,9 @@
 """What a network loads: a compiled artifact, or a MegEngine model that is compiled on the way."""
 import os
 
-from . import compile_cache, decryption
-from ._runtime import Artifact
+from . import compile_cache
+from .runtime_binding import Artifact
+from .packed_model import UnpackedModel, is_packed
 
 _MAGIC = b"MGEC"
 
@@ -10,10 +11,10 @@ _MAGIC = b"MGEC"
 def compiler():
     """The module that compiles models, or None where it is not installed."""
     try:
-        from . import _compiler
+        from . import compiler_binding
     except ImportError:
         return None
-    return _compiler
+    return compiler_binding
 
 
 def compile_model(model, name, load, input_shapes=None):
@@ -25,8 +26,9 @@ def compile_model(model, name, load, input_shapes=None):
     module = compiler()
     if module is None:
         raise RuntimeError(
-            "%s is not a compiled model, and the compiler is not installed here; compile it first: "
-            "bazel run //tools:compile -- %s" % (name, name)
+            "%s is not a compiled model, and the compiler is not installed here: install megenginelite-compiler, or compile "
+            "the model elsewhere with python -m megenginelite compile MODEL.mge or bazel run //tools:compile -- MODEL.mge"
+            % name
         )
     shapes = {key: [int(d) for d in shape] for key, shape in (input_shapes or {}).items()}
     stamp = os.stat(module.__file__)  # another build of the compiler gets entries of its own
@@ -47,12 +49,14 @@ class Model:
     """A loaded model and what it takes to have it for other input shapes.
 
     artifact: of the shapes that it was loaded with.
+    unpacked: an UnpackedModel, if the file was packed with information on how to run it, else None.
     """
 
     def __init__(self, source, config):
         """`source`: a path or bytes."""
         if config is not None and config.has_compression:
             raise RuntimeError("Unexpected compression method: compiled models are not compressed")
+        self.unpacked = None
         encryption = config.bare_model_cryption_name if config is not None else ""
         self._private = config is not None and bool(config.options.weight_preprocess)
         self._name = "model" if isinstance(source, bytes) else os.fspath(source)
@@ -67,14 +71,22 @@ class Model:
         if not isinstance(source, bytes):
             with open(source, "rb") as file:
                 content = file.read()
-        if encryption:
-            content = decryption.decrypt(encryption, content)
-            self._name = "decrypted model"
+        if encryption or is_packed(content):
+            content = self._unpack(content, encryption)
         if content[: len(_MAGIC)] == _MAGIC:
             self.artifact = self._open(content)
         else:
             self._mge = content
             self.artifact = compile_model(content, self._name, self._open)
+
+    def _unpack(self, content, encryption):
+        try:
+            unpacked = UnpackedModel(content, encryption)
+        except RuntimeError as error:
+            raise RuntimeError("%s: %s" % (self._name, error)) from None
+        if unpacked.has_info:
+            self.unpacked = unpacked
+        return unpacked.model
 
     def _open(self, source):
         if isinstance(source, bytes):

@@ -1,5 +1,6 @@
 """Loading and running compiled models."""
 import ctypes
+import functools
 import io
 import json
 import os
@@ -9,12 +10,14 @@ from ctypes import *  # noqa: F401,F403
 
 import numpy as np  # noqa: F401
 
-from ._runtime import Network
+from .base import note_no_effect
+from .runtime_binding import Arena, Network
 from .config import LiteConfig, LiteExtraConfig, LiteOptions  # noqa: F401
 from .dump import BinDump, TextDump
 from .edge import NetworkEdge, layout_of
 from .model import Model
 from .network_io import LiteIO, LiteNetworkIO  # noqa: F401
+from .packed_model import Settings
 from .struct import *  # noqa: F401,F403
 from .struct import LiteDeviceType, LiteTensorPhase
 from .tensor import *  # noqa: F401,F403
@@ -71,7 +74,11 @@ class LiteNetwork:
         self._running_error = None
         self._profile_path = None
         self._dumps = []
-        self._shares_memory_with = None
+        self._arena = Arena()
+        self._active_config = self.config  # with what a packed model says, after load()
+        self._active_io = self.network_io
+        self._disable_model_info = False
+        self._extra_info = ""
 
     # Loading.
 
@@ -91,19 +98,30 @@ class LiteNetwork:
             model = file.read()
         if self.config.device_type == LiteDeviceType.LITE_CUDA:
             raise RuntimeError("request gpu0 out of valid range [0, 0): this build runs on LITE_CPU")
-        if self.config.discrete_input_name:
-            raise RuntimeError("discrete inputs are not supported: concatenate them with LiteTensorConcat")
         self._finish_running()
         self._use(Model(model, self.config))
         if isinstance(model, bytes):
             self.model_bytes = ctypes.create_string_buffer(model, len(model))
 
     def _use(self, model):
-        self._edge = NetworkEdge(model, self._make_core, self.network_io, self.config.options)
+        settings = Settings(self.config, self.network_io, self._device_id, self._threads, self._inplace)
+        if model.unpacked is not None:
+            said = model.unpacked.settings(settings)
+            settings.extra_info = said.extra_info
+            if not self._disable_model_info:
+                settings = said
+        check_device(settings.config.device_type)
+        if settings.config.has_compression:
+            raise RuntimeError("Unexpected compression method: compiled models are not compressed")
+        make_core = functools.partial(self._make_core, threads=max(settings.threads, 1))
+        self._edge = NetworkEdge(model, make_core, settings.network_io, settings.config)
         self._model = model
+        self._active_config, self._active_io = settings.config, settings.network_io
+        self._device_id, self._threads, self._inplace = settings.device_id, max(settings.threads, 1), settings.inplace
+        self._extra_info = settings.extra_info
 
-    def _make_core(self, artifact):
-        core = Network(artifact, self._threads)
+    def _make_core(self, artifact, threads):
+        core = Network(artifact, threads, self._arena)
         if self._profile_path is not None:
             core.enable_profile(True)
         return core
@@ -120,10 +138,15 @@ class LiteNetwork:
         self._use(src_network._model)
 
     def share_runtime_memroy(self, src_network):
-        """Promises that the two networks never run at once. Call it before load(). Each still has memory of its own."""
+        """Uses the memory of another network for intermediate results; call it before load().
+
+        The two may then not compute at the same time: forward() of one waits for that of the other.
+        """
         assert isinstance(src_network, LiteNetwork), "the src_network must be LiteNetwork."
         self._need_not_loaded("share_runtime_memroy")
-        self._shares_memory_with = src_network
+        if src_network is self:
+            raise RuntimeError("a network cannot share runtime memory with itself")
+        self._arena = src_network._arena
 
     # Running.
 
@@ -135,8 +158,9 @@ class LiteNetwork:
             _call(self._start_callback, self._edge.tensors_by_io(LiteTensorPhase.LITE_INPUT))
         with self._lock:
             self._edge.prepare()
-        if self.config.options.fake_next_exec:
-            self.config.options.fake_next_exec = 0
+        options = self._active_config.options
+        if options.fake_next_exec:
+            options.fake_next_exec = 0
             return
         if self._async_callback is None:
             self._run()
@@ -154,12 +178,12 @@ class LiteNetwork:
         if self._finish_callback is not None:
             _call(self._finish_callback, self._edge.tensors_by_io(LiteTensorPhase.LITE_OUTPUT))
         if self._profile_path is not None:
-            self._write_profile()
+            self._core.write_profile(self._profile_path)
 
     def _run(self):
         with self._lock:
-            self._core.forward()
-            self._edge.finish()
+            if self._core.forward():
+                self._edge.finish()
         for dump in self._dumps:
             dump.write(self._edge)
 
@@ -190,11 +214,13 @@ class LiteNetwork:
         return LiteTensor._of(self._edge.find(name, LiteTensorPhase(phase)))
 
     def get_discrete_tensor(self, name, n_idx, phase=LiteTensorPhase.LITE_INPUT):
-        """Discrete inputs are not supported."""
-        raise RuntimeError(
-            "tensor name must be %s input tensor name: discrete inputs are not supported, concatenate them with "
-            "LiteTensorConcat" % (name,)
-        )
+        """Tensor number `n_idx` of the input that LiteConfig.discrete_input_name names; it has a batch of 1.
+
+        RuntimeError for other inputs, and if there is no such item.
+        """
+        self._need_loaded("get_discrete_tensor")
+        name = name.decode("utf-8") if isinstance(name, bytes) else name
+        return LiteTensor._of(self._edge.find_item(name, n_idx, LiteTensorPhase(phase)))
 
     def get_input_name(self, index):
         """The name of input number `index`."""
@@ -212,7 +238,7 @@ class LiteNetwork:
         """The names of all outputs, those in the LiteNetworkIO first; None before load()."""
         if self._edge is None:
             return None
-        listed = [item.name for item in self.network_io.outputs if item.name in self._edge.output_names]
+        listed = [item.name for item in self._active_io.outputs if item.name in self._edge.output_names]
         return listed + [name for name in self._edge.output_names if name not in listed]
 
     # Settings before load().
@@ -261,26 +287,37 @@ class LiteNetwork:
         self._device_id = _INPLACE_DEVICE if self._threads == 1 else _INPLACE_THREADS_DEVICE
 
     def use_tensorrt(self):
-        """No effect on CPU."""
+        """No effect on a CPU but a warning. Call it before load()."""
         self._need_not_loaded("use_tensorrt")
+        note_no_effect("use_tensorrt()", "models run on the CPU")
 
     def extra_configure(self, extra_config):
-        """Accepts a LiteExtraConfig; compiled models carry no configuration to disable."""
+        """Says, in a LiteExtraConfig, whether the information in a packed model may change the configuration.
+
+        Call it before load(); RuntimeError afterwards, unless it disables what has been done.
+        """
         assert isinstance(extra_config, LiteExtraConfig), "extra_config must be a LiteExtraConfig."
         if not extra_config.disable_configure_by_model_info:
             self._need_not_loaded("extra_configure")
+        self._disable_model_info = bool(extra_config.disable_configure_by_model_info)
 
     def set_network_algo_policy(self, policy, shared_batch_size=0, binary_equal_between_batch=False):
-        """No effect: kernels were chosen when the model was compiled."""
+        """No effect but a warning: kernels were chosen when the model was compiled."""
         int(policy)
+        note_no_effect("set_network_algo_policy()", "kernels were chosen when the model was compiled")
 
     def set_network_algo_workspace_limit(self, size_limit):
-        """No effect: memory was planned when the model was compiled. Call it after load()."""
+        """No effect but a warning: memory was planned when the model was compiled. Call it after load()."""
         self._need_loaded("set_network_algo_workspace_limit")
+        note_no_effect(
+            "set_network_algo_workspace_limit()",
+            "memory was planned when the model was compiled; get_static_memory_alloc_info() says how much",
+        )
 
     def enable_global_layout_transform(self):
-        """No effect: layouts were chosen when the model was compiled."""
+        """No effect but a warning: layouts were chosen when the model was compiled."""
         self._need_not_loaded("enable_global_layout_transform")
+        note_no_effect("enable_global_layout_transform()", "the compiler always chooses layouts for the whole model")
 
     def dump_layout_transform_model(self, model_file):
         """Not supported: the artifact already is the optimized model."""
@@ -292,7 +329,7 @@ class LiteNetwork:
         """From now on forward() returns at once; the callback is called when the outputs are there, and in wait()."""
         if self._inplace:
             raise RuntimeError("cpu inplace mode not support async mode")
-        if self.config.options.force_output_use_user_specified_memory:
+        if self._active_config.options.force_output_use_user_specified_memory:
             raise RuntimeError("async mode is not possible with force_output_use_user_specified_memory")
         self._async_callback = async_callback
 
@@ -307,34 +344,13 @@ class LiteNetwork:
     # Looking inside.
 
     def enable_profile_performance(self, profile_file):
-        """wait() writes the time of every step to this JSON file."""
+        """wait() writes the time of every operator to this file, which chrome://tracing and ui.perfetto.dev show.
+
+        RuntimeError from wait() if the file cannot be written.
+        """
         self._profile_path = os.fspath(profile_file)
         if self._core is not None:
             self._core.enable_profile(True)
-
-    def _write_profile(self):
-        passes = max(self._core.profiled_passes, 1)
-        steps = self._core.profile()
-        operators = {
-            str(i): {
-                "name": step["name"],
-                "type": step["op"],
-                "kernel": step["kernel"],
-                "multiply_adds": step["macs"],
-                "bytes": step["bytes"],
-            }
-            for i, step in enumerate(steps)
-        }
-        times = {str(i): {"seconds": step["total_ns"] * 1e-9 / passes} for i, step in enumerate(steps)}
-        report = {
-            "profiler": {"device": {}, "host": times, "opr_internal_pf": {}, "opr_footprint": {}},
-            "graph_exec": {"operator": operators, "var": {}, "mem_chunk": {}, "comp_seq": list(operators)},
-        }
-        try:
-            with open(self._profile_path, "w") as file:
-                json.dump(report, file, indent=1)
-        except OSError as error:
-            raise RuntimeError("cannot write the profile: %s" % error) from error
 
     def io_txt_dump(self, txt_file):
         """Every forward() writes the inputs and outputs to a text file. Tensors inside the network do not exist any more."""
@@ -345,8 +361,33 @@ class LiteNetwork:
         self._dumps.append(BinDump(os.fspath(bin_dir)))
 
     def get_static_memory_alloc_info(self, log_dir="logs/test"):
-        """Not supported, as in MegEngine Lite's wheels; `bazel run //tools:run` prints the memory of an artifact."""
-        raise RuntimeError("Doesn't support get_static_memory_alloc_info().Please check macro.")
+        """Writes static_memory.json, the bytes of memory that the network uses, into a folder, which is made if missing.
+
+        Call it after load(). RuntimeError if the file cannot be written.
+        """
+        self._need_loaded("get_static_memory_alloc_info")
+        core = self._core
+        report = {
+            "model": core.artifact_name,
+            "target": core.target,
+            "weights": core.weights_size,
+            "arena": core.arena_size,
+            "inputs": {item["name"]: item["nbytes"] for item in core.inputs},
+            "outputs": {item["name"]: item["nbytes"] for item in core.outputs},
+        }
+        report["total"] = (
+            report["weights"] + report["arena"] + sum(report["inputs"].values()) + sum(report["outputs"].values())
+        )
+        try:
+            os.makedirs(log_dir, exist_ok=True)
+            with open(os.path.join(log_dir, "static_memory.json"), "w") as file:
+                json.dump(report, file, indent=1)
+        except OSError as error:
+            raise RuntimeError("cannot write the use of memory: %s" % error) from error
+
+    def get_model_extra_info(self):
+        """The "extra_info" of a packed model as JSON text, or ""."""
+        return self._extra_info
 
     def _need_loaded(self, what):
         if self._edge is None:
@@ -367,9 +408,12 @@ def _pick(names, index, side):
 
 
 def get_model_io_info(model_path, config=None):
-    """A LiteNetworkIO with the names and layouts of a compiled model's inputs and outputs, without loading a network."""
+    """A LiteNetworkIO with the names and layouts of a model's inputs and outputs, without loading a network.
+
+    `config` is for its bare_model_cryption_name. RuntimeError if there is no such file or it is not a model.
+    """
     try:
-        artifact = Model(model_path, None).artifact
+        artifact = Model(model_path, config).artifact
     except OSError as error:
         raise RuntimeError("failed to open %s: %s" % (model_path, error)) from error
     info = LiteNetworkIO()

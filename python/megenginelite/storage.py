@@ -1,7 +1,7 @@
 """What a tensor is made of: element type, shape and strides over a part of a shared buffer."""
 import numpy as np
 
-from ._runtime import Buffer
+from .runtime_binding import Buffer
 from .layout import MAX_TENSOR_DIM, lite_dtype_2_numpy
 from .struct import LiteDataType
 

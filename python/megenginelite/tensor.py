@@ -4,7 +4,7 @@ from ctypes import *  # noqa: F401,F403
 
 import numpy as np
 
-from ._runtime import Buffer
+from .runtime_binding import Buffer
 from .layout import (  # noqa: F401
     MAX_DIM,
     LiteLayout,
@@ -216,7 +216,12 @@ class LiteTensor:
         ctypes.memmove(self._data.address, _address_of(data), length)
 
     def set_data_by_share(self, data, length=0, layout=None):
-        """Uses the memory of a NumPy array, which is kept alive, or memory at an address, which is the caller's concern."""
+        """Uses the memory of a NumPy array, which is kept alive, or memory at an address, which is the caller's concern.
+
+        Other objects with DLPack's methods, such as PyTorch's tensors, count as arrays.
+        """
+        if not isinstance(data, np.ndarray) and hasattr(data, "__dlpack__"):
+            data = np.from_dlpack(data)
         if isinstance(data, np.ndarray):
             assert self.is_continue, "set_data_by_share can only apply in continue tensor."
             assert data.flags["C_CONTIGUOUS"], (
@@ -305,6 +310,35 @@ class LiteTensor:
     def to_numpy(self):
         """A NumPy array with a copy of the contents."""
         return np.array(self._data.array(), order="C")
+
+    # What other libraries look for.
+
+    def __array__(self, dtype=None, copy=None):
+        """np.asarray(tensor): the memory itself; a copy if another dtype or copy=True asks for one.
+
+        ValueError if copy=False and only a copy would do.
+        """
+        array = self.get_data_by_share()
+        if dtype is not None and np.dtype(dtype) != array.dtype:
+            if copy is False:
+                raise ValueError("the tensor is %s: as %s it needs a copy" % (array.dtype, np.dtype(dtype)))
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __buffer__(self, flags):
+        """memoryview(tensor) over the memory itself (from Python 3.12 on; before, memoryview(np.asarray(tensor)))."""
+        return memoryview(self.get_data_by_share())
+
+    def __dlpack__(self, **options):
+        """A DLPack capsule over the memory itself, for np.from_dlpack(tensor), torch.from_dlpack(tensor), ...
+
+        The options are those of NumPy's arrays, which also decide about read-only memory: a BufferError before NumPy 2.1.
+        """
+        return self.get_data_by_share().__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        """(kDLCPU, 0)."""
+        return (1, 0)
 
     def __repr__(self):
         self.update()

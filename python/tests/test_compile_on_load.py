@@ -165,7 +165,7 @@ def test_what_is_wrong_with_a_model_is_said(tmp_path):
 
 def test_without_the_compiler_the_command_is_named(monkeypatch):
     monkeypatch.setattr(model, "compiler", lambda: None)
-    with pytest.raises(RuntimeError, match="tools:compile"):
+    with pytest.raises(RuntimeError, match="megenginelite compile"):
         lite.LiteNetwork().load(LENET + "model.mge")
 
 

@@ -34,15 +34,13 @@ def test_one_thread_does_not_take_threads_away():
 
 def test_what_is_not_supported(load, artifact):
     network = load()
-    with pytest.raises(RuntimeError, match="LiteTensorConcat"):
+    with pytest.raises(RuntimeError, match="discrete_input_name"):
         network.get_discrete_tensor("a", 0)
     with pytest.raises(RuntimeError, match="not supported"):
         network.dump_layout_transform_model("x")
-    with pytest.raises(RuntimeError):
-        network.get_static_memory_alloc_info()
     config = lite.LiteConfig()
     config.discrete_input_name = b"data"
-    with pytest.raises(RuntimeError, match="discrete"):
+    with pytest.raises(RuntimeError, match="the inputs are: a, b"):
         lite.LiteNetwork(config).load(artifact("add"))
     config = lite.LiteConfig()
     config.has_compression = 1
@@ -140,6 +138,10 @@ def test_profile(load, a, run, tmp_path):
     profile = json.loads((tmp_path / "profile.json").read_text())
     assert [op["type"] for op in profile["graph_exec"]["operator"].values()] == ["add", "copy", "mul"]
     assert all(entry["seconds"] >= 0 for entry in profile["profiler"]["host"].values())
+    events = [event for event in profile["traceEvents"] if event["ph"] == "X"]
+    assert [event["args"]["operator"] for event in events] == ["add", "copy", "mul"]
+    assert all(event["dur"] >= 0 and event["name"] for event in events)
+    assert events[0]["ts"] <= events[1]["ts"] <= events[2]["ts"]
     network.enable_profile_performance("/no/such/folder/x.json")
     with pytest.raises(RuntimeError, match="cannot write the profile"):
         network.wait()
@@ -170,3 +172,58 @@ def test_repr(load):
         "{'inputs': [{'name': 'x', 'is_host': True, 'io_type': <LiteIOType.LITE_IO_VALUE: 0>, 'config_layout': "
         "{'shapes': [1], 'ndim': 1, 'data_type': <class 'numpy.int8'>}}], 'outputs': []}"
     )
+
+
+def test_discrete_inputs(load, a, run):
+    config = lite.LiteConfig()
+    config.discrete_input_name = b"a"
+    network = load(config=config)
+    with pytest.raises(RuntimeError, match="discrete mode"):
+        network.get_io_tensor("a")
+    with pytest.raises(RuntimeError, match="less than 2"):
+        network.get_discrete_tensor("a", 2)
+    with pytest.raises(RuntimeError, match="discrete_input_name"):
+        network.get_discrete_tensor("b", 0)
+    copied, shared = network.get_discrete_tensor("a", 0), network.get_discrete_tensor("a", 1)
+    copied.set_data_by_copy(a[:1])
+    own = np.array(a[1:])
+    shared.set_data_by_share(own)
+    np.testing.assert_array_equal(run(network, b=a)["sum"], a * 2)
+    own[:] = 7
+    np.testing.assert_array_equal(run(network, b=a)["sum"][1], a[1] + 7)
+    shared.set_data_by_copy(np.zeros((1, 4), "float32"))
+    with pytest.raises(RuntimeError, match="item 1"):
+        network.forward()
+
+
+def test_static_memory_info(load, tmp_path):
+    with pytest.raises(RuntimeError, match="after model loaded"):
+        lite.LiteNetwork().get_static_memory_alloc_info(str(tmp_path))
+    network = load()
+    network.get_static_memory_alloc_info(str(tmp_path / "logs" / "test"))
+    report = json.loads((tmp_path / "logs" / "test" / "static_memory.json").read_text())
+    assert report["inputs"] == {"a": 24, "b": 24}
+    assert report["total"] == report["arena"] + report["weights"] + 96
+    with pytest.raises(RuntimeError, match="cannot write"):
+        network.get_static_memory_alloc_info("/proc/nowhere")
+
+
+def test_networks_that_share_memory_wait_for_each_other(load, a, run):
+    first = load()
+    second = load(before=lambda network: network.share_runtime_memroy(first))
+    with pytest.raises(RuntimeError, match="itself"):
+        fresh = lite.LiteNetwork()
+        fresh.share_runtime_memroy(fresh)
+    results = {}
+
+    def work(network, seed):
+        results[seed] = [run(network, a=a * seed, b=a)["scaled"] for _ in range(200)]
+
+    threads = [threading.Thread(target=work, args=args) for args in ((first, 1), (second, 3))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for seed in (1, 3):
+        for result in results[seed]:
+            np.testing.assert_array_equal(result, a * (seed + 1) / 2)

@@ -1,5 +1,6 @@
 """LiteTensor: layout and contents."""
 import ctypes
+import sys
 
 import numpy as np
 import pytest
@@ -162,3 +163,80 @@ def test_repr(iota):
         "{'layout': {'shapes': [2], 'ndim': 1, 'data_type': <class 'numpy.int8'>}, "
         "'device_type': <LiteDeviceType.LITE_CPU: 0>, 'device_id': 0, 'is_pinned_host': False}"
     )
+
+
+def test_numpy_sees_the_memory(iota):
+    tensor = iota([2, 3])
+    array = np.asarray(tensor)
+    array[1, 2] = 50
+    assert tensor.to_numpy()[1, 2] == 50
+    assert np.asarray(tensor, "float32").dtype == np.float32
+    assert not np.shares_memory(np.array(tensor), array)
+    assert np.shares_memory(tensor.__array__(), array)
+    assert not np.shares_memory(tensor.__array__(copy=True), array)
+    with pytest.raises(ValueError, match="needs a copy"):
+        tensor.__array__("float32", copy=False)
+    part = tensor.slice([0, 1], [2, 3])
+    np.testing.assert_array_equal(np.asarray(part), array[:, 1:])
+    assert np.shares_memory(np.asarray(part), array)
+
+
+def test_dlpack_shares_the_memory(iota):
+    tensor = iota([2, 3], "float32")
+    array = np.from_dlpack(tensor)
+    tensor.get_data_by_share()[0, 1] = 9
+    assert array[0, 1] == 9
+    assert tensor.__dlpack_device__() == array.__dlpack_device__()
+    part = np.from_dlpack(tensor.slice([0, 1], [2, 3]))
+    np.testing.assert_array_equal(part, tensor.to_numpy()[:, 1:])
+    del tensor
+    assert array[0, 1] == 9  # the memory lives as long as somebody uses it
+
+    class Foreign:
+        """Has DLPack's methods and nothing else."""
+
+        def __init__(self, array):
+            self.array = array
+
+        def __dlpack__(self, **options):
+            return self.array.__dlpack__(**options)
+
+        def __dlpack_device__(self):
+            return self.array.__dlpack_device__()
+
+    own = np.arange(4, dtype="float32")
+    other = lite.LiteTensor()
+    other.set_data_by_share(Foreign(own))
+    own[2] = 30
+    assert other.to_numpy().tolist() == [0, 1, 30, 3]
+
+
+def test_read_only_memory_stays_read_only(iota):
+    data = np.arange(4, dtype="float32")
+    data.flags.writeable = False
+    tensor = lite.LiteTensor()
+    tensor.set_data_by_share(data)
+    try:
+        array = np.from_dlpack(tensor)
+    except (BufferError, TypeError):  # NumPy before 2.1 refuses
+        return
+    assert not array.flags.writeable
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="needs Python 3.12")
+def test_memoryview_of_a_tensor(iota):
+    tensor = iota([2, 3])
+    view = memoryview(tensor)
+    assert view.shape == (2, 3) and view[1, 2] == 5
+    view[0, 0] = 7
+    assert tensor.to_numpy()[0, 0] == 7
+
+
+def test_pytorch_shares_the_memory(iota):
+    torch = pytest.importorskip("torch")
+    tensor = iota([2, 3], "float32")
+    theirs = torch.from_dlpack(tensor)
+    theirs[0, 0] = 8
+    assert tensor.to_numpy()[0, 0] == 8
+    tensor.set_data_by_share(torch.ones(2, 3))
+    assert tensor.to_numpy().sum() == 6

@@ -28,7 +28,10 @@ int main(int argc, char** argv) {
   classifier.outputs = {"scores"};
   classifier.shapes = {{1, 3, 224, 224}, {2, 3, 224, 224}};
   classifier.classes = 1000;
-  const bool written = Write(folder + "/add.mgec", add) && Write(folder + "/batches.mgec", batches) &&
+  mgec::TestArtifactOptions slow;  // as add, but hundreds of milliseconds of it
+  slow.shapes = {{512, 1024}};
+  slow.repeats = 400;
+  const bool written = Write(folder + "/add.mgec", add) && Write(folder + "/slow.mgec", slow) && Write(folder + "/batches.mgec", batches) &&
                        Write(folder + "/classifier.mgec", classifier);
   if (!written) std::fprintf(stderr, "make_test_artifacts: cannot write to %s\n", argv[1]);
   return written ? 0 : 1;

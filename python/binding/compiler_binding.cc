@@ -1,0 +1,59 @@
+// The compiler as the Python package sees it, through ctypes: no Python headers, so one library serves every version of
+// Python. Not for other programs; changes with the package.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "compiler/compile.h"
+#include "compiler/plan/artifact.h"
+
+#define MGECPY_API extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+char* Copy(const std::string& bytes) {
+  char* copy = static_cast<char*>(std::malloc(bytes.size() + 1));
+  if (copy != nullptr) std::memcpy(copy, bytes.c_str(), bytes.size() + 1);
+  return copy;
+}
+
+}  // namespace
+
+// The compiler's version.
+MGECPY_API const char* mgecpy_compiler_version() {
+  static const std::string version(mgec::plan::CompilerVersion());
+  return version.c_str();
+}
+
+MGECPY_API void mgecpy_compiler_free(char* memory) { std::free(memory); }
+
+// Compiles a model. Program p of the artifact has `entries[p]` input shapes; names, ndims and dims have those of all programs
+// one after the other. Returns 0 and the artifact, or -1 and a text; either is freed with mgecpy_compiler_free(), and null where
+// there is no memory for it.
+MGECPY_API int mgecpy_compile(const void* model, size_t size, const char* name, size_t programs, const size_t* entries,
+                              const char* const* names, const size_t* ndims, const int64_t* dims, int threads,
+                              char** result, size_t* result_size) {
+  mgec::CompileOptions options;
+  options.source_name = name;
+  options.threads = threads;
+  if (programs > 0) options.input_shapes.clear();
+  for (size_t p = 0; p < programs; ++p) {
+    std::map<std::string, std::vector<int64_t>> shapes;
+    for (size_t i = 0; i < entries[p]; ++i, ++names, ++ndims) {
+      shapes[*names] = std::vector<int64_t>(dims, dims + *ndims);
+      dims += *ndims;
+    }
+    options.input_shapes.push_back(std::move(shapes));
+  }
+  mgec::CompileReport report;
+  const auto artifact = mgec::Compile({static_cast<const char*>(model), size}, options, &report);
+  const std::string bytes =
+      artifact.ok() ? *artifact : std::string(name) + ": " + std::string(artifact.status().message());
+  *result = Copy(bytes);  // null where there is no memory left
+  *result_size = bytes.size();
+  return artifact.ok() ? 0 : -1;
+}

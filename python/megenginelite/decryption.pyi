@@ -1,0 +1,9 @@
+from typing import Any, Callable, Iterable, Optional
+
+import numpy as np
+
+LiteDecryptionFunc: Any
+
+def decryption_func(func: Callable[[np.ndarray, np.ndarray, Optional[np.ndarray]], int]) -> Any: ...
+def register(name: str, func: Any, key: Iterable[int]) -> None: ...
+def update_key(name: str, key: Iterable[int]) -> None: ...
