@@ -21,12 +21,22 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// The most demanding target first: the order in which the loader tries them.
-std::vector<kernel::Target> Ordered(std::vector<kernel::Target> targets) {
-  std::stable_sort(targets.begin(), targets.end(),
-                   [](const auto& a, const auto& b) { return a.vector_lanes > b.vector_lanes; });
-  targets.erase(std::unique(targets.begin(), targets.end(), [](const auto& a, const auto& b) { return a.name == b.name; }),
-                targets.end());
+bool HasIntegerContractions(const graph::Graph& graph) {
+  return std::any_of(graph.nodes().begin(), graph.nodes().end(), [](const auto& node) {
+    return node->op == "int_conv2d" || node->op == "int_matmul" ||
+           (node->body != nullptr && HasIntegerContractions(*node->body));
+  });
+}
+
+// The targets to compile for, the most demanding first: the order in which the loader tries them.
+std::vector<kernel::Target> TargetsFor(const graph::Graph& graph, const CompileOptions& options) {
+  if (options.targets.empty()) return kernel::DefaultTargets(HasIntegerContractions(graph));
+  std::vector<kernel::Target> targets;
+  for (kernel::Target& t : kernel::AllTargets()) {
+    const bool wanted = std::any_of(options.targets.begin(), options.targets.end(),
+                                    [&](const kernel::Target& o) { return o.name == t.name; });
+    if (wanted) targets.push_back(std::move(t));
+  }
   return targets;
 }
 
@@ -107,7 +117,7 @@ absl::StatusOr<plan::ShapeProgram> CompileImported(graph::Graph graph, const Com
   report.passes_seconds += SecondsSince(start);
   if (options.emit_graph) report.graph += graph::ToText(program.graph);
 
-  for (const kernel::Target& target : Ordered(options.targets)) {
+  for (const kernel::Target& target : TargetsFor(program.graph, options)) {
     ASSIGN_OR_RETURN(plan::TargetProgram p, CompileForTarget(program.graph, target, options, constants, report));
     program.targets.push_back(std::move(p));
   }

@@ -25,7 +25,8 @@ namespace mgec {
 inline constexpr int64_t kAnyBatch = -1;
 
 struct CompileOptions {
-  std::vector<kernel::Target> targets = kernel::DefaultTargets();  // each once; order does not matter
+  // Each is taken once; order does not matter. None: kernel::DefaultTargets() for the model.
+  std::vector<kernel::Target> targets;
   // Input shapes by name, instead of the file's. The artifact gets one program for each set, in this order; the first is
   // what the runtime starts with. Programs share their weights. A first dimension of kAnyBatch makes several programs,
   // which compute a batch of any size in parts.

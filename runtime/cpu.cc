@@ -10,6 +10,7 @@ int Level(std::string_view target) {
   if (target == "x86-64") return 1;
   if (target == "x86-64-v3") return 3;
   if (target == "x86-64-v4") return 4;
+  if (target == "x86-64-v4-vnni") return 5;
   return 0;
 }
 
@@ -24,7 +25,8 @@ int CpuLevel() {
   const bool v4 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                   __builtin_cpu_supports("avx512vl");
-  return v4 ? 4 : 3;
+  if (!v4) return 3;
+  return __builtin_cpu_supports("avx512vnni") ? 5 : 4;
 #else
   return 0;
 #endif
@@ -52,6 +54,8 @@ bool TargetEnabled(std::string_view target) {
 
 const char* BestTarget() {
   switch (EnabledLevel()) {
+    case 5:
+      return "x86-64-v4-vnni";
     case 4:
       return "x86-64-v4";
     case 3:

@@ -24,7 +24,7 @@
 #include "tools/files.h"
 
 ABSL_FLAG(std::string, o, "", "Where the artifact goes; MODEL.mgec beside the model if not given.");
-ABSL_FLAG(std::string, target, "", "Comma-separated targets, for example x86-64-v3; x86-64-v4,x86-64-v3 if not given. The "
+ABSL_FLAG(std::string, target, "", "Comma-separated targets, for example x86-64-v3; x86-64-v4,x86-64-v3 if not given, and x86-64-v4-vnni for models with integer contractions. The "
                                    "runtime picks the best that its CPU has.");
 ABSL_FLAG(std::vector<std::string>, input_shape, {},
           "NAME=1x3x224x224: the shape of an input, instead of the model's. Repeated for the same input: the artifact runs "
@@ -53,8 +53,8 @@ int Fail(const std::string& message) {
 }
 
 absl::StatusOr<std::vector<kernel::Target>> Targets(const std::string& flag) {
-  if (flag.empty()) return kernel::DefaultTargets();
   std::vector<kernel::Target> targets;
+  if (flag.empty()) return targets;
   for (absl::string_view name : absl::StrSplit(flag, ',', absl::SkipEmpty())) {
     absl::StatusOr<kernel::Target> t = kernel::FindTarget(name);
     if (!t.ok()) return t.status();

@@ -195,12 +195,38 @@ Expr Fma(Expr a, Expr b, Expr c) {
   return e;
 }
 
+Expr Dot(Expr a, Expr b, Expr c) {
+  const Op op = a->type.scalar == Scalar::kInt16 ? Op::kDot2 : Op::kDot4;
+  assert(b->type.scalar == (op == Op::kDot2 ? Scalar::kInt16 : Scalar::kInt8));
+  assert(op == Op::kDot2 || a->type.scalar == Scalar::kUint8);
+  assert(a->type.lanes == b->type.lanes && a->type.lanes == c->type.lanes * (op == Op::kDot2 ? 2 : 4));
+  auto e = New(op, c->type);
+  e->args = {std::move(a), std::move(b), std::move(c)};
+  return e;
+}
+
 Expr Cast(Type t, Expr a) {
   t.lanes = a->type.lanes;
   if (a->type == t) return a;
+  if (a->op == Op::kCast && a->int_value == 1) {
+    const Scalar fits = a->type.scalar;
+    const bool wider = !IsFloat(t.scalar) && SizeOf(t.scalar) > SizeOf(fits) && (IsSigned(t.scalar) || !IsSigned(fits));
+    return wider ? ExactCast(t, a->args[0]) : Cast(t, a->args[0]);
+  }
   if (a->op == Op::kInt && !IsFloat(t.scalar) && t.scalar == Scalar::kInt64) return Int(a->int_value, t);
   if (a->op == Op::kInt && t.scalar == Scalar::kFloat32) return Float(static_cast<double>(a->int_value));
   auto e = New(Op::kCast, t);
+  e->args.push_back(std::move(a));
+  return e;
+}
+
+Expr ExactCast(Type t, Expr a) {
+  t.lanes = a->type.lanes;
+  assert(!IsFloat(t.scalar));
+  if (a->type == t) return a;
+  if (a->op == Op::kCast && a->int_value == 1) return ExactCast(t, a->args[0]);
+  auto e = New(Op::kCast, t);
+  e->int_value = 1;
   e->args.push_back(std::move(a));
   return e;
 }
@@ -333,7 +359,7 @@ Expr WithArgs(const Expr& e, std::vector<Expr> args) {
   // Through the constructors, so that constants fold again and a vector argument makes a vector.
   if (e->op >= Op::kAdd && e->op <= Op::kNe) return Binary(e->op, args[0], args[1]);
   if (e->op == Op::kSelect) return Select(args[0], args[1], args[2]);
-  if (e->op == Op::kCast) return Cast(e->type, args[0]);
+  if (e->op == Op::kCast) return e->int_value == 1 ? ExactCast(e->type, args[0]) : Cast(e->type, args[0]);
   if (e->op == Op::kBitcast) return Bitcast(e->type, args[0]);
   if (e->op >= Op::kNeg && e->op <= Op::kIsInf) return Unary(e->op, args[0]);
   if (e->op == Op::kFma) return Fma(args[0], args[1], args[2]);

@@ -38,7 +38,8 @@ enum class Op : uint8_t {
   kSqrt, kRsqrt, kExp, kExpm1, kLog, kLog1p, kSin, kCos, kTan, kAsin, kAcos, kAtan, kSinh, kCosh, kTanh, kAsinh, kAcosh,
   kAtanh, kErf, kErfc, kErfInv, kErfcInv, kSigmoid,
   kIsNan, kIsInf,  // bool
-  kCast,       // to `type`: float to int truncates toward zero (saturating), int to int wraps, to bool is != 0
+  kCast,       // to `type`: float to int truncates toward zero (saturating), int to int wraps, to bool is != 0.
+               // int_value is 1 where the argument is known to be a number of `type` (see ExactCast).
   kBitcast,    // same size
   kBroadcast,  // scalar to type.lanes
   // Binary: args[0], args[1] of equal type.
@@ -54,6 +55,8 @@ enum class Op : uint8_t {
   kLt, kLe, kEq, kNe,  // bool of the same lanes; ordered compare, except kNe which is true for NaN
   // Ternary.
   kFma,     // args[0] * args[1] + args[2], rounded once; float32 only
+  kDot2,    // int32 x L: args[2] + the sums of adjacent pairs of products of args[0] and args[1], int16 x 2L each
+  kDot4,    // the same with groups of four, args[0] uint8 x 4L and args[1] int8 x 4L. Both wrap; nothing saturates.
   kSelect,  // args[0] (bool, scalar or the lanes of type) ? args[1] : args[2]. Only the chosen side is evaluated at
             // definition level; in scheduled kernels both sides are evaluated, so their loads must be in bounds.
   // Vectors.
@@ -126,7 +129,11 @@ Expr Unary(Op op, Expr a);
 Expr Binary(Op op, Expr a, Expr b);  // broadcasts a scalar operand to the other's lanes
 Expr Select(Expr cond, Expr a, Expr b);
 Expr Fma(Expr a, Expr b, Expr c);
+// kDot2 for int16, kDot4 for uint8 with int8: c plus the dot products of each lane's group of a and b.
+Expr Dot(Expr a, Expr b, Expr c);
 Expr Cast(Type t, Expr a);
+// A cast to an integer type that is known to lose nothing: another cast of it starts from `a` again.
+Expr ExactCast(Type t, Expr a);
 Expr Bitcast(Type t, Expr a);
 Expr Broadcast(Expr a, int lanes);
 Expr Ramp(Expr base, int64_t stride, int lanes);

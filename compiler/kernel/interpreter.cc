@@ -199,6 +199,12 @@ int Program::CompileNode(const Expr& e) {
     case Op::kBitcast: return emit(BitcastHandler(from.scalar, e->type.scalar)).out;
     case Op::kBroadcast: return emit(BroadcastHandler()).out;
     case Op::kFma: return emit(FmaHandler()).out;
+    case Op::kDot2:
+    case Op::kDot4: {
+      const int out = emit(DotHandler(e->op == Op::kDot2 ? 2 : 4)).out;
+      EmitWrap(Scalar::kInt32, lanes, out);
+      return out;
+    }
     case Op::kSelect: return emit(SelectHandler(from.lanes == 1)).out;
     case Op::kRamp: {
       Instruction& n = emit(RampHandler());

@@ -73,6 +73,15 @@ bool Fma(const Instruction& n, Machine& m) {
   }
   return true;
 }
+template <int kGroup>
+bool Dot(const Instruction& n, Machine& m) {
+  for (int l = 0; l < n.lanes; ++l) {
+    int64_t sum = m.cells[n.c + l].i;
+    for (int i = l * kGroup; i < (l + 1) * kGroup; ++i) sum += m.cells[n.a + i].i * m.cells[n.b + i].i;
+    m.cells[n.out + l].i = sum;
+  }
+  return true;
+}
 template <bool kScalarCondition>
 bool SelectLanes(const Instruction& n, Machine& m) {
   for (int l = 0; l < n.lanes; ++l) {
@@ -404,6 +413,7 @@ Handler BitcastHandler(Scalar from, Scalar to) {
 }
 
 Handler FmaHandler() { return Fma; }
+Handler DotHandler(int group) { return group == 2 ? Dot<2> : Dot<4>; }
 Handler SelectHandler(bool scalar_condition) { return scalar_condition ? SelectLanes<true> : SelectLanes<false>; }
 Handler RampHandler() { return Ramp; }
 Handler BroadcastHandler() { return BroadcastLanes; }

@@ -53,6 +53,7 @@ int64_t Wrap(Scalar s, int64_t v);
 Handler CastHandler(Scalar from, Scalar to);
 Handler BitcastHandler(Scalar from, Scalar to);
 Handler FmaHandler();
+Handler DotHandler(int group);  // `lanes` sums of `group` products each; without wrapping
 Handler SelectHandler(bool scalar_condition);
 Handler RampHandler();       // a: base, immediate: stride
 Handler BroadcastHandler();  // a: scalar

@@ -171,5 +171,33 @@ TEST_F(InterpreterTest, RegistersDoNotSurviveATask) {
   EXPECT_TRUE(std::isnan(out_[1]));
 }
 
+// Worked out by hand; nothing saturates, sums wrap.
+TEST(InterpreterDotTest, Groups) {
+  const int16_t a[] = {-32768, -32768, 3, -4}, b[] = {-32768, -32768, 100, 7};
+  const uint8_t u[] = {255, 255, 255, 255, 1, 2, 3, 4};
+  const int8_t s[] = {-128, -128, -128, -128, 127, -1, 0, 5};
+  const int32_t sums[] = {0, 1000};
+  int32_t out[4];
+  Kernel k;
+  k.name = "k";
+  k.task = MakeVar("task");
+  k.arguments = {ArgumentBuffer("a", Scalar::kInt16, 4, 0, 2), ArgumentBuffer("b", Scalar::kInt16, 4, 1, 2),
+                 ArgumentBuffer("u", Scalar::kUint8, 8, 2, 1), ArgumentBuffer("s", Scalar::kInt8, 8, 3, 1),
+                 ArgumentBuffer("sums", Scalar::kInt32, 2, 4, 4), ArgumentBuffer("out", Scalar::kInt32, 4, 5, 4)};
+  Block block;
+  const Expr sum = Load(k.arguments[4], Int(0), 2);
+  block.Store(k.arguments[5], Int(0), Dot(Load(k.arguments[0], Int(0), 4), Load(k.arguments[1], Int(0), 4), sum));
+  block.Store(k.arguments[5], Int(2), Dot(Load(k.arguments[2], Int(0), 8), Load(k.arguments[3], Int(0), 8), sum));
+  k.body = block.Take();
+  auto view = [](const auto& array) { return BufferView{const_cast<void*>(static_cast<const void*>(array)), sizeof(array)}; };
+  const BufferView views[] = {view(a), view(b), view(u), view(s), view(sums), view(out)};
+  const absl::Status status = Interpret(k, views, 0, 1);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(out[0], INT32_MIN);  // 2^31
+  EXPECT_EQ(out[1], 1000 + 300 - 28);
+  EXPECT_EQ(out[2], -4 * 255 * 128);
+  EXPECT_EQ(out[3], 1000 + 127 - 2 + 20);
+}
+
 }  // namespace
 }  // namespace mgec::kernel

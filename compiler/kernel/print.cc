@@ -77,6 +77,8 @@ const char* Name(Op op) {
     case Op::kEq: return "eq";
     case Op::kNe: return "ne";
     case Op::kFma: return "fma";
+    case Op::kDot2: return "dot2";
+    case Op::kDot4: return "dot4";
     case Op::kSelect: return "select";
     case Op::kRamp: return "ramp";
     case Op::kSlice: return "slice";

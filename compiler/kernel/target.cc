@@ -22,6 +22,7 @@ Target X86V3() {
   t.vector_lanes = 8;
   t.vector_registers = 16;
   t.broadcast_folds = false;
+  t.dot_group = 2;
   return t;
 }
 
@@ -34,16 +35,33 @@ Target X86V4() {
   t.vector_lanes = 16;
   t.vector_registers = 32;
   t.broadcast_folds = true;
+  t.dot_group = 2;
+  t.has_avx512 = true;
+  return t;
+}
+
+// Ice Lake, Zen 4 and later; AVX-512 alone does not imply it (Skylake).
+Target X86V4Vnni() {
+  Target t = X86V4();
+  t.name = "x86-64-v4-vnni";
+  t.features += ",+avx512vnni";
+  t.dot_group = 4;
+  t.has_vnni = true;
   return t;
 }
 
 }  // namespace
 
-std::vector<Target> DefaultTargets() { return {X86V4(), X86V3()}; }
+std::vector<Target> AllTargets() { return {X86V4Vnni(), X86V4(), X86V3()}; }
+
+std::vector<Target> DefaultTargets(bool integer_contractions) {
+  if (integer_contractions) return AllTargets();
+  return {X86V4(), X86V3()};
+}
 
 absl::StatusOr<Target> FindTarget(absl::string_view name) {
   std::vector<std::string> known;
-  for (Target& t : DefaultTargets()) {
+  for (Target& t : AllTargets()) {
     if (t.name == name) return std::move(t);
     known.push_back(t.name);
   }

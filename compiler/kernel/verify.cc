@@ -199,6 +199,16 @@ absl::Status Verifier::CheckNode(const Expr& e) {
     case Op::kFma:
       if (count != 3) return FailAt(e, "wrong number of arguments");
       return CheckArithmetic(e);
+    case Op::kDot2:
+    case Op::kDot4: {
+      if (count != 3) return FailAt(e, "wrong number of arguments");
+      const bool pairs = e->op == Op::kDot2;
+      const int lanes = type.lanes * (pairs ? 2 : 4);
+      return want(type.scalar == Scalar::kInt32 && e->args[2]->type == type &&
+                      first == Type(pairs ? Scalar::kInt16 : Scalar::kUint8, lanes) &&
+                      e->args[1]->type == Type(pairs ? Scalar::kInt16 : Scalar::kInt8, lanes),
+                  "groups of the wrong type");
+    }
     case Op::kSelect:
       if (count != 3) return FailAt(e, "wrong number of arguments");
       if (first != Type(Scalar::kBool) && first != Type(Scalar::kBool, type.lanes)) return FailAt(e, "bad condition");

@@ -22,7 +22,22 @@ bool IsPointwise(const Node& n) {
   return op != nullptr && op->pointwise && n.outputs.size() == 1;
 }
 
-bool IsContraction(const Node& n) { return n.op == "conv2d" || n.op == "matmul"; }
+bool IsIntContraction(const Node& n) { return n.op == "int_conv2d" || n.op == "int_matmul"; }
+bool IsConv(const Node& n) { return n.op == "conv2d" || n.op == "int_conv2d"; }
+bool IsContraction(const Node& n) { return n.op == "conv2d" || n.op == "matmul" || IsIntContraction(n); }
+
+// What the epilogue of a contraction computes with: float32 after floats, integers and float32 after integers.
+bool FitsEpilogue(const Node& anchor, const graph::DType& d) {
+  if (!IsIntContraction(anchor)) return d == anchor.output()->type.dtype;
+  switch (ops::StorageOf(d)) {
+    case kernel::Scalar::kFloat32:
+    case kernel::Scalar::kInt8:
+    case kernel::Scalar::kUint8:
+    case kernel::Scalar::kInt16:
+    case kernel::Scalar::kInt32: return true;
+    default: return false;
+  }
+}
 
 // Nodes whose last step may take a pointwise tail.
 bool TakesTail(const Node& n) {
@@ -35,16 +50,16 @@ bool TakesTail(const Node& n) {
 // Whether a contraction's micro-kernel can read `v` in its epilogue, given the output's type.
 bool FitsEpilogue(const Node& anchor, const Value* v) {
   const graph::TensorType& out = anchor.output()->type;
-  if (v->type.dtype != out.dtype) return false;
+  if (!FitsEpilogue(anchor, v->type.dtype)) return false;
   const graph::Shape& s = v->type.shape;
-  if (graph::NumElements(s) == 1 || v->type == out) return true;
-  const size_t dim = anchor.op == "conv2d" ? 1 : out.shape.size() - 1;
+  if (graph::NumElements(s) == 1 || s == out.shape) return true;
+  const size_t dim = IsConv(anchor) ? 1 : out.shape.size() - 1;
   if (s.size() > out.shape.size()) return false;
   if (IsConstant(v)) {  // one element per channel
     const size_t skipped = out.shape.size() - s.size();
     return dim >= skipped && s[dim - skipped] == out.shape[dim] && graph::NumElements(s) == out.shape[dim];
   }
-  return anchor.op == "conv2d" && s == graph::Shape{out.shape[0], out.shape[1], 1, 1};  // a gate per image and channel
+  return IsConv(anchor) && s == graph::Shape{out.shape[0], out.shape[1], 1, 1};  // a gate per image and channel
 }
 
 // Replaces `members` (in graph order; the last one's outputs are the group's) by one fused node.
@@ -82,6 +97,25 @@ void MakeFused(Graph& g, const std::vector<Node*>& members, const Node& named_af
   g.EraseDeadNodes();
 }
 
+// With the casts of operands that nothing else reads: a residual sum of quantized numbers adds them up as floats.
+std::vector<Node*> WithCasts(const Graph& g, const Users& users, std::vector<Node*> group) {
+  std::unordered_set<const Node*> members(group.begin(), group.end());
+  const Node& anchor = *group[0];
+  for (size_t i = 1; i < group.size(); ++i) {
+    for (Value* v : group[i]->inputs) {
+      const Node& p = *v->producer;
+      const bool fits = p.op == "cast" && members.count(&p) == 0 && SoleUser(g, users, v) == group[i] &&
+                        v->type.shape == anchor.output()->type.shape && FitsEpilogue(anchor, p.inputs[0]);
+      if (fits) members.insert(&p);
+    }
+  }
+  std::vector<Node*> ordered;
+  for (const auto& n : g.nodes()) {
+    if (members.count(n.get()) != 0) ordered.push_back(n.get());
+  }
+  return ordered;
+}
+
 // The pointwise nodes that follow `anchor` and can be computed with it.
 std::vector<Node*> TailOf(const Graph& g, const Users& users, Node* anchor) {
   std::vector<Node*> group = {anchor};
@@ -91,7 +125,7 @@ std::vector<Node*> TailOf(const Graph& g, const Users& users, Node* anchor) {
     if (next == nullptr || !IsPointwise(*next) || next->output()->type.shape != anchor->output()->type.shape) break;
     // A value of another dtype (a comparison's bool) ends a contraction's kernel.
     if (IsContraction(*anchor)) {
-      const bool fits = next->output()->type.dtype == anchor->output()->type.dtype &&
+      const bool fits = FitsEpilogue(*anchor, next->output()->type.dtype) &&
                         std::all_of(next->inputs.begin(), next->inputs.end(), [&](const Value* v) {
                           return v == last || FitsEpilogue(*anchor, v);
                         });
@@ -99,7 +133,7 @@ std::vector<Node*> TailOf(const Graph& g, const Users& users, Node* anchor) {
     }
     group.push_back(next);
   }
-  return group;
+  return IsIntContraction(*anchor) ? WithCasts(g, users, std::move(group)) : group;
 }
 
 // The largest group of pointwise nodes that ends in `root`: every member's only users are members.

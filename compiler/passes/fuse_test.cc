@@ -55,6 +55,37 @@ TEST(FuseTest, AResidualSumBelongsToTheLastProducer) {
   })");
 }
 
+// Requantization, and a residual sum of quantized tensors with the conversion of the other one.
+TEST(FuseTest, AnIntegerConvolutionTakesConversionsAndTheResidual) {
+  ExpectRewrite(Fuse, R"text(graph {
+    %x = input() "x" : qs8(0.5)[1,1,2,2]
+    %r = input() "r" : qs8(0.25)[1,1,2,2]
+    %w = constant() {data=0x03} : qs8(0.5)[1,1,1,1]
+    %1 = int_conv2d(%x, %w) {dtype="qs32(0.25)"} "c" : qs32(0.25)[1,1,2,2]
+    %2 = cast(%1) {dtype="f32"} : f32[1,1,2,2]
+    %3 = cast(%r) {dtype="f32"} : f32[1,1,2,2]
+    %4 = add(%2, %3) : f32[1,1,2,2]
+    %5 = cast(%4) {dtype="qs8(1)"} : qs8(1)[1,1,2,2]
+    return %5 "y"
+  })text", R"text(graph {
+    %x = input() "x" : qs8(0.5)[1,1,2,2]
+    %r = input() "r" : qs8(0.25)[1,1,2,2]
+    %w = constant() {data=0x03} : qs8(0.5)[1,1,1,1]
+    %y = fused(%x, %w, %r) "c" : qs8(1)[1,1,2,2] {
+      %x = input() "in0" : qs8(0.5)[1,1,2,2]
+      %w = input() "in1" : qs8(0.5)[1,1,1,1]
+      %r = input() "in2" : qs8(0.25)[1,1,2,2]
+      %1 = int_conv2d(%x, %w) {dtype="qs32(0.25)"} "c" : qs32(0.25)[1,1,2,2]
+      %2 = cast(%1) {dtype="f32"} : f32[1,1,2,2]
+      %3 = cast(%r) {dtype="f32"} : f32[1,1,2,2]
+      %4 = add(%2, %3) : f32[1,1,2,2]
+      %5 = cast(%4) {dtype="qs8(1)"} : qs8(1)[1,1,2,2]
+      return %5 "out"
+    }
+    return %y "y"
+  })text");
+}
+
 TEST(FuseTest, PointwiseNodesBecomeOneKernel) {
   ExpectRewrite(Fuse, R"(graph {
     %x = input() "x" : f32[2,3]

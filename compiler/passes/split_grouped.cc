@@ -23,7 +23,7 @@ absl::StatusOr<Value*> SliceAxis(Graph& g, Value* x, size_t axis, int64_t begin,
 PassResult SplitGroupedConvolutions(Graph& g) {
   bool changed = false;
   for (Node* n : NodesOf(g)) {
-    if (n->op != "conv2d" || n->inputs.size() != 2 || n->inputs[1]->type.shape.size() != 5) continue;
+    if ((n->op != "conv2d" && n->op != "int_conv2d") || n->inputs.size() != 2 || n->inputs[1]->type.shape.size() != 5) continue;
     ASSIGN_OR_RETURN(ops::ConvParams p, ops::ConvParamsOf(ops::ContextOf(*n)));
     const int64_t icg = p.in_channels / p.group, ocg = p.out_channels / p.group;
     const graph::Shape& w = n->inputs[1]->type.shape;
@@ -32,7 +32,7 @@ PassResult SplitGroupedConvolutions(Graph& g) {
     if (p.group == 1) {
       attributes.Set("group", int64_t{1});
       ASSIGN_OR_RETURN(Value * weight, g.Add("reshape", {n->inputs[1]}, {{"shape", graph::Shape{ocg, icg, w[3], w[4]}}}));
-      ASSIGN_OR_RETURN(Value * y, g.Add("conv2d", {n->inputs[0], weight}, attributes, n->name));
+      ASSIGN_OR_RETURN(Value * y, g.Add(n->op, {n->inputs[0], weight}, attributes, n->name));
       g.ReplaceAllUses(n->output(), y);
       changed = true;
       continue;
@@ -44,7 +44,7 @@ PassResult SplitGroupedConvolutions(Graph& g) {
       ASSIGN_OR_RETURN(Value * x, SliceAxis(g, n->inputs[0], 1, i * icg, (i + 1) * icg, n->name));
       ASSIGN_OR_RETURN(Value * weight, SliceAxis(g, n->inputs[1], 0, i, i + 1, n->name));
       ASSIGN_OR_RETURN(weight, g.Add("reshape", {weight}, {{"shape", graph::Shape{ocg, icg, w[3], w[4]}}}));
-      ASSIGN_OR_RETURN(Value * y, g.Add("conv2d", {x, weight}, attributes, n->name));
+      ASSIGN_OR_RETURN(Value * y, g.Add(n->op, {x, weight}, attributes, n->name));
       parts.push_back(y);
     }
     ASSIGN_OR_RETURN(Value * y, g.Add("concat", parts, {{"axis", int64_t{1}}}, n->name));

@@ -40,6 +40,21 @@ TEST(SplitGroupedTest, OneGroupIsNone) {
   })");
 }
 
+TEST(SplitGroupedTest, IntegersToo) {
+  ExpectRewrite(SplitGroupedConvolutions, R"(graph {
+    %x = input() "x" : i8[1,2,3,3]
+    %w = constant() {data=0x01020304} : i8[1,2,2,1,1]
+    %y = int_conv2d(%x, %w) {dtype="i32"} "c" : i32[1,2,3,3]
+    return %y "y"
+  })", R"(graph {
+    %x = input() "x" : i8[1,2,3,3]
+    %w = constant() {data=0x01020304} : i8[1,2,2,1,1]
+    %w0 = reshape(%w) {shape=[2,2,1,1]} : i8[2,2,1,1]
+    %y = int_conv2d(%x, %w0) {dtype="i32", group=1} "c" : i32[1,2,3,3]
+    return %y "y"
+  })");
+}
+
 TEST(SplitGroupedTest, DepthwiseAndDenseStay) {
   ExpectRewrite(SplitGroupedConvolutions, R"(graph {
     %x = input() "x" : f32[1,2,3,3]

@@ -14,8 +14,6 @@ constexpr int64_t kAlignment = 64;
 // Below this much work a step runs faster on the calling thread than handed to others.
 constexpr int64_t kSerialMacs = 100 * 1000;
 constexpr int64_t kSerialBytes = 32 * 1024;
-// Tables hold 32-bit element offsets into the arena, so 8 GiB is the end; a network that needs half of it is unlikely.
-constexpr int64_t kMaxArenaBytes = int64_t{4} << 30;
 
 }  // namespace
 
@@ -54,7 +52,8 @@ StorageId Program::AddConstant(std::string data) {
   return Add(std::move(s));
 }
 
-StorageId Program::AddTable(int64_t bytes, TableWriter writer) {
+StorageId Program::AddTable(int64_t bytes, TableWriter writer, int unit) {
+  max_arena_bytes_ = std::min(max_arena_bytes_, (int64_t{1} << 31) * unit);
   Storage s;
   s.space = Space::kConstant;
   s.bytes = bytes;
@@ -98,9 +97,9 @@ absl::StatusOr<PlannedProgram> Program::Finish(ConstantPool& pool) && {
   if (random) lifetimes[random_state_].first = 0;
   const MemoryPlan memory = PlanMemory(lifetimes, kAlignment);
 
-  if (memory.bytes > kMaxArenaBytes) {
+  if (memory.bytes > max_arena_bytes_) {
     return absl::ResourceExhaustedError(absl::StrCat("needs ", memory.bytes >> 20, " MiB for intermediate results; the limit is ",
-                                                     kMaxArenaBytes >> 20, " MiB"));
+                                                     max_arena_bytes_ >> 20, " MiB"));
   }
 
   PlannedProgram result;

@@ -84,7 +84,8 @@ class Program {
   StorageId AddInput(int index, int64_t bytes);
   StorageId AddOutput(int index, int64_t bytes);
   StorageId AddConstant(std::string data);
-  StorageId AddTable(int64_t bytes, TableWriter writer);
+  // `unit`: the bytes that the table's 32-bit offsets count in.
+  StorageId AddTable(int64_t bytes, TableWriter writer, int unit = 4);
   // 16 bytes of the arena that the runtime writes before the first step: seed and number of the pass. Always the same one.
   StorageId AddRandomState();
 
@@ -95,13 +96,14 @@ class Program {
   const Storage& storage(StorageId id) const { return storages_[id]; }
 
   // Places every storage and writes all constants into `pool` (equal ones once, in execution order). ResourceExhausted for
-  // an arena of more than 4 GiB.
+  // an arena of more than 4 GiB, or of more than a table can reach.
   absl::StatusOr<PlannedProgram> Finish(ConstantPool& pool) &&;
 
  private:
   StorageId Add(Storage s);
 
   std::vector<Storage> storages_;
+  int64_t max_arena_bytes_ = int64_t{4} << 30;  // a network that needs more is unlikely
   StorageId random_state_ = kWholeArena;  // kWholeArena: none
   std::vector<Step> steps_;
   std::vector<kernel::Kernel> kernels_;

@@ -2,13 +2,14 @@
 // over blocks, rows and pixels. Depthwise convolution, pooling, resizing, spatial padding and reductions, normalizations
 // and pointwise chains all come from their definitions; nothing here knows an operator.
 #include <algorithm>
-#include <cstring>
+#include <map>
 #include <optional>
 
 #include "compiler/base/status_macros.h"
 #include "compiler/kernel/lower.h"
 #include "compiler/ops/op.h"
 #include "compiler/schedule/contraction.h"
+#include "compiler/schedule/exact_arithmetic.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/split.h"
 #include "compiler/schedule/zones.h"
@@ -50,7 +51,7 @@ std::optional<std::vector<TensorUse>> RolesOf(const Definition& d, const graph::
   std::vector<TensorUse> roles(d.num_inputs() + d.stages().size());
   for (size_t s = 0; s < d.stages().size(); ++s) {
     const Stage& stage = d.stages()[s];
-    if (stage.vars.size() < 2 || stage.info.scalar != Scalar::kFloat32) return std::nullopt;
+    if (stage.vars.size() < 2 || !CanBeBlocked(stage.info.scalar)) return std::nullopt;
     roles[d.num_inputs() + s] = {Role::kBlocked, 1};
     const kernel::Var c = stage.vars[1];
     bool fits = true;
@@ -73,7 +74,7 @@ std::optional<std::vector<TensorUse>> RolesOf(const Definition& d, const graph::
       if (channel_dim >= 0) {
         const bool constant = e->tensor < d.num_inputs() && Scheduler::ConstantData(node.inputs[e->tensor]);
         use = {constant ? Role::kPerChannel : Role::kBlocked, static_cast<size_t>(channel_dim)};
-        fits = fits && (constant || channel_dim == 1) && e->type.scalar == Scalar::kFloat32;
+        fits = fits && (constant || channel_dim == 1) && CanBeBlocked(e->type.scalar);
       } else {
         use = {Role::kUniform, 0};
       }
@@ -106,24 +107,55 @@ Expr RestIndex(const std::vector<Expr>& index, const std::vector<int64_t>& shape
 }
 
 // A constant's values in the order of the blocks: [block][rest][8], zero in lanes that hold nothing.
+template <typename Value, typename Stored>
 std::string PackPerChannel(const std::string& data, const std::vector<int64_t>& shape, size_t dim,
                            const std::vector<BlockUse>& blocks) {
   int64_t outer = 1, inner = 1;
   for (size_t i = 0; i < shape.size(); ++i) (i < dim ? outer : inner) *= i == dim ? 1 : shape[i];
-  const float* in = reinterpret_cast<const float*>(data.data());
-  std::string packed(blocks.size() * outer * inner * kBlock * 4, '\0');
-  float* out = reinterpret_cast<float*>(packed.data());
+  const Value* in = reinterpret_cast<const Value*>(data.data());
+  std::string packed(blocks.size() * outer * inner * kBlock * sizeof(Stored), '\0');
+  Stored* out = reinterpret_cast<Stored*>(packed.data());
   for (const BlockUse& b : blocks) {
     for (int64_t o = 0; o < outer; ++o) {
       for (int64_t i = 0; i < inner; ++i) {
         for (int lane = 0; lane < kBlock; ++lane) {
           const int c = b.channel[lane];
-          *out++ = c < 0 ? 0.0f : in[(o * shape[dim] + c) * inner + i];
+          *out++ = c < 0 ? Stored{0} : static_cast<Stored>(in[(o * shape[dim] + c) * inner + i]);
         }
       }
     }
   }
   return packed;
+}
+
+// Integers that are summed up as floats are packed as floats.
+BlockElement PackedElement(Scalar s, bool as_floats) {
+  const bool small = s == Scalar::kInt8 || s == Scalar::kUint8 || s == Scalar::kInt16;
+  return {s, small && as_floats ? Scalar::kFloat32 : s, 0};
+}
+
+std::string PackPerChannel(const BlockElement& e, const std::string& data, const std::vector<int64_t>& shape, size_t dim,
+                           const std::vector<BlockUse>& blocks) {
+  const bool as_floats = !e.plain();
+  switch (e.value) {
+    case Scalar::kInt8:
+      return as_floats ? PackPerChannel<int8_t, float>(data, shape, dim, blocks)
+                       : PackPerChannel<int8_t, int8_t>(data, shape, dim, blocks);
+    case Scalar::kUint8:
+      return as_floats ? PackPerChannel<uint8_t, float>(data, shape, dim, blocks)
+                       : PackPerChannel<uint8_t, uint8_t>(data, shape, dim, blocks);
+    case Scalar::kInt16:
+      return as_floats ? PackPerChannel<int16_t, float>(data, shape, dim, blocks)
+                       : PackPerChannel<int16_t, int16_t>(data, shape, dim, blocks);
+    default: return PackPerChannel<int32_t, int32_t>(data, shape, dim, blocks);  // and floats, bit by bit
+  }
+}
+
+// The stage sums up floats (or integers, as floats).
+bool SumsFloats(const Stage& stage) {
+  bool sums = false;
+  kernel::Visit(stage.body, [&](const Expr& e) { sums = sums || (e->op == Op::kReduce && e->type == kernel::Type(Scalar::kFloat32)); });
+  return sums;
 }
 
 // Emits one stage.
@@ -144,7 +176,8 @@ class StageEmitter {
     }
     BuildArguments();
     const int64_t out_elements = RestElements(shape, 1) * kBlock;
-    out_ = AddArgument("out", Scalar::kFloat32, out_elements * static_cast<int64_t>(blocks_.size()),
+    out_element_ = s_.Element(stage_->info.scalar);
+    out_ = AddArgument("out", out_element_.stored, out_elements * static_cast<int64_t>(blocks_.size()),
                        {stage_storage_[stage]});
     kernel::Kernel k;
     k.name = OpName(node_);
@@ -159,8 +192,8 @@ class StageEmitter {
 
  private:
   Buffer AddArgument(const std::string& name, Scalar scalar, int64_t elements, plan::Argument binding) {
-    arguments_.push_back(kernel::ArgumentBuffer(name, scalar, elements, static_cast<int>(arguments_.size()),
-                                                scalar == Scalar::kFloat32 ? 4 : SizeOf(scalar)));
+    arguments_.push_back(
+        kernel::ArgumentBuffer(name, scalar, elements, static_cast<int>(arguments_.size()), SizeOf(scalar)));
     binding.bytes = elements * SizeOf(scalar);
     bindings_.push_back(binding);
     return arguments_.back();
@@ -182,21 +215,20 @@ class StageEmitter {
       Access& a = access_[t];
       const int64_t rest = RestElements(shape, roles_[t].channel_dim) * kBlock;
       const int64_t all = rest * static_cast<int64_t>(blocks_.size());
+      const Scalar scalar = d_.info(t).scalar;
+      a.element = s_.Element(scalar);
       if (roles_[t].role == Role::kUniform) {
-        if (constant != nullptr && constant->size() == 4 && d_.info(t).scalar == Scalar::kFloat32) {
-          float v;
-          std::memcpy(&v, constant->data(), 4);
-          a.immediate = kernel::Float(v);
-          continue;
-        }
+        a.immediate = Scheduler::Immediate(node_.inputs[t]);
+        if (a.immediate != nullptr) continue;
         const Placement p = s_.Plain(node_.inputs[t]);
-        a.buffer = AddArgument(name, d_.info(t).scalar, graph::NumElements(shape), {p.storage, p.offset});
+        a.buffer = AddArgument(name, scalar, graph::NumElements(shape), {p.storage, p.offset});
       } else if (roles_[t].role == Role::kPerChannel) {
+        a.element = PackedElement(scalar, SumsFloats(*stage_));
         const plan::StorageId packed =
-            s_.program().AddConstant(PackPerChannel(*constant, shape, roles_[t].channel_dim, blocks_));
-        a.buffer = AddArgument(name, Scalar::kFloat32, all, {packed});
+            s_.program().AddConstant(PackPerChannel(a.element, *constant, shape, roles_[t].channel_dim, blocks_));
+        a.buffer = AddArgument(name, a.element.stored, all, {packed});
       } else if (t >= n) {
-        a.buffer = AddArgument(name, Scalar::kFloat32, all, {stage_storage_[t - n]});
+        a.buffer = AddArgument(name, a.element.stored, all, {stage_storage_[t - n]});
       } else {
         const std::vector<BlockUse> blocks = BlocksOf(blocked_[t]);
         bool consecutive = true;
@@ -205,19 +237,21 @@ class StageEmitter {
                         blocks[i].block == blocks[0].block + static_cast<int32_t>(i);
         }
         if (consecutive) {
-          a.buffer = AddArgument(name, Scalar::kFloat32, all, {blocks[0].storage, blocks[0].block * rest * 4});
+          a.buffer = AddArgument(name, a.element.stored, all,
+                                 {blocks[0].storage, blocks[0].block * rest * a.element.bytes()});
           continue;
         }
         std::vector<std::pair<plan::StorageId, int64_t>> offsets;
         for (const BlockUse& b : blocks) offsets.emplace_back(b.storage, b.block * rest);
-        if (arena_ == nullptr) {
-          arena_ = ArenaArgument(static_cast<int>(arguments_.size()));
-          arguments_.push_back(arena_);
+        Buffer& arena = arenas_[a.element.stored];
+        if (arena == nullptr) {
+          arena = ArenaArgument(static_cast<int>(arguments_.size()), a.element.stored);
+          arguments_.push_back(arena);
           bindings_.push_back({plan::kWholeArena});
         }
-        a.buffer = arena_;
+        a.buffer = arena;
         a.table = AddArgument(name + "_table", Scalar::kInt32, static_cast<int64_t>(blocks.size()),
-                              {s_.OffsetTable(std::move(offsets))});
+                              {s_.OffsetTable(std::move(offsets), a.element.bytes())});
         for (plan::StorageId id : StoragesOf(blocked_[t])) info_.touches.push_back(id);
       }
     }
@@ -245,7 +279,7 @@ class StageEmitter {
           if (roles_[t].role == Role::kUniform) return Load(a.buffer, kernel::FlatIndex(index, shape));
           const bool pixel = flat && roles_[t].role == Role::kBlocked;
           const Expr rest = pixel ? Use(flat_var_) : RestIndex(index, shape, roles_[t].channel_dim);
-          return Load(a.buffer, rest * kBlock + a.base, kBlock);
+          return FromStored(a.element, Load(a.buffer, rest * kBlock + a.base, kBlock));
         });
   }
 
@@ -287,7 +321,7 @@ class StageEmitter {
     auto pixels_from = [&](Block& b, Expr p, int64_t n) {
       std::vector<Expr> results;
       for (int64_t u = 0; u < n; ++u) {
-        results.push_back(b.Let("y", Broadcast8(kernel::Substitute(body, {{flat_var_.get(), p + u}}))));
+        results.push_back(b.Let("y", Stored(kernel::Substitute(body, {{flat_var_.get(), p + u}}))));
       }
       for (int64_t u = 0; u < n; ++u) b.Store(out_, out_base_ + (p + u) * kBlock, results[u]);
     };
@@ -296,7 +330,8 @@ class StageEmitter {
     return blocks * parts;
   }
 
-  static Expr Broadcast8(Expr e) { return Broadcast(std::move(e), kBlock); }
+  // What to store: 8 lanes.
+  Expr Stored(Expr e) const { return ToStored(out_element_, Broadcast(std::move(e), kBlock)); }
 
   int64_t EmitRows(Block& b, const Expr& task) {
     // Dimensions besides the channel: the last is a row of pixels, the one before counts rows, the others are tasks.
@@ -362,7 +397,7 @@ class StageEmitter {
       for (int64_t u = 0; u < n; ++u) {
         const Expr col = first + u;
         Expr e = kernel::Simplify(kernel::Substitute(body, {{w.get(), col}}), ranges_);
-        results.push_back(b.Let("y", Broadcast8(kernel::EmitReductions(b, e, kUnrollReduction, ranges_))));
+        results.push_back(b.Let("y", Stored(kernel::EmitReductions(b, e, kUnrollReduction, ranges_))));
         index[inner] = col;
         at.push_back(RestIndex(index, stage_->info.shape, 1));
       }
@@ -404,6 +439,7 @@ class StageEmitter {
   struct Access {
     Expr immediate;
     Buffer buffer, table;
+    BlockElement element;
     Expr base;  // element offset of the task's block
   };
 
@@ -421,7 +457,9 @@ class StageEmitter {
   std::vector<Buffer> arguments_;
   std::vector<plan::Argument> bindings_;
   std::vector<Access> access_;
-  Buffer arena_, out_;
+  std::map<Scalar, Buffer> arenas_;  // the whole arena as elements of each type
+  Buffer out_;
+  BlockElement out_element_;
   Expr out_base_;
   kernel::Var flat_var_;
 };
@@ -432,7 +470,7 @@ absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) 
   bool any_blocked = false;
   for (const graph::Value* v : node.inputs) any_blocked = any_blocked || s.placement(v).blocked;
   if (!any_blocked) return false;
-  ASSIGN_OR_RETURN(Definition d, ops::DefinitionOf(node));
+  ASSIGN_OR_RETURN(Definition d, DefinitionFor(node));
   for (Stage& stage : d.stages()) {
     if (stage.scan >= 0) return false;  // the loops here have an order of their own
     Ranges ranges;
@@ -441,7 +479,7 @@ absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) 
       if (i != 1) ranges[stage.vars[i].get()] = {0, stage.info.shape[i] - 1};
       else ranges[stage.vars[i].get()] = {0, std::max<int64_t>(1, stage.info.shape[i] - 1)};
     }
-    stage.body = kernel::Simplify(stage.body, ranges);
+    stage.body = WithFloatSums(kernel::Simplify(stage.body, ranges));
   }
   const std::optional<std::vector<TensorUse>> roles = RolesOf(d, node);
   if (!roles) return false;
@@ -471,7 +509,8 @@ absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) 
   const std::vector<BlockUse> blocks = BlocksOf(*lanes);
   std::vector<plan::StorageId> storage;
   for (size_t i = 0; i < d.stages().size(); ++i) {
-    storage.push_back(s.NewBlocks(d.stages()[i].info.shape, static_cast<int64_t>(blocks.size())));
+    const Stage& stage = d.stages()[i];
+    storage.push_back(s.NewBlocks(stage.info.shape, static_cast<int64_t>(blocks.size()), s.Element(stage.info.scalar)));
     StageEmitter(s, node, d, *roles, blocked, blocks, storage).Emit(static_cast<int>(i), s.Info(node, OpName(node)));
   }
   const std::vector<int> outputs = d.outputs();

@@ -182,7 +182,7 @@ TEST(ComputedScheduleTest, SizesThatDependOnValues) {
   for (uint32_t i = 0; i < 10; ++i) {
     ScheduleTester t(900 + i);
     const Shape shape = {t.Int(1, 5), t.Int(1, 40)};
-    Value* x = Anywhere(t, shape);
+    Value* x = t.Input(shape);
     Value* rows = Size(t, shape[0]);
     Value* columns = Size(t, shape[1]);
     for (const char* fill : {"zero", "one", "lowest", "highest"}) {

@@ -52,13 +52,15 @@ class Emitter {
   Emitter(const ContractionSpec& spec, const kernel::Target& target) : s_(spec), target_(target) {
     blocks_ = (s_.channels + kBlock - 1) / kBlock;
     panels_ = Panels(blocks_);
-    k_size_ = s_.block_entries * kBlock + s_.single_entries;
-    chunks_ = std::max<int64_t>(1, (s_.block_entries + kChunkEntries - 1) / kChunkEntries);
+    group_ = s_.group();
+    k_size_ = s_.block_entries * kBlock + s_.single_entries * group_;
+    // Integer sums cannot wait in an output of a narrower type; their panels are also smaller.
+    if (group_ == 1) chunks_ = std::max<int64_t>(1, (s_.block_entries + kChunkEntries - 1) / kChunkEntries);
     using kernel::ArgumentBuffer;
-    in_ = ArgumentBuffer("in", Scalar::kFloat32, s_.in_size, kInput, 4);
+    in_ = ArgumentBuffer("in", s_.in_scalar, s_.in_size, kInput, SizeOf(s_.in_scalar));
     table_ = ArgumentBuffer("table", Scalar::kInt32, std::max<int64_t>(1, s_.block_entries + s_.single_entries), kTable, 64);
-    weights_ = ArgumentBuffer("weights", Scalar::kFloat32, s_.batch * blocks_ * kBlock * k_size_, kWeights, 64);
-    out_ = ArgumentBuffer("out", Scalar::kFloat32, s_.out_size, kOutput, s_.out_alignment);
+    weights_ = ArgumentBuffer("weights", s_.weight_scalar(), s_.batch * blocks_ * kBlock * k_size_, kWeights, 64);
+    out_ = ArgumentBuffer("out", s_.out.stored, s_.out_size, kOutput, s_.out_alignment);
   }
 
   kernel::Kernel Build(const std::string& name) {
@@ -123,7 +125,7 @@ class Emitter {
       } else {
         b.For("half", 0, static_cast<int64_t>(parts.size()), [&](Block& b, Expr half) {
           EmitPart(b, b.Let("half_block", block + half * parts[0]),
-                   b.Let("half_weights", weights + half * (parts[0] * kBlock)), parts[0], width, part);
+                   b.Let("half_weights", weights + half * (parts[0] * kBlock * group_)), parts[0], width, part);
         });
       }
     };
@@ -137,7 +139,7 @@ class Emitter {
   // All pixels of this task for `blocks` output blocks from `block` on. The packed panel has `panel_blocks` blocks.
   void EmitPart(Block& b, Expr block, Expr weights, int blocks, int panel_blocks, Expr part) {
     blocks_in_part_ = blocks;
-    row_stride_ = panel_blocks * kBlock;
+    row_stride_ = panel_blocks * kBlock * group_;
     const Tiling tiling(s_.cols, TileHeight(target_, blocks));
     const int64_t divided = s_.rows > 1 ? s_.rows : tiling.count;
     const int64_t per_part = (divided + parts_ - 1) / parts_;
@@ -178,12 +180,15 @@ class Emitter {
                 Expr chunk) {
     const std::vector<int> lanes = VectorsOf(target_, blocks_in_part_);
     std::vector<Buffer> acc;  // one register file per vector column
-    for (int n : lanes) acc.push_back(kernel::RegisterBuffer("acc", Scalar::kFloat32, n, height));
+    for (int n : lanes) acc.push_back(kernel::RegisterBuffer("acc", s_.sum_scalar(), n, height));
     const Expr in = b.Let("in_tile", in_row + col * s_.in_col_stride);
     const Expr out = b.Let("out_tile", out_row + col * s_.out_col_stride);
-    auto zero = [&](Block& b) {
-      for (size_t v = 0; v < lanes.size(); ++v) {
-        for (int m = 0; m < height; ++m) b.Set(acc[v], m, kernel::Float(0));
+    auto begin = [&](Block& b) {
+      int first = 0;
+      for (size_t v = 0; v < lanes.size(); first += lanes[v++]) {
+        Expr start = s_.sum_scalar() == Scalar::kFloat32 ? kernel::Float(0) : Int(0, kernel::Type(Scalar::kInt32));
+        if (s_.start) start = b.Let("start", Load(s_.start, block * kBlock + first, lanes[v]));
+        for (int m = 0; m < height; ++m) b.Set(acc[v], m, start);
       }
     };
     auto resume = [&](Block& b) {  // partial sums of the earlier chunks
@@ -197,20 +202,29 @@ class Emitter {
         }
       }
     };
-    if (chunks_ == 1) zero(b);
-    else b.If(chunk <= Int(0), zero, resume);
+    if (chunks_ == 1) begin(b);
+    else b.If(chunk <= Int(0), begin, resume);
 
-    auto step = [&](Block& b, Expr a, int64_t lane, Expr w) {
+    // Group number `g` of the entry whose elements begin at `a` and whose weights at `w`.
+    auto step = [&](Block& b, Expr a, int64_t g, Expr w) {
       std::vector<Expr> bs;
       int first = 0;
       for (int n : lanes) {
-        bs.push_back(b.Let("b", Load(weights_, w + (lane * row_stride_ + first), n)));
+        bs.push_back(b.Let("b", Load(weights_, w + (g * row_stride_ + first * group_), n * group_)));
         first += n;
       }
       for (int m = 0; m < height; ++m) {
-        Expr x = Load(in_, a + (m * s_.in_col_stride + lane));
-        if (bs.size() > 1) x = b.Let("a", x);
-        for (size_t v = 0; v < bs.size(); ++v) b.Set(acc[v], m, Fma(x, bs[v], Reg(acc[v], m)));
+        Expr x = Load(in_, a + (m * s_.in_col_stride + g * group_), group_);
+        if (group_ == 1) {
+          if (bs.size() > 1) x = b.Let("a", x);
+          for (size_t v = 0; v < bs.size(); ++v) b.Set(acc[v], m, Fma(x, bs[v], Reg(acc[v], m)));
+          continue;
+        }
+        // The widest vector comes first; a narrower one takes a part of its operand.
+        const Expr repeated = b.Let("a", Repeat(x, lanes[0]));
+        for (size_t v = 0; v < bs.size(); ++v) {
+          b.Set(acc[v], m, Dot(Slice(repeated, 0, lanes[v] * group_), bs[v], Reg(acc[v], m)));
+        }
       }
     };
     auto address = [&](Block& b, Expr entry) {
@@ -220,13 +234,13 @@ class Emitter {
     const Expr last = chunks_ == 1 ? Int(s_.block_entries) : Min(first + kChunkEntries, Int(s_.block_entries));
     b.For("k", first, last, 1, [&](Block& b, Expr k) {
       const Expr a = address(b, k);
-      const Expr w = b.Let("w", weights + k * (kBlock * row_stride_));
-      for (int lane = 0; lane < kBlock; ++lane) step(b, a, lane, w);
+      const Expr w = b.Let("w", weights + k * (kBlock / group_ * row_stride_));
+      for (int g = 0; g < kBlock / group_; ++g) step(b, a, g, w);
     });
     auto singles = [&](Block& b) {
       b.For("k1", 0, s_.single_entries, [&](Block& b, Expr k) {
         step(b, address(b, k + s_.block_entries), 0,
-             b.Let("w", weights + k * row_stride_ + s_.block_entries * kBlock * row_stride_));
+             b.Let("w", weights + k * row_stride_ + s_.block_entries * (kBlock / group_) * row_stride_));
       });
     };
     auto finish = [&](Block& b) {
@@ -236,6 +250,13 @@ class Emitter {
     if (chunks_ == 1) finish(b);
     else b.If(chunk >= Int(chunks_ - 1), finish,
               [&](Block& b) { StoreTile(b, acc, lanes, height, block, row, col, out, false); });
+  }
+
+  // A group of elements, once for each of `lanes` sums.
+  Expr Repeat(const Expr& group, int lanes) const {
+    std::vector<int> order;
+    for (int i = 0; i < lanes * group_; ++i) order.push_back(i % group_);
+    return Shuffle(group, std::move(order));
   }
 
   Expr LastMask(Expr block) const {
@@ -259,6 +280,7 @@ class Emitter {
         for (int half = 0; half < lanes[v] / kBlock; ++half, ++j) {
           Expr y = Slice(Reg(acc[v], m), half * kBlock, kBlock);
           if (with_epilogue && s_.epilogue) y = s_.epilogue(y, block + j, row, col + m);
+          if (with_epilogue) y = ToStored(s_.out, y);
           results.push_back(b.Let("y", y));
         }
       }
@@ -273,12 +295,13 @@ class Emitter {
 
   const ContractionSpec& s_;
   const kernel::Target& target_;
-  int64_t blocks_, k_size_, chunks_, parts_ = 1;
+  int64_t blocks_, k_size_, chunks_ = 1, parts_ = 1;
+  int group_ = 1;
   std::vector<int> panels_;
   Buffer in_, table_, weights_, out_;
   Expr batch_;
   int blocks_in_part_ = 0;   // of the part being emitted
-  int64_t row_stride_ = 0;   // of its packed panel, elements per k
+  int64_t row_stride_ = 0;   // of its packed panel, elements per group of K
 };
 
 }  // namespace
@@ -295,18 +318,35 @@ std::vector<int> Panels(int64_t blocks) {
   return panels;
 }
 
-std::string PackWeights(int64_t k_size, int64_t channels, const std::function<float(int64_t k, int64_t n)>& weight) {
+namespace {
+
+template <typename T, typename Weight>
+std::string Pack(int64_t k_size, int64_t channels, int group, const Weight& weight) {
   const int64_t blocks = (channels + kBlock - 1) / kBlock;
-  std::string packed(blocks * kBlock * k_size * 4, '\0');
-  float* out = reinterpret_cast<float*>(packed.data());
+  std::string packed(blocks * kBlock * k_size * sizeof(T), '\0');
+  T* out = reinterpret_cast<T*>(packed.data());
   int64_t first = 0;
   for (int width : Panels(blocks)) {
-    for (int64_t k = 0; k < k_size; ++k) {
-      for (int64_t n = first; n < first + width * kBlock; ++n) *out++ = n < channels ? weight(k, n) : 0.0f;
+    for (int64_t k = 0; k < k_size; k += group) {
+      for (int64_t n = first; n < first + width * kBlock; ++n) {
+        for (int g = 0; g < group; ++g) *out++ = n < channels ? static_cast<T>(weight(k + g, n)) : T{0};
+      }
     }
     first += width * kBlock;
   }
   return packed;
+}
+
+}  // namespace
+
+std::string PackWeights(int64_t k_size, int64_t channels, const std::function<float(int64_t k, int64_t n)>& weight) {
+  return Pack<float>(k_size, channels, 1, weight);
+}
+
+std::string PackIntWeights(int64_t k_size, int64_t channels, Scalar scalar, int group,
+                           const std::function<int64_t(int64_t k, int64_t n)>& weight) {
+  return scalar == Scalar::kInt8 ? Pack<int8_t>(k_size, channels, group, weight)
+                                 : Pack<int16_t>(k_size, channels, group, weight);
 }
 
 kernel::Kernel ContractionKernel(const ContractionSpec& spec, const kernel::Target& target, const std::string& name) {

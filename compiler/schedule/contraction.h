@@ -7,8 +7,11 @@
 // kernel tap), then `single_entries` lone elements; the table holds their element offsets. So split, concat, shuffle and
 // kernel taps are all the same to the kernel.
 //
-// Weights are packed panel by panel, [k][8 * blocks of the panel], in the order of the K list (Panels below): the same for
-// every target, so that targets share them.
+// Integers are multiplied in groups of neighbours along K, 2 of int16 (kDot2) or 4 of uint8 with int8 weights (kDot4), and
+// added up in int32, exactly. A block entry is then 8 / group groups, and a single entry is a group.
+//
+// Weights are packed panel by panel, [k / group][8 * blocks of the panel][group], in the order of the K list (Panels
+// below): the same for every target of that group, so that targets share them.
 #ifndef MGEC_COMPILER_SCHEDULE_CONTRACTION_H_
 #define MGEC_COMPILER_SCHEDULE_CONTRACTION_H_
 
@@ -18,6 +21,7 @@
 
 #include "compiler/kernel/stmt.h"
 #include "compiler/kernel/target.h"
+#include "compiler/schedule/block_element.h"
 
 namespace mgec::schedule {
 
@@ -35,14 +39,25 @@ struct ContractionSpec {
   std::function<kernel::Expr(kernel::Expr row)> out_row;  // element offset of (row, 0), channel block 0
   int64_t out_col_stride = 0, out_block_stride = 0;
   int64_t block_entries = 0, single_entries = 0;
+  // What is multiplied: float32, or the groups of integers described above by the type of the input.
+  kernel::Scalar in_scalar = kernel::Scalar::kFloat32;
+  BlockElement out = PlainElement(kernel::Scalar::kFloat32);  // the epilogue's result, and how it is stored
   int64_t channels = 0;       // N
   bool mask_last = false;     // store only the channels that exist (dense outputs); blocked outputs have room for all
   int64_t in_size = 0, out_size = 0;  // elements the kernel may touch
   int out_alignment = 4;
   std::vector<kernel::Buffer> extra;  // arguments of the epilogue, numbered from first_extra on
   int first_extra = 4;                // kExtraArgument, unless the epilogue belongs to another kernel
+  std::vector<int32_t> bias;          // of integers, one per channel or none: part of the sums, not of the epilogue
+  kernel::Buffer start;               // among `extra`: int32 that the sums of each channel start from; null: 0
   // The result for 8 channels from block `block` on at pixel (row, col), before it is stored.
   std::function<kernel::Expr(kernel::Expr acc, kernel::Expr block, kernel::Expr row, kernel::Expr col)> epilogue;
+
+  int group() const {
+    return in_scalar == kernel::Scalar::kFloat32 ? 1 : in_scalar == kernel::Scalar::kInt16 ? 2 : 4;
+  }
+  kernel::Scalar weight_scalar() const { return group() == 4 ? kernel::Scalar::kInt8 : in_scalar; }
+  kernel::Scalar sum_scalar() const { return group() == 1 ? kernel::Scalar::kFloat32 : kernel::Scalar::kInt32; }
 };
 
 // Arguments: input, int32 table, packed weights, output, then the epilogue's.
@@ -53,6 +68,9 @@ std::vector<int> Panels(int64_t blocks);
 
 // Packs `weight(k, n)` for k in [0, k_size), n in [0, channels); channels that do not exist are zero.
 std::string PackWeights(int64_t k_size, int64_t channels, const std::function<float(int64_t k, int64_t n)>& weight);
+// The same for integers, as `scalar` (int8 or int16) in groups of `group`, which divides k_size.
+std::string PackIntWeights(int64_t k_size, int64_t channels, kernel::Scalar scalar, int group,
+                           const std::function<int64_t(int64_t k, int64_t n)>& weight);
 
 kernel::Kernel ContractionKernel(const ContractionSpec& spec, const kernel::Target& target, const std::string& name);
 

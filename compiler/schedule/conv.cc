@@ -1,14 +1,16 @@
 // Dense 2-d convolution by the contraction micro-kernel.
 //
 // Blocked inputs are read block by block wherever the channels live; planar ones (the network's image) element by
-// element. Padding is copied into a border of zeros first, so that the micro-kernel has no tests.
-#include <cstring>
+// element. Padding is copied into a border of zeros first, so that the micro-kernel has no tests; integers are converted
+// on the way where that is needed.
+#include <optional>
 
 #include "compiler/base/status_macros.h"
 #include "compiler/kernel/lower.h"
 #include "compiler/ops/conv.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/epilogue.h"
+#include "compiler/schedule/int_operands.h"
 #include "compiler/schedule/k_list.h"
 #include "compiler/schedule/pad.h"
 #include "compiler/schedule/scheduler.h"
@@ -21,27 +23,11 @@ using kernel::Expr;
 using kernel::Int;
 using kernel::Op;
 
-KList PlanarKList(const ops::ConvParams& p, int64_t height, int64_t width) {
-  KList k;
-  for (int64_t c = 0; c < p.in_channels; ++c) {
-    for (int64_t kh = 0; kh < p.kernel[0]; ++kh) {
-      for (int64_t kw = 0; kw < p.kernel[1]; ++kw) {
-        k.elements.push_back({c, kh, kw});
-        k.offsets.emplace_back(plan::kWholeArena, (c * height + kh * p.dilation[0]) * width + kw * p.dilation[1]);
-        ++k.single_entries;
-      }
-    }
-  }
-  return k;
-}
-
-std::string PackConvWeights(const std::string& data, const ops::ConvParams& p, const KList& k) {
-  const float* w = reinterpret_cast<const float*>(data.data());
-  return PackWeights(static_cast<int64_t>(k.elements.size()), p.out_channels, [&](int64_t i, int64_t n) {
-    const KElement& e = k.elements[i];
-    const int64_t kh = p.flip ? p.kernel[0] - 1 - e.kh : e.kh, kw = p.flip ? p.kernel[1] - 1 - e.kw : e.kw;
-    return w[((n * p.in_channels + e.channel) * p.kernel[0] + kh) * p.kernel[1] + kw];
-  });
+// The weight of an element of the K list, as an index into [OC, IC, KH, KW]; -1 where there is none.
+int64_t WeightIndex(const ops::ConvParams& p, const KElement& e, int64_t n) {
+  if (e.channel < 0) return -1;
+  const int64_t kh = p.flip ? p.kernel[0] - 1 - e.kh : e.kh, kw = p.flip ? p.kernel[1] - 1 - e.kw : e.kw;
+  return ((n * p.in_channels + e.channel) * p.kernel[0] + kh) * p.kernel[1] + kw;
 }
 
 // Blocks of one storage without gaps between tables: the kernel gets that storage alone.
@@ -56,17 +42,24 @@ bool OneStorage(const KList& k) {
 
 absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
   const graph::Node* anchor = Anchor(node);
-  if (anchor == nullptr || anchor->op != "conv2d" || anchor->inputs.size() != 2) return false;
+  if (anchor == nullptr || (anchor->op != "conv2d" && anchor->op != "int_conv2d") || anchor->inputs.size() != 2) {
+    return false;
+  }
   const graph::Value* x = Outer(node, anchor->inputs[0]);
   const graph::Value* w = Outer(node, anchor->inputs[1]);
   const std::string* weights = Scheduler::ConstantData(w);
   ASSIGN_OR_RETURN(ops::ConvParams p, ops::ConvParamsOf(ops::ContextOf(*anchor)));
-  if (weights == nullptr || p.group != 1 || x->type.dtype != graph::DTypeKind::kFloat32 || node.outputs.size() != 1 ||
+  if (weights == nullptr || p.group != 1 || w->type.shape.size() != 4 || node.outputs.size() != 1 ||
       node.output()->type.shape != anchor->output()->type.shape || p.activation != "identity" ||
-      graph::NumElements(node.output()->type.shape) == 0 || p.in_channels == 0) {
+      graph::NumElements(node.output()->type.shape) == 0 || p.in_channels == 0 || !CanBeBlocked(node.output())) {
     return false;
   }
-  ASSIGN_OR_RETURN(kernel::Definition d, ops::DefinitionOf(node));
+  std::optional<IntOperands> integers;
+  if (anchor->op == "int_conv2d") integers = IntOperandsOf(s, x, w);
+  if (!integers && (x->type.dtype != graph::DTypeKind::kFloat32 || w->type.dtype != graph::DTypeKind::kFloat32)) {
+    return false;
+  }
+  ASSIGN_OR_RETURN(kernel::Definition d, DefinitionFor(node));
   const graph::Shape& in = x->type.shape;
   const int64_t images = in[0], out_h = p.out_h, out_w = p.out_w;
   const bool padded = p.padded();
@@ -74,6 +67,9 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
   const bool planar = !s.placement(x).blocked && p.in_channels < kBlock;
 
   ContractionSpec spec;
+  if (integers) spec.in_scalar = integers->in.stored;
+  spec.out = s.Element(node.output());
+  spec.channels = p.out_channels;
   PixelMap pixels;
   if (flat && !planar) {
     spec.rows = 1;
@@ -97,17 +93,20 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
 
   plan::StepInfo info = s.Info(node, OpName(node));
   const int64_t height = in[2] + p.pad[0] + p.pad_after[0], width = in[3] + p.pad[1] + p.pad_after[1];
+  PadElements elements;
+  if (integers) elements = {s.Element(x), integers->in, integers->zero_point};
   KList k;
   plan::Argument input;
   plan::StorageId table;
   if (planar) {
     const Placement plain = s.Plain(x);
+    elements.from = PlainElement(elements.from.value);
+    const int64_t image_elements = p.in_channels * height * width, slack = spec.group() - 1;
     input = {plain.storage, plain.offset, graph::ByteSize(x->type)};
-    if (padded) input = {PadPlanes(s, node, plain, in, p)};
-    k = PlanarKList(p, height, width);
+    if (padded || integers) input = {PadPlanes(s, node, plain, in, p, elements, slack)};
+    k = PlanarKList(p, height, width, spec.group());
     table = s.program().AddConstant(FixedTable(k));
-    const int64_t image_elements = p.in_channels * height * width;
-    spec.in_size = images * image_elements;
+    spec.in_size = images * image_elements + slack;
     spec.in_row = [=](Expr row) {
       if (images == 1) return row * (p.stride[0] * width);
       return row / Int(out_h) * image_elements + Binary(Op::kMod, row, Int(out_h)) * (p.stride[0] * width);
@@ -116,23 +115,25 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
   } else {
     std::vector<BlockUse> blocks = BlocksOf(s.Blocked(x));
     const int64_t block_elements = images * height * width * kBlock;
-    if (padded) {
-      const plan::StorageId storage = PadBlocks(s, node, blocks, in, p);
+    const bool converted = elements.from.stored != elements.to.stored;
+    if (padded || converted) {
+      const plan::StorageId storage = PadBlocks(s, node, blocks, in, p, elements);
       for (size_t i = 0; i < blocks.size(); ++i) {
         blocks[i].storage = storage;
         blocks[i].block = static_cast<int32_t>(i);
       }
     }
-    k = BlockedKList(blocks, p, width, block_elements);
+    k = BlockedKList(blocks, p, width, block_elements, spec.group());
+    const int bytes = elements.to.bytes();
     if (OneStorage(k)) {
       input = {blocks[0].storage, 0, s.program().storage(blocks[0].storage).bytes};
-      spec.in_size = input.bytes / 4;
+      spec.in_size = input.bytes / bytes;
       table = s.program().AddConstant(FixedTable(k));
     } else {
       input = {plan::kWholeArena};
       spec.in_size = kMaxArenaElements;
       for (const BlockUse& b : blocks) info.touches.push_back(b.storage);
-      table = s.OffsetTable(k.offsets);
+      table = s.OffsetTable(k.offsets, bytes);
     }
     spec.in_row = [=](Expr row) {
       if (flat) return Int(0);
@@ -144,17 +145,26 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
   }
   const int64_t out_blocks = (p.out_channels + kBlock - 1) / kBlock;
   const graph::Shape& out = node.output()->type.shape;
-  const plan::StorageId storage = s.NewBlocks(out, out_blocks);
+  const plan::StorageId storage = s.NewBlocks(out, out_blocks, spec.out);
   spec.block_entries = k.block_entries;
   spec.single_entries = k.single_entries;
-  spec.channels = p.out_channels;
   spec.out_size = out_blocks * BlockElements(out);
-  spec.out_alignment = 32;
+  spec.out_alignment = kBlock * spec.out.bytes();
   spec.out_row = [=](Expr row) { return row * (out_w * kBlock); };
   spec.out_col_stride = kBlock;
   spec.out_block_stride = BlockElements(out);
 
-  const plan::StorageId packed = s.program().AddConstant(PackConvWeights(*weights, p, k));
+  const int64_t k_size = static_cast<int64_t>(k.elements.size());
+  plan::StorageId packed;
+  if (integers) {
+    auto index = [&](int64_t i, int64_t n) { return WeightIndex(p, k.elements[i], n); };
+    packed = AddIntWeights(s, *integers, k_size, index, spec, extra);
+  } else {
+    const float* values = reinterpret_cast<const float*>(weights->data());
+    packed = s.program().AddConstant(PackWeights(k_size, p.out_channels, [&](int64_t i, int64_t n) {
+      return values[WeightIndex(p, k.elements[i], n)];
+    }));
+  }
   std::vector<plan::Argument> arguments = {input, {table}, {packed}, {storage}};
   arguments.insert(arguments.end(), extra.begin(), extra.end());
   s.program().AddStep(ContractionKernel(spec, s.target(), info.op), std::move(arguments), std::move(info));

@@ -21,13 +21,44 @@ struct Operand {
   enum Kind { kImmediate, kPerChannel, kSameIndex, kPerImage, kUniform } kind = kUniform;
   Expr immediate;
   Buffer buffer;
+  BlockElement element;
 };
 
 // Per-channel constants [.., C, ..] in channel order, padded to whole blocks.
-std::string PadToBlocks(const std::string& data) {
+std::string PadToBlocks(const std::string& data, Scalar scalar) {
+  const size_t block = static_cast<size_t>(kBlock * SizeOf(scalar));
   std::string padded = data;
-  padded.resize((data.size() + kBlock * 4 - 1) / (kBlock * 4) * (kBlock * 4), '\0');
+  padded.resize((data.size() + block - 1) / block * block, '\0');
   return padded;
+}
+
+// Integer sums start from a bias per channel, if it is the first thing that is added to them, instead of adding it later.
+Expr TakeBias(const graph::Node& node, const kernel::Definition& d, const kernel::Var& channel, const kernel::Var& sum,
+              const Expr& body, ContractionSpec& spec) {
+  if (sum->type.scalar != Scalar::kInt32) return body;
+  int uses = 0;  // every use of the sums must be this one
+  kernel::Visit(body, [&](const Expr& e) {
+    for (const Expr& a : e->args) uses += IsUse(a, sum);
+  });
+  if (uses != 1) return body;
+  return kernel::Rewrite(body, [&](const Expr& e) -> Expr {
+    if (e->op != Op::kAdd) return e;
+    const int at = IsUse(e->args[0], sum) ? 1 : 0;
+    const Expr& bias = e->args[at];
+    if (!IsUse(e->args[1 - at], sum) || bias->op != Op::kRead) return e;
+    const std::string* data = Scheduler::ConstantData(node.inputs[bias->tensor]);
+    const std::vector<int64_t>& shape = d.info(bias->tensor).shape;
+    int64_t elements = 1;
+    bool per_channel = false;
+    for (size_t i = 0; i < shape.size(); ++i) {
+      elements *= shape[i];
+      per_channel = per_channel || (IsUse(bias->args[i], channel) && shape[i] == spec.channels);
+    }
+    if (data == nullptr || !per_channel || elements != spec.channels) return e;
+    spec.bias.resize(data->size() / 4);
+    std::memcpy(spec.bias.data(), data->data(), data->size());
+    return e->args[1 - at];
+  });
 }
 
 }  // namespace
@@ -36,18 +67,22 @@ bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definiti
                    const PixelMap& pixels, ContractionSpec& spec, std::vector<plan::Argument>& bindings) {
   if (d.stages().size() != 1) return false;
   const kernel::Stage& stage = d.stages()[0];
-  if (stage.info.scalar != Scalar::kFloat32) return false;
+  if (stage.info.scalar != spec.out.value) return false;
   const size_t channel_dim = blocked ? 1 : stage.vars.size() - 1;
   const kernel::Var channel = stage.vars[channel_dim];
 
   // The accumulator takes the place of the reduction.
-  const kernel::Var acc = kernel::MakeVar("acc", kernel::Type(Scalar::kFloat32, kBlock));
   int reductions = 0;
-  kernel::Visit(stage.body, [&](const Expr& e) { reductions += e->op == Op::kReduce; });
-  if (reductions != 1) return false;
-  const kernel::Var scalar_acc = kernel::MakeVar("sum", kernel::Type(Scalar::kFloat32));
-  const Expr body = kernel::Rewrite(
+  bool sums = true;
+  kernel::Visit(stage.body, [&](const Expr& e) {
+    reductions += e->op == Op::kReduce;
+    sums = sums && (e->op != Op::kReduce || e->type == kernel::Type(spec.sum_scalar()));
+  });
+  if (reductions != 1 || !sums) return false;
+  const kernel::Var scalar_acc = kernel::MakeVar("sum", kernel::Type(spec.sum_scalar()));
+  Expr body = kernel::Rewrite(
       stage.body, [&](const Expr& e) -> Expr { return e->op == Op::kReduce ? Use(scalar_acc) : e; });
+  body = TakeBias(node, d, channel, scalar_acc, body, spec);
 
   // First look at everything, then change the program.
   std::map<int, Operand> operands;
@@ -71,13 +106,13 @@ bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definiti
                                             kernel::IsIndexAlong(e->args[i], stage.vars[i], shape[i]));
     }
     Operand o;
-    if (constant != nullptr && constant->size() == 4) o.kind = Operand::kImmediate;
+    if (Scheduler::Immediate(v) != nullptr) o.kind = Operand::kImmediate;
     else if (constant != nullptr && channel_at >= 0 && non_trivial == 0) o.kind = Operand::kPerChannel;
     else if (same) o.kind = Operand::kSameIndex;
     else if (blocked && per_image && channel_at == 1) o.kind = Operand::kPerImage;
     else if (channel_at < 0 && non_trivial == 0) o.kind = Operand::kUniform;
     else fits = false;
-    fits = fits && d.info(e->tensor).scalar == Scalar::kFloat32;
+    fits = fits && CanBeBlocked(d.info(e->tensor).scalar);
     operands.emplace(e->tensor, o);
   });
   if (!fits) return false;
@@ -87,16 +122,14 @@ bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definiti
     const std::vector<int64_t>& shape = d.info(t).shape;
     int64_t elements = graph::NumElements(shape);
     plan::Argument binding{};
+    o.element = PlainElement(d.info(t).scalar);
     switch (o.kind) {
-      case Operand::kImmediate: {
-        float value;
-        std::memcpy(&value, Scheduler::ConstantData(v)->data(), 4);
-        o.immediate = kernel::Float(value);
+      case Operand::kImmediate:
+        o.immediate = Scheduler::Immediate(v);
         continue;
-      }
       case Operand::kPerChannel: {
-        std::string data = PadToBlocks(*Scheduler::ConstantData(v));
-        elements = static_cast<int64_t>(data.size()) / 4;
+        std::string data = PadToBlocks(*Scheduler::ConstantData(v), o.element.value);
+        elements = static_cast<int64_t>(data.size()) / o.element.bytes();
         binding.storage = s.program().AddConstant(std::move(data));
         break;
       }
@@ -106,6 +139,7 @@ bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definiti
         if (blocked && o.kind != Operand::kUniform) {
           const Placement p = s.Natural(v);
           binding.storage = p.channels[0].storage;
+          o.element = s.Element(v);
           elements = (shape[1] + kBlock - 1) / kBlock * BlockElements(shape);
         } else {
           const Placement p = s.Plain(v);
@@ -115,9 +149,9 @@ bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definiti
         break;
       }
     }
-    binding.bytes = elements * 4;
-    o.buffer = kernel::ArgumentBuffer("e" + std::to_string(t), Scalar::kFloat32, elements,
-                                      spec.first_extra + static_cast<int>(spec.extra.size()), 4);
+    binding.bytes = elements * o.element.bytes();
+    o.buffer = kernel::ArgumentBuffer("e" + std::to_string(t), o.element.stored, elements,
+                                      spec.first_extra + static_cast<int>(spec.extra.size()), o.element.bytes());
     spec.extra.push_back(o.buffer);
     bindings.push_back(binding);
   }
@@ -141,12 +175,13 @@ bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definiti
         case Operand::kPerImage: {
           const int64_t images = d.info(e->tensor).shape[0];
           const Expr image = images == 1 ? Int(0) : pixels.index(row, col)[0];
-          return Load(o.buffer, block * (images * kBlock) + image * kBlock, kBlock);
+          return FromStored(o.element, Load(o.buffer, block * (images * kBlock) + image * kBlock, kBlock));
         }
         case Operand::kSameIndex: {
           const Expr pixel = pixels.flat(row, col);
           if (blocked) {
-            return Load(o.buffer, block * BlockElements(stage.info.shape) + pixel * kBlock, kBlock);
+            return FromStored(o.element,
+                              Load(o.buffer, block * BlockElements(stage.info.shape) + pixel * kBlock, kBlock));
           }
           return Load(o.buffer, pixel * n + block * kBlock, kBlock, mask);
         }

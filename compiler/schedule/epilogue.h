@@ -17,8 +17,8 @@ struct PixelMap {
   std::function<kernel::Expr(kernel::Expr row, kernel::Expr col)> flat;
 };
 
-// Reads the epilogue off `d` (one stage around one reduction) and installs it in `spec`: its operands become arguments
-// from spec.first_extra on, bound by `bindings`. `blocked`: the output is blocked (channel at dimension 1), otherwise dense
+// Reads the epilogue off `d` (one stage around one reduction) and installs it in `spec`, which says what is multiplied and
+// what comes out: its operands become arguments from spec.first_extra on, bound by `bindings`. `blocked`: the output is blocked (channel at dimension 1), otherwise dense
 // with the channel last. False, with nothing changed in the program, where an operand does not fit.
 bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definition& d, bool blocked,
                    const PixelMap& pixels, ContractionSpec& spec, std::vector<plan::Argument>& bindings);

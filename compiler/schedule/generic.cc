@@ -2,7 +2,7 @@
 // merged, the innermost one (or, for reductions along contiguous memory, the reduced one) becomes vectors, the others are
 // divided into tasks. The steps of a scan are one more loop around all that, in a single task.
 #include <algorithm>
-#include <cstring>
+#include <map>
 
 #include "compiler/base/status_macros.h"
 #include "compiler/kernel/lower.h"
@@ -95,12 +95,7 @@ class StageEmitter {
     const std::vector<int64_t>& shape = d_.info(t).shape;
     const Scalar scalar = d_.info(t).scalar;
     if (t < d_.num_inputs()) {
-      const std::string* data = Scheduler::ConstantData(node_.inputs[t]);
-      if (data != nullptr && data->size() == 4 && scalar == Scalar::kFloat32) {
-        float v;
-        std::memcpy(&v, data->data(), 4);
-        return kernel::Float(v);
-      }
+      if (Expr immediate = Scheduler::Immediate(node_.inputs[t])) return immediate;
     }
     const Placement& p = results[t];
     auto [it, is_new] = buffers_.emplace(t, nullptr);
@@ -111,16 +106,18 @@ class StageEmitter {
       return Load(it->second, kernel::FlatIndex(index, shape));
     }
     const int64_t block = BlockElements(shape);
+    const BlockElement element = s_.Element(scalar);
+    Buffer& arena = arenas_[element.stored];
     if (is_new) {
       std::vector<std::pair<plan::StorageId, int64_t>> offsets;
       for (const ChannelRef& r : p.channels) offsets.emplace_back(r.storage, r.block * block + r.lane);
       for (plan::StorageId id : StoragesOf(p)) info_.touches.push_back(id);
       const int64_t entries = static_cast<int64_t>(offsets.size());
       it->second = AddArgument("t" + std::to_string(t) + "_table", Scalar::kInt32, entries,
-                               {s_.OffsetTable(std::move(offsets))});
-      if (arena_ == nullptr) {
-        arena_ = ArenaArgument(static_cast<int>(arguments_.size()));
-        arguments_.push_back(arena_);
+                               {s_.OffsetTable(std::move(offsets), element.bytes())});
+      if (arena == nullptr) {
+        arena = ArenaArgument(static_cast<int>(arguments_.size()), element.stored);
+        arguments_.push_back(arena);
         bindings_.push_back({plan::kWholeArena});
       }
     }
@@ -128,8 +125,8 @@ class StageEmitter {
     rest.erase(rest.begin() + 1);
     std::vector<int64_t> extents = shape;
     extents.erase(extents.begin() + 1);
-    return Load(arena_, kernel::FlatIndex(rest, extents) * 8 +
-                            Cast(kernel::kIndexType, Load(it->second, index[1])));
+    return FromStored(element, Load(arena, kernel::FlatIndex(rest, extents) * 8 +
+                                               Cast(kernel::kIndexType, Load(it->second, index[1]))));
   }
 
   // Joins dimension i with i + 1 where all index arithmetic stays free of division.
@@ -285,7 +282,8 @@ class StageEmitter {
   std::vector<Buffer> arguments_;
   std::vector<plan::Argument> bindings_;
   std::unordered_map<int, Buffer> buffers_;
-  Buffer out_, arena_;
+  Buffer out_;
+  std::map<Scalar, Buffer> arenas_;  // the whole arena as elements of each type
   kernel::Var scan_;  // of a scan
   int64_t max_tasks_ = kWantedTasks;
 };
@@ -293,7 +291,7 @@ class StageEmitter {
 }  // namespace
 
 absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node) {
-  ASSIGN_OR_RETURN(Definition d, ops::DefinitionOf(node));
+  ASSIGN_OR_RETURN(Definition d, DefinitionFor(node));
   bool reduces = false;
   for (const Stage& stage : d.stages()) reduces = reduces || HasReduce(stage.body);
   std::vector<Placement> placements;

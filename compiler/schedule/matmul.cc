@@ -1,9 +1,11 @@
 // Matrix product with a constant right operand by the contraction micro-kernel: rows are pixels, columns are channels.
 #include <cstring>
+#include <optional>
 
 #include "compiler/base/status_macros.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/epilogue.h"
+#include "compiler/schedule/int_operands.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/ops/op.h"
 
@@ -12,57 +14,122 @@ namespace mgec::schedule {
 using kernel::Expr;
 using kernel::Int;
 
+namespace {
+
+// The left operand as the micro-kernel multiplies it: rows of whole groups along K, of `pitch` elements.
+struct Rows {
+  int64_t m, k;
+  bool transposed;  // in memory: [K, M]
+  BlockElement from, to;
+  int64_t pitch;
+};
+
+plan::StorageId ConvertRows(Scheduler& s, const graph::Node& node, const Placement& in, const Rows& r) {
+  const plan::StorageId storage = s.program().AddArena(r.m * r.pitch * r.to.bytes());
+  kernel::Kernel k;
+  k.name = "to_rows";
+  k.task = kernel::MakeVar("task");
+  k.tasks = r.m;
+  k.arguments = {kernel::ArgumentBuffer("in", r.from.stored, r.m * r.k, 0, r.from.bytes()),
+                 kernel::ArgumentBuffer("out", r.to.stored, r.m * r.pitch, 1, r.to.bytes())};
+  kernel::Block b;
+  const Expr row = Use(k.task);
+  auto copy = [&](kernel::Block& b, Expr i, int lanes) {
+    const Expr from = r.transposed ? i * r.m + row : row * r.k + i;
+    b.Store(k.arguments[1], row * r.pitch + i, ToStored(r.to, FromStored(r.from, Load(k.arguments[0], from, lanes))));
+  };
+  const int64_t lanes = r.transposed ? 1 : s.target().vector_lanes, main_end = r.k / lanes * lanes;
+  b.For("i", Int(0), Int(main_end), lanes, [&](kernel::Block& b, Expr i) { copy(b, i, static_cast<int>(lanes)); });
+  b.For("i", main_end, r.k, [&](kernel::Block& b, Expr i) { copy(b, i, 1); });
+  k.body = b.Take();
+  plan::StepInfo info = s.Info(node, "to_rows");
+  info.macs = 0;
+  info.bytes = r.m * r.k * (r.from.bytes() + r.to.bytes());
+  s.program().AddStep(std::move(k), {{in.storage, in.offset, r.m * r.k * r.from.bytes()}, {storage}}, std::move(info));
+  return storage;
+}
+
+}  // namespace
+
 absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node) {
   const graph::Node* anchor = Anchor(node);
-  if (anchor == nullptr || anchor->op != "matmul" || node.outputs.size() != 1) return false;
+  if (anchor == nullptr || (anchor->op != "matmul" && anchor->op != "int_matmul") || node.outputs.size() != 1) return false;
   const graph::Value* a = Outer(node, anchor->inputs[0]);
   const graph::Value* b = Outer(node, anchor->inputs[1]);
   const std::string* weights = Scheduler::ConstantData(b);
   if (weights == nullptr || Scheduler::ConstantData(a) != nullptr || a->type.shape.size() != 2 ||
-      a->type.dtype != graph::DTypeKind::kFloat32 || node.output()->type.shape != anchor->output()->type.shape) {
+      node.output()->type.shape != anchor->output()->type.shape || !CanBeBlocked(node.output())) {
+    return false;
+  }
+  std::optional<IntOperands> integers;
+  if (anchor->op == "int_matmul") integers = IntOperandsOf(s, a, b);
+  if (!integers && (a->type.dtype != graph::DTypeKind::kFloat32 || b->type.dtype != graph::DTypeKind::kFloat32)) {
     return false;
   }
   const bool ta = anchor->attributes.Int("transpose_a") != 0, tb = anchor->attributes.Int("transpose_b") != 0;
   const int64_t m = a->type.shape[ta ? 1 : 0], k = a->type.shape[ta ? 0 : 1], n = anchor->output()->type.shape[1];
   if (m == 0 || n == 0 || k == 0) return false;
-  ASSIGN_OR_RETURN(kernel::Definition d, ops::DefinitionOf(node));
+  ASSIGN_OR_RETURN(kernel::Definition d, DefinitionFor(node));
 
   ContractionSpec spec;
+  if (integers) spec.in_scalar = integers->in.stored;
+  spec.out = PlainElement(ops::StorageOf(node.output()->type.dtype));
   spec.rows = 1;
   spec.cols = m;
+  spec.channels = n;
   PixelMap pixels;
   pixels.flat = [](Expr, Expr col) { return col; };
   pixels.index = [](Expr, Expr col) -> std::vector<Expr> { return {col}; };
   std::vector<plan::Argument> extra;
   if (!BuildEpilogue(s, node, d, /*blocked=*/false, pixels, spec, extra)) return false;
 
-  spec.in_row = [](Expr) { return Int(0); };
+  // Where the rows of the left operand lie: element i of row j at i * step + j * in_col_stride.
+  const int64_t group = spec.group(), pitch = (k + group - 1) / group * group;
+  const Placement in = s.Plain(a);
+  plan::Argument input = {in.storage, in.offset, graph::ByteSize(a->type)};
+  int64_t step = ta ? m : 1;
   spec.in_col_stride = ta ? 1 : k;
+  spec.in_size = m * k;
+  if (integers) {
+    const Rows rows = {m, k, ta, PlainElement(integers->in.value), integers->in, pitch};
+    if (ta || pitch != k || !rows.to.plain()) {
+      input = {ConvertRows(s, node, in, rows)};
+      step = 1;
+      spec.in_col_stride = pitch;
+      spec.in_size = m * pitch;
+    }
+  }
+  spec.in_row = [](Expr) { return Int(0); };
   spec.out_row = [](Expr) { return Int(0); };
   spec.out_col_stride = n;
   spec.out_block_stride = kBlock;
-  spec.block_entries = ta ? 0 : k / kBlock;
-  spec.single_entries = k - spec.block_entries * kBlock;
-  spec.channels = n;
+  spec.block_entries = step != 1 ? 0 : pitch / kBlock;
+  spec.single_entries = (pitch - spec.block_entries * kBlock) / group;
   spec.mask_last = true;
-  spec.in_size = m * k;
   spec.out_size = m * n;
+  spec.out_alignment = spec.out.bytes();
   std::string table((spec.block_entries + spec.single_entries) * 4, '\0');
   for (int64_t i = 0; i < spec.block_entries + spec.single_entries; ++i) {
-    const int64_t element = i < spec.block_entries ? i * kBlock : i - spec.block_entries + spec.block_entries * kBlock;
-    const int32_t offset = static_cast<int32_t>(ta ? element * m : element);
+    const int64_t element =
+        i < spec.block_entries ? i * kBlock : (i - spec.block_entries) * group + spec.block_entries * kBlock;
+    const int32_t offset = static_cast<int32_t>(element * step);
     std::memcpy(&table[i * 4], &offset, 4);
   }
-  const float* w = reinterpret_cast<const float*>(weights->data());
-  std::string packed = PackWeights(k, n, [&](int64_t i, int64_t j) { return tb ? w[j * k + i] : w[i * n + j]; });
+  auto index = [&](int64_t i, int64_t j) { return i >= k ? -1 : tb ? j * k + i : i * n + j; };
+  plan::StorageId packed;
+  if (integers) {
+    packed = AddIntWeights(s, *integers, pitch, index, spec, extra);
+  } else {
+    const float* w = reinterpret_cast<const float*>(weights->data());
+    packed = s.program().AddConstant(PackWeights(k, n, [&](int64_t i, int64_t j) { return w[index(i, j)]; }));
+  }
 
-  const Placement in = s.Plain(a);
   const Placement out = s.NewPlain(node.output());
   plan::StepInfo info = s.Info(node, OpName(node));
-  std::vector<plan::Argument> arguments = {{in.storage, in.offset, m * k * 4},
+  std::vector<plan::Argument> arguments = {input,
                                            {s.program().AddConstant(std::move(table))},
-                                           {s.program().AddConstant(std::move(packed))},
-                                           {out.storage, out.offset, m * n * 4}};
+                                           {packed},
+                                           {out.storage, out.offset, graph::ByteSize(node.output()->type)}};
   arguments.insert(arguments.end(), extra.begin(), extra.end());
   s.program().AddStep(ContractionKernel(spec, s.target(), info.op), std::move(arguments), std::move(info));
   s.Place(node.output(), out);

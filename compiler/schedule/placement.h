@@ -1,7 +1,7 @@
 // Where the tensors of a graph live.
 //
 // Plain tensors are dense and row-major. Blocked tensors (NCHW8c) keep 8 channels of one pixel together: a block holds
-// [N][H][W][8] floats. A channel may live in any lane of any block, so that split, concat and channel shuffle only
+// [N][H][W][8] elements (block_element.h says in what form). A channel may live in any lane of any block, so that split, concat and channel shuffle only
 // rearrange the list of channels:
 //
 //   split   two halves of the list        concat  one list after the other        shuffle  a permuted list
@@ -54,9 +54,8 @@ bool IsNatural(const Placement& p);
 // over both block by block.
 bool SameLanes(const Placement& a, const Placement& b);
 
-// Elements of one block of a tensor of the given shape [N, C, ...]: N * spatial * 8; bytes of one block (float32).
+// Elements of one block of a tensor of the given shape [N, C, ...]: N * spatial * 8.
 int64_t BlockElements(const graph::Shape& shape);
-inline int64_t BlockBytes(const graph::Shape& shape) { return BlockElements(shape) * 4; }
 
 }  // namespace mgec::schedule
 

@@ -77,7 +77,6 @@ TEST(PlacementTest, SameLanesWhereverTheBlocksAre) {
 TEST(PlacementTest, BlocksHoldImagesAndPixels) {
   EXPECT_EQ(BlockElements({2, 19, 3, 5}), 2 * 3 * 5 * 8);
   EXPECT_EQ(BlockElements({1, 4}), 8);
-  EXPECT_EQ(BlockBytes({1, 4}), 32);
 }
 
 }  // namespace

@@ -6,10 +6,12 @@
 
 namespace mgec::schedule {
 
-// A dense float32 tensor of `shape` ([N, C, ...]) into naturally placed blocks.
-Placement BlockedFromPlain(Scheduler& s, const Placement& in, const graph::Shape& shape, plan::StepInfo info);
+// A dense tensor of `shape` ([N, C, ...]) into naturally placed blocks.
+Placement BlockedFromPlain(Scheduler& s, const Placement& in, const graph::Shape& shape, const BlockElement& element,
+                           plan::StepInfo info);
 // Blocked channels from wherever they are into naturally placed blocks.
-Placement NaturalFromBlocked(Scheduler& s, const Placement& in, const graph::Shape& shape, plan::StepInfo info);
+Placement NaturalFromBlocked(Scheduler& s, const Placement& in, const graph::Shape& shape, const BlockElement& element,
+                             plan::StepInfo info);
 
 }  // namespace mgec::schedule
 

@@ -8,6 +8,7 @@
 #include "compiler/ops/conv.h"
 #include "compiler/ops/op.h"
 #include "compiler/schedule/contraction.h"
+#include "compiler/schedule/exact_arithmetic.h"
 #include "compiler/schedule/relayout.h"
 
 namespace mgec::schedule {
@@ -23,12 +24,12 @@ int64_t MultiplyAdds(const Node& node) {
     for (const auto& n : node.body->nodes()) sum += MultiplyAdds(*n);
     return sum;
   }
-  if (node.op == "conv2d") {
+  if (node.op == "conv2d" || node.op == "int_conv2d") {
     const auto p = ops::ConvParamsOf(ops::ContextOf(node));
     if (!p.ok()) return 0;
     return graph::NumElements(node.output()->type.shape) * (p->in_channels / p->group) * p->kernel[0] * p->kernel[1];
   }
-  if (node.op == "matmul") {
+  if (node.op == "matmul" || node.op == "int_matmul") {
     const graph::Shape& a = node.inputs[0]->type.shape;
     return graph::NumElements(node.output()->type.shape) *
            a[node.attributes.Int("transpose_a") ? a.size() - 2 : a.size() - 1];
@@ -54,8 +55,18 @@ std::string OpName(const Node& node) {
   return name;
 }
 
-kernel::Buffer ArenaArgument(int argument) {
-  return kernel::ArgumentBuffer("arena", kernel::Scalar::kFloat32, kMaxArenaElements, argument, 4);
+kernel::Buffer ArenaArgument(int argument, kernel::Scalar scalar) {
+  return kernel::ArgumentBuffer("arena", scalar, kMaxArenaElements, argument, SizeOf(scalar));
+}
+
+bool CanBeBlocked(const Value* v) {
+  return v->type.shape.size() >= 2 && CanBeBlocked(ops::StorageOf(v->type.dtype));
+}
+
+absl::StatusOr<kernel::Definition> DefinitionFor(const Node& node) {
+  ASSIGN_OR_RETURN(kernel::Definition d, ops::DefinitionOf(node));
+  for (kernel::Stage& stage : d.stages()) stage.body = WithCheapRounding(stage.body);
+  return d;
 }
 
 const Node* Anchor(const Node& node) {
@@ -91,6 +102,23 @@ Scheduler::Scheduler(const graph::Graph& g, const kernel::Target& target, const 
 
 const std::string* Scheduler::ConstantData(const Value* v) {
   return v->producer->op == "constant" ? v->producer->data.get() : nullptr;
+}
+
+kernel::Expr Scheduler::Immediate(const Value* v) {
+  const std::string* data = ConstantData(v);
+  const kernel::Scalar scalar = ops::StorageOf(v->type.dtype);
+  if (data == nullptr || graph::NumElements(v->type.shape) != 1 || !CanBeBlocked(scalar)) return nullptr;
+  auto element = [&](auto e) {
+    std::memcpy(&e, data->data(), sizeof(e));
+    return e;
+  };
+  switch (scalar) {
+    case kernel::Scalar::kFloat32: return kernel::Float(element(0.0f));
+    case kernel::Scalar::kInt8: return kernel::Int(element(int8_t{0}), scalar);
+    case kernel::Scalar::kUint8: return kernel::Int(element(uint8_t{0}), scalar);
+    case kernel::Scalar::kInt16: return kernel::Int(element(int16_t{0}), scalar);
+    default: return kernel::Int(element(int32_t{0}), scalar);
+  }
 }
 
 void Scheduler::PlaceConstant(const Value* v) {
@@ -170,20 +198,23 @@ Placement Scheduler::NewPlain(const Value* v) {
   return p;
 }
 
-plan::StorageId Scheduler::NewBlocks(const graph::Shape& shape, int64_t blocks) {
-  return program_.AddArena(blocks * BlockBytes(shape));
+plan::StorageId Scheduler::NewBlocks(const graph::Shape& shape, int64_t blocks, const BlockElement& element) {
+  return program_.AddArena(blocks * BlockElements(shape) * element.bytes());
 }
 
-plan::StorageId Scheduler::OffsetTable(std::vector<std::pair<plan::StorageId, int64_t>> entries) {
+BlockElement Scheduler::Element(const Value* v) const { return Element(ops::StorageOf(v->type.dtype)); }
+
+plan::StorageId Scheduler::OffsetTable(std::vector<std::pair<plan::StorageId, int64_t>> entries, int element_bytes) {
   const int64_t bytes = static_cast<int64_t>(entries.size()) * 4;
-  return program_.AddTable(bytes, [entries = std::move(entries)](const plan::ArenaOffsets& offsets) {
+  auto write = [entries = std::move(entries), element_bytes](const plan::ArenaOffsets& offsets) {
     std::string table(entries.size() * 4, '\0');
     for (size_t i = 0; i < entries.size(); ++i) {
-      const int32_t at = static_cast<int32_t>(offsets[entries[i].first] / 4 + entries[i].second);
+      const int32_t at = static_cast<int32_t>(offsets[entries[i].first] / element_bytes + entries[i].second);
       std::memcpy(&table[i * 4], &at, 4);
     }
     return table;
-  });
+  };
+  return program_.AddTable(bytes, std::move(write), element_bytes);
 }
 
 Placement Scheduler::Plain(const Value* v) {
@@ -192,7 +223,8 @@ Placement Scheduler::Plain(const Value* v) {
   const auto it = plain_.find(v);
   if (it != plain_.end()) return it->second;
   Placement plain;
-  if (IsNatural(p) && BlockElements(v->type.shape) == kBlock) {  // one pixel: its channels are already in order
+  // One pixel: its channels are already in order.
+  if (IsNatural(p) && BlockElements(v->type.shape) == kBlock && Element(v).plain()) {
     plain.storage = p.channels[0].storage;
   } else {
     plain = Copy(v, v->producer->name, -1);
@@ -206,7 +238,7 @@ Placement Scheduler::Blocked(const Value* v) {
   if (p.blocked) return p;
   const auto it = blocked_.find(v);
   if (it != blocked_.end()) return it->second;
-  const Placement made = BlockedFromPlain(*this, p, v->type.shape, Info(*v->producer, ""));
+  const Placement made = BlockedFromPlain(*this, p, v->type.shape, Element(v), Info(*v->producer, ""));
   blocked_[v] = made;
   return made;
 }
@@ -216,7 +248,7 @@ Placement Scheduler::Natural(const Value* v) {
   if (IsNatural(p)) return p;
   const auto it = natural_.find(v);
   if (it != natural_.end()) return it->second;
-  const Placement made = NaturalFromBlocked(*this, p, v->type.shape, Info(*v->producer, ""));
+  const Placement made = NaturalFromBlocked(*this, p, v->type.shape, Element(v), Info(*v->producer, ""));
   natural_[v] = made;
   return made;
 }

@@ -12,6 +12,7 @@
 #include "compiler/kernel/target.h"
 #include "compiler/kernel/tensor_expr.h"
 #include "compiler/plan/program.h"
+#include "compiler/schedule/block_element.h"
 #include "compiler/schedule/placement.h"
 #include "compiler/schedule/schedule.h"
 
@@ -34,18 +35,25 @@ class Scheduler {
   void Place(const graph::Value* v, Placement p) { placements_[v] = std::move(p); }
   // The bytes of a constant's value; null for other values.
   static const std::string* ConstantData(const graph::Value* v);
+  // The one element of a constant that has no more; null for other values, and for kinds that are only stored.
+  static kernel::Expr Immediate(const graph::Value* v);
 
   // The value in the wanted layout; adds a conversion step where it is not there yet (once per value).
   Placement Plain(const graph::Value* v);
-  Placement Blocked(const graph::Value* v);   // rank >= 2, float32
+  Placement Blocked(const graph::Value* v);   // of a value that can be blocked
   Placement Natural(const graph::Value* v);   // blocked and natural
   // Room for a node's result: a plain one goes straight to the network output where the value is one.
   Placement NewPlain(const graph::Value* v);
-  // A new storage with room for `blocks` blocks of the value's shape.
-  plan::StorageId NewBlocks(const graph::Shape& shape, int64_t blocks);
+  // A new storage with room for `blocks` blocks of a tensor of that shape.
+  plan::StorageId NewBlocks(const graph::Shape& shape, int64_t blocks, const BlockElement& element);
+  // What blocks of the value, or of a tensor with that kind of elements, hold.
+  BlockElement Element(const graph::Value* v) const;
+  BlockElement Element(kernel::Scalar s) const { return ElementOf(s, target_); }
 
-  // A table constant of arena element offsets (float32 units) of the given blocks plus `extra` elements each.
-  plan::StorageId OffsetTable(std::vector<std::pair<plan::StorageId, int64_t>> storage_and_elements);
+  // A table constant: the offset of each storage in the arena plus a number of elements, in elements of
+  // `element_bytes` bytes.
+  plan::StorageId OffsetTable(std::vector<std::pair<plan::StorageId, int64_t>> storage_and_elements,
+                              int element_bytes);
 
   // What a node is called in steps: its own name, or that of its value.
   plan::StepInfo Info(const graph::Node& node, std::string op) const;
@@ -88,7 +96,12 @@ absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node);
 // The whole arena as a kernel's argument, for kernels that find blocks through offset tables. How large the arena is is
 // known only when all steps are; the loader checks the binding.
 inline constexpr int64_t kMaxArenaElements = int64_t{1} << 40;
-kernel::Buffer ArenaArgument(int argument);
+kernel::Buffer ArenaArgument(int argument, kernel::Scalar scalar);
+// The value has channels, of a kind that blocks can hold.
+bool CanBeBlocked(const graph::Value* v);
+
+// The definition of a node, with quantized arithmetic in its cheapest form (exact_arithmetic.h).
+absl::StatusOr<kernel::Definition> DefinitionFor(const graph::Node& node);
 
 // "conv2d+add+relu": what a node computes, for steps and kernels.
 std::string OpName(const graph::Node& node);

@@ -27,12 +27,8 @@ bool Reshape(Scheduler& s, const Node& node) {
     return true;
   }
   if (in.blocked && !(IsNatural(in) && BlockElements(x->type.shape) == kBlock)) return false;
-  s.Place(node.output(), s.Plain(x));  // no copy: dense, or one pixel's channels in order
+  s.Place(node.output(), s.Plain(x));  // mostly no copy: dense, or one pixel's channels in order
   return true;
-}
-
-bool CanBeBlocked(const Value* v) {
-  return v->type.dtype == graph::DTypeKind::kFloat32 && v->type.shape.size() >= 2;
 }
 
 bool Concat(Scheduler& s, const Node& node) {
@@ -113,7 +109,7 @@ absl::StatusOr<bool> Gather(Scheduler& s, const Node& node) {
 }  // namespace
 
 absl::StatusOr<bool> ScheduleView(Scheduler& s, const Node& node) {
-  if (node.op == "identity") {
+  if (node.op == "identity" || node.op == "retype") {
     s.Place(node.output(), s.placement(node.inputs[0]));
     return true;
   }

@@ -63,4 +63,8 @@ int WinogradTile(int64_t in_channels, int64_t out_channels, int64_t out_h, int64
   return 0;
 }
 
+int IntWinogradTile(int64_t in_channels, int64_t out_channels, int64_t out_h, int64_t out_w) {
+  return in_channels >= 16 && out_channels >= 16 && out_h >= 4 && out_w >= 4 ? 2 : 0;
+}
+
 }  // namespace mgec::schedule

@@ -4,7 +4,9 @@
 // each of the (m + 2)^2 positions; an inverse transform gives m x m outputs. That is 2.25 (m = 2) or 4 (m = 4) times fewer
 // multiplications than directly.
 //
-// Error, relative to the largest output, against exact arithmetic (tested): below 2e-6 for m = 2 and 2e-5 for m = 4; direct
+// Integers go through m = 2, exactly: with weights times 4 everything is an integer, and so is a quarter of the result.
+//
+// Error of floats, relative to the largest output, against exact arithmetic (tested): below 2e-6 for m = 2 and 2e-5 for m = 4; direct
 // convolution has about 1e-6.
 #ifndef MGEC_COMPILER_SCHEDULE_WINOGRAD_H_
 #define MGEC_COMPILER_SCHEDULE_WINOGRAD_H_
@@ -24,6 +26,8 @@ std::vector<double> WinogradWeights(int m, const float w[9]);
 
 // The m that pays for a convolution of these sizes; 0 where direct convolution is faster.
 int WinogradTile(int64_t in_channels, int64_t out_channels, int64_t out_h, int64_t out_w);
+// The same for integers that are multiplied in pairs.
+int IntWinogradTile(int64_t in_channels, int64_t out_channels, int64_t out_h, int64_t out_w);
 
 }  // namespace mgec::schedule
 

@@ -1,12 +1,16 @@
 // Schedules convolutions by Winograd's algorithm (winograd.h): pad, then for each group of tile rows transform, multiply,
 // transform back with the epilogue. The group keeps both transformed tensors in the cache.
 #include <algorithm>
-#include <cstring>
+#include <cmath>
+#include <cstdlib>
+#include <functional>
+#include <optional>
 
 #include "compiler/base/status_macros.h"
 #include "compiler/ops/conv.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/epilogue.h"
+#include "compiler/schedule/int_operands.h"
 #include "compiler/schedule/k_list.h"
 #include "compiler/schedule/pad.h"
 #include "compiler/schedule/scheduler.h"
@@ -32,6 +36,7 @@ struct Sizes {
   int64_t height, width;          // of the padded input
   int64_t in_blocks, out_blocks;
   int64_t group_rows, groups;     // tile rows per group; groups
+  Scalar in = Scalar::kFloat32, sum = Scalar::kFloat32;  // what is multiplied, and added up
 
   int64_t tiles() const { return group_rows * tiles_w; }  // per group
   int64_t positions() const { return (m + 2) * (m + 2); }
@@ -77,9 +82,9 @@ kernel::Kernel InputKernel(const Sizes& s) {
   k.task = kernel::MakeVar("task");
   k.tasks = s.in_blocks * s.group_rows;
   const int64_t image_elements = s.height * s.width * kBlock;
-  k.arguments = {kernel::ArgumentBuffer("in", Scalar::kFloat32, s.in_blocks * s.images * image_elements, 0, 32),
+  k.arguments = {kernel::ArgumentBuffer("in", s.in, s.in_blocks * s.images * image_elements, 0, 16),
                  kernel::ArgumentBuffer("group", Scalar::kInt32, 1, 1, 4),
-                 kernel::ArgumentBuffer("out", Scalar::kFloat32, s.transformed(s.in_blocks), 2, 32)};
+                 kernel::ArgumentBuffer("out", s.in, s.transformed(s.in_blocks), 2, 16)};
   const int n = s.m + 2;
   Block b;
   ForTileRow(b, s, Use(k.task), k.arguments[1], [&](Block& b, Expr block, Expr row, Expr image, Expr tile_row) {
@@ -108,6 +113,12 @@ kernel::Kernel InputKernel(const Sizes& s) {
   return k;
 }
 
+// The sum behind the fourfold that comes out of the transforms of integers.
+Expr IntSum(const Expr& fourfold, const ContractionSpec& spec, const Expr& block) {
+  const Expr sum = Binary(Op::kShr, fourfold, Int(2, kernel::Type(Scalar::kInt32)));
+  return spec.start == nullptr ? sum : sum + Load(spec.start, block * kBlock, kBlock);
+}
+
 // in: products of one group; out: the blocked result, after the epilogue.
 kernel::Kernel OutputKernel(const Sizes& s, const ContractionSpec& spec) {
   kernel::Kernel k;
@@ -115,9 +126,9 @@ kernel::Kernel OutputKernel(const Sizes& s, const ContractionSpec& spec) {
   k.task = kernel::MakeVar("task");
   k.tasks = s.out_blocks * s.group_rows;
   const int64_t pixels = s.images * s.out_h * s.out_w;
-  k.arguments = {kernel::ArgumentBuffer("in", Scalar::kFloat32, s.transformed(s.out_blocks), 0, 32),
+  k.arguments = {kernel::ArgumentBuffer("in", s.sum, s.transformed(s.out_blocks), 0, 32),
                  kernel::ArgumentBuffer("group", Scalar::kInt32, 1, 1, 4),
-                 kernel::ArgumentBuffer("out", Scalar::kFloat32, s.out_blocks * pixels * kBlock, 2, 32)};
+                 kernel::ArgumentBuffer("out", spec.out.stored, s.out_blocks * pixels * kBlock, 2, 16)};
   k.arguments.insert(k.arguments.end(), spec.extra.begin(), spec.extra.end());
   const int n = s.m + 2;
   Block b;
@@ -142,7 +153,8 @@ kernel::Kernel OutputKernel(const Sizes& s, const ContractionSpec& spec) {
         for (int x = 0; x < n; ++x) line.push_back(columns[x][y]);
         const std::vector<Expr> v = WinogradOutput(b, s.m, line);
         for (int x = 0; x < cols; ++x) {
-          results.push_back(b.Let("y", spec.epilogue(v[x], block, first_row + y, t * s.m + x)));
+          const Expr sum = spec.group() == 1 ? v[x] : IntSum(v[x], spec, block);
+          results.push_back(b.Let("y", ToStored(spec.out, spec.epilogue(sum, block, first_row + y, t * s.m + x))));
         }
       }
       const Expr out = b.Let("out", to + t * (s.m * kBlock));
@@ -165,25 +177,45 @@ kernel::Kernel OutputKernel(const Sizes& s, const ContractionSpec& spec) {
   return k;
 }
 
-std::string PackTransformed(const std::string& data, const ops::ConvParams& p, const KList& k, int m) {
-  const float* w = reinterpret_cast<const float*>(data.data());
+// The transformed weights of every position, packed; weight(i) is number i of [OC, IC, 3, 3]. Those of integers are
+// multiplied by 4.
+std::string PackTransformed(const std::function<float(int64_t i)>& weight, bool integers, const ops::ConvParams& p,
+                            const KList& k, int m) {
   const int positions = (m + 2) * (m + 2);
-  const int64_t ic = p.in_channels, oc = p.out_channels;
+  const int64_t ic = p.in_channels, oc = p.out_channels, k_size = static_cast<int64_t>(k.elements.size());
   std::vector<float> u(positions * ic * oc);
   for (int64_t o = 0; o < oc; ++o) {
     for (int64_t i = 0; i < ic; ++i) {
       float taps[9];
-      for (int t = 0; t < 9; ++t) taps[t] = w[(o * ic + i) * 9 + (p.flip ? 8 - t : t)];
+      for (int t = 0; t < 9; ++t) taps[t] = weight((o * ic + i) * 9 + (p.flip ? 8 - t : t));
       const std::vector<double> transformed = WinogradWeights(m, taps);
-      for (int q = 0; q < positions; ++q) u[(q * ic + i) * oc + o] = static_cast<float>(transformed[q]);
+      for (int q = 0; q < positions; ++q) {
+        u[(q * ic + i) * oc + o] = static_cast<float>(transformed[q] * (integers ? 4 : 1));
+      }
     }
   }
   std::string packed;
   for (int q = 0; q < positions; ++q) {
-    packed += PackWeights(static_cast<int64_t>(k.elements.size()), oc,
-                          [&](int64_t e, int64_t o) { return u[(q * ic + k.elements[e].channel) * oc + o]; });
+    auto at = [&](int64_t e, int64_t o) {
+      const int64_t channel = k.elements[e].channel;
+      return channel < 0 ? 0.0f : u[(q * ic + channel) * oc + o];
+    };
+    packed += integers ? PackIntWeights(k_size, oc, Scalar::kInt16, 2, [&](int64_t e, int64_t o) { return std::llrint(at(e, o)); })
+                       : PackWeights(k_size, oc, at);
   }
   return packed;
+}
+
+// Whether everything that the transforms of integers compute fits: 16 bits after the first, 32 with the factor of 4.
+bool IntegersFit(const IntOperands& o, int64_t out_channels) {
+  int64_t largest = 0, sum = 0;
+  const int64_t per_channel = static_cast<int64_t>(o.weights.size()) / out_channels;
+  for (size_t i = 0; i < o.weights.size(); ++i) {
+    if (i % per_channel == 0) sum = 0;
+    sum += std::abs(int64_t{o.weights[i]});
+    largest = std::max(largest, sum);
+  }
+  return o.in.value != Scalar::kInt16 && largest <= (int64_t{1} << 31) / 4 / 256;
 }
 
 std::string Int32(int64_t v) {
@@ -195,18 +227,27 @@ std::string Int32(int64_t v) {
 
 absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node) {
   const graph::Node* anchor = Anchor(node);
-  if (!s.options().winograd || anchor == nullptr || anchor->op != "conv2d" || anchor->inputs.size() != 2) return false;
+  if (anchor == nullptr || anchor->inputs.size() != 2) return false;
+  const bool is_int = anchor->op == "int_conv2d";
+  // Integers lose nothing; groups of four are as fast directly.
+  if (is_int ? s.target().dot_group != 2 : !s.options().winograd || anchor->op != "conv2d") return false;
   const graph::Value* x = Outer(node, anchor->inputs[0]);
-  const std::string* weights = Scheduler::ConstantData(Outer(node, anchor->inputs[1]));
+  const graph::Value* w = Outer(node, anchor->inputs[1]);
+  const std::string* weights = Scheduler::ConstantData(w);
   ASSIGN_OR_RETURN(ops::ConvParams p, ops::ConvParamsOf(ops::ContextOf(*anchor)));
-  const int m = WinogradTile(p.in_channels, p.out_channels, p.out_h, p.out_w);
+  const int m = (is_int ? IntWinogradTile : WinogradTile)(p.in_channels, p.out_channels, p.out_h, p.out_w);
   const bool fits = m != 0 && weights != nullptr && p.group == 1 && p.kernel == std::vector<int64_t>{3, 3} &&
-                    p.stride == std::vector<int64_t>{1, 1} && p.dilation == std::vector<int64_t>{1, 1} &&
-                    p.activation == "identity" && x->type.dtype == graph::DTypeKind::kFloat32 &&
-                    node.outputs.size() == 1 && node.output()->type.shape == anchor->output()->type.shape &&
-                    x->type.shape[0] > 0;
+                    w->type.shape.size() == 4 && p.stride == std::vector<int64_t>{1, 1} &&
+                    p.dilation == std::vector<int64_t>{1, 1} && p.activation == "identity" && node.outputs.size() == 1 &&
+                    node.output()->type.shape == anchor->output()->type.shape && x->type.shape[0] > 0 &&
+                    CanBeBlocked(node.output());
   if (!fits) return false;
-  ASSIGN_OR_RETURN(kernel::Definition d, ops::DefinitionOf(node));
+  std::optional<IntOperands> integers;
+  if (is_int) integers = IntOperandsOf(s, x, w);
+  if (is_int ? !integers || !IntegersFit(*integers, p.out_channels) : x->type.dtype != graph::DTypeKind::kFloat32) {
+    return false;
+  }
+  ASSIGN_OR_RETURN(kernel::Definition d, DefinitionFor(node));
 
   PixelMap pixels;
   const int64_t out_h = p.out_h, out_w = p.out_w, images = x->type.shape[0];
@@ -217,21 +258,34 @@ absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node) {
   };
   ContractionSpec epilogue;
   epilogue.first_extra = 3;
+  epilogue.channels = p.out_channels;
+  epilogue.out = s.Element(node.output());
+  if (integers) epilogue.in_scalar = integers->in.stored;
   std::vector<plan::Argument> extra;
   if (!BuildEpilogue(s, node, d, /*blocked=*/true, pixels, epilogue, extra)) return false;
 
   std::vector<BlockUse> blocks = BlocksOf(s.Blocked(x));
-  const Sizes z = SizesOf(m, p, images, static_cast<int64_t>(blocks.size()));
+  Sizes z = SizesOf(m, p, images, static_cast<int64_t>(blocks.size()));
+  PadElements elements;
+  if (integers) {
+    elements = {s.Element(x), integers->in, integers->zero_point};
+    z.in = Scalar::kInt16;
+    z.sum = Scalar::kInt32;
+    AddStart(s, *integers, p.in_channels * 9, [&](int64_t i, int64_t n) { return n * p.in_channels * 9 + i; }, epilogue,
+             extra);
+  }
   ops::ConvParams padding = p;  // up to whole tiles
   padding.pad_after = {z.height - x->type.shape[2] - p.pad[0], z.width - x->type.shape[3] - p.pad[1]};
-  const plan::StorageId padded = PadBlocks(s, node, blocks, x->type.shape, padding);
+  const plan::StorageId padded = PadBlocks(s, node, blocks, x->type.shape, padding, elements);
 
   // The transformed tensor as the input of a 1x1 convolution.
   for (size_t i = 0; i < blocks.size(); ++i) blocks[i].block = static_cast<int32_t>(i);
   ops::ConvParams pointwise = p;
   pointwise.kernel = {1, 1};
-  const KList k = BlockedKList(blocks, pointwise, 0, z.tiles() * kBlock);
   ContractionSpec spec;
+  spec.in_scalar = z.in;
+  spec.out = PlainElement(z.sum);
+  const KList k = BlockedKList(blocks, pointwise, 0, z.tiles() * kBlock, spec.group());
   spec.batch = z.positions();
   spec.in_batch_stride = z.in_blocks * z.tiles() * kBlock;
   spec.out_batch_stride = z.out_blocks * z.tiles() * kBlock;
@@ -244,25 +298,29 @@ absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node) {
   spec.channels = p.out_channels;
   spec.in_size = z.transformed(z.in_blocks);
   spec.out_size = z.transformed(z.out_blocks);
+  auto weight = [&](int64_t i) {
+    return integers ? static_cast<float>(integers->weights[i]) : reinterpret_cast<const float*>(weights->data())[i];
+  };
   const plan::StorageId table = s.program().AddConstant(FixedTable(k));
-  const plan::StorageId packed = s.program().AddConstant(PackTransformed(*weights, p, k, m));
-  const plan::StorageId out = s.NewBlocks(node.output()->type.shape, z.out_blocks);
+  const plan::StorageId packed = s.program().AddConstant(PackTransformed(weight, is_int, p, k, m));
+  const plan::StorageId out = s.NewBlocks(node.output()->type.shape, z.out_blocks, epilogue.out);
 
   plan::StepInfo info = s.Info(node, OpName(node));
   const plan::StepInfo whole = info;
+  const int64_t in_bytes = z.transformed(z.in_blocks) * SizeOf(z.in), sum_bytes = z.transformed(z.out_blocks) * SizeOf(z.sum);
   for (int64_t g = 0; g < z.groups; ++g) {
     const plan::StorageId group = s.program().AddConstant(Int32(g * z.group_rows));
-    const plan::StorageId v = s.program().AddArena(z.transformed(z.in_blocks) * 4);
-    const plan::StorageId product = s.program().AddArena(z.transformed(z.out_blocks) * 4);
+    const plan::StorageId v = s.program().AddArena(in_bytes);
+    const plan::StorageId product = s.program().AddArena(sum_bytes);
     info.macs = 0;
-    info.bytes = z.transformed(z.in_blocks) * 8;
+    info.bytes = in_bytes * 2;
     info.op = "winograd_input";
     s.program().AddStep(InputKernel(z), {{padded}, {group}, {v}}, info);
     info.macs = whole.macs / z.groups;
     info.op = whole.op;
     s.program().AddStep(ContractionKernel(spec, s.target(), "winograd_product"), {{v}, {table}, {packed}, {product}}, info);
     info.macs = 0;
-    info.bytes = z.transformed(z.out_blocks) * 8;
+    info.bytes = sum_bytes * 2;
     info.op = "winograd_output";
     std::vector<plan::Argument> arguments = {{product}, {group}, {out}};
     arguments.insert(arguments.end(), extra.begin(), extra.end());

@@ -29,7 +29,7 @@ inline std::string FileBytes(const std::string& path) {
 // Targets whose code this CPU runs, the most demanding first.
 inline std::vector<kernel::Target> RunnableTargets() {
   std::vector<kernel::Target> targets;
-  for (kernel::Target& t : kernel::DefaultTargets()) {
+  for (kernel::Target& t : kernel::AllTargets()) {
     if (CpuSupports(t.name)) targets.push_back(std::move(t));
   }
   return targets;

@@ -1,6 +1,7 @@
 // Expressions other than loads and casts.
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <numeric>
 
 #include "compiler/codegen/llvm/emitter.h"
@@ -108,13 +109,41 @@ llvm::Value* KernelEmitter::EmitExpr(const Expr& e) {
   return value;
 }
 
+namespace {
+
+bool IsFloatConstant(Expr e, double* v) {
+  while (e->op == Op::kBroadcast) e = e->args[0];
+  *v = e->float_value;
+  return e->op == Op::kFloat;
+}
+
+// A float32 between constants that a signed integer type holds: converts without saturating.
+bool IsInRange(const Expr& e, Scalar to) {
+  if (e->type.scalar != Scalar::kFloat32 || IsFloat(to) || !IsSigned(to) || to == Scalar::kBool) return false;
+  double lowest, highest;
+  if (e->op != Op::kMin || e->args[0]->op != Op::kMax || !IsFloatConstant(e->args[1], &highest) ||
+      !IsFloatConstant(e->args[0]->args[1], &lowest)) {
+    return false;
+  }
+  const double beyond = std::ldexp(1.0, 8 * SizeOf(to) - 1);
+  return lowest >= -beyond && lowest <= highest && highest < beyond;
+}
+
+}  // namespace
+
 llvm::Value* KernelEmitter::EmitNode(const ExprNode& e) {
   const int lanes = e.type.lanes;
   switch (e.op) {
     case Op::kInt: return IntConstant(e.type, e.int_value);
     case Op::kFloat: return FloatConstant(lanes, e.float_value);
     case Op::kLoad: return EmitLoad(e);
-    case Op::kCast: return EmitCast(e.args[0]->type, e.type, EmitExpr(e.args[0]));
+    case Op::kCast: {
+      llvm::Value* v = EmitExpr(e.args[0]);
+      const Scalar from = e.args[0]->type.scalar, to = e.type.scalar;
+      const bool exact = e.int_value == 1 && from == Scalar::kFloat32 && IsSigned(to);
+      if (exact || IsInRange(e.args[0], to)) return b_.CreateFPToSI(v, IrType(e.type));
+      return EmitCast(e.args[0]->type, e.type, v);
+    }
     case Op::kBitcast: return EmitBitcast(e.args[0]->type, e.type, EmitExpr(e.args[0]));
     case Op::kBroadcast: return Splat(EmitExpr(e.args[0]), lanes);
     case Op::kFma: {
@@ -122,6 +151,12 @@ llvm::Value* KernelEmitter::EmitNode(const ExprNode& e) {
       llvm::Value* y = EmitExpr(e.args[1]);
       llvm::Value* z = EmitExpr(e.args[2]);
       return b_.CreateIntrinsic(Intrinsic::fma, {z->getType()}, {x, y, z});
+    }
+    case Op::kDot2:
+    case Op::kDot4: {
+      llvm::Value* x = EmitExpr(e.args[0]);
+      llvm::Value* y = EmitExpr(e.args[1]);
+      return EmitDot(e.op, x, y, EmitExpr(e.args[2]));
     }
     case Op::kSelect: {
       llvm::Value* cond = EmitExpr(e.args[0]);
@@ -169,6 +204,7 @@ llvm::Value* KernelEmitter::EmitNode(const ExprNode& e) {
       }
       llvm::Value* v = EmitExpr(e.args[0]);
       if (e.args[0]->type.lanes == 1) return Splat(v, lanes);
+      if (llvm::Value* repeated = EmitRepeat(e, v)) return repeated;
       if (lanes == 1) return b_.CreateExtractElement(v, static_cast<uint64_t>(e.shuffle[0]));
       return b_.CreateShuffleVector(v, e.shuffle);
     }

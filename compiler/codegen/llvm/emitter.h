@@ -56,6 +56,12 @@ class KernelEmitter {
   // instructions; null where the expression is no such comparison.
   llvm::Value* EmitRampCompare(const kernel::ExprNode& e);
   llvm::Value* EmitHorizontal(const kernel::ExprNode& e);
+
+  // emit_dot.cc
+  llvm::Value* EmitDot(kernel::Op op, llvm::Value* x, llvm::Value* y, llvm::Value* sum);
+  // A shuffle that repeats a short vector as a whole: one broadcast of a wider integer; null for other shuffles.
+  llvm::Value* EmitRepeat(const kernel::ExprNode& e, llvm::Value* v);
+
   bool NonNegative(const kernel::Expr& e) const;
 
   // emit_cast.cc

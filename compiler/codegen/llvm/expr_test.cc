@@ -213,5 +213,55 @@ TEST(ExprTest, OnEveryTarget) {
   if (!c.skipped().empty()) GTEST_SKIP() << "skipped: " << c.skipped();
 }
 
+// Sums of `lanes` groups of products of random and of extreme values; a machine that saturates shows.
+void CompareDot(Scalar left, Scalar right, int group, int lanes) {
+  const int64_t n = lanes * group;
+  for (const int extreme : {0, -1, 1}) {
+    Comparison c(static_cast<uint32_t>(lanes));
+    auto operand = [&](Scalar s, bool highest) {
+      if (extreme == 0) return c.Input(s, n);
+      std::vector<char> bytes(static_cast<size_t>(n * SizeOf(s)), static_cast<char>(highest ? 0xff : 0));
+      const auto last = static_cast<size_t>(SizeOf(s)) - 1;  // the sign's byte
+      for (size_t i = last; i < bytes.size(); i += last + 1) {
+        if (IsSigned(s)) bytes[i] = static_cast<char>(highest ? 0x7f : 0x80);
+      }
+      return c.InputOf(s, bytes);
+    };
+    Buffer x = operand(left, left == Scalar::kUint8 || extreme > 0), y = operand(right, extreme > 0);
+    Buffer z = c.Input(Scalar::kInt32, lanes), o = c.Output(Scalar::kInt32, lanes);
+    Block b;
+    const int in = static_cast<int>(n);
+    b.Store(o, Int(0), Dot(Load(x, Int(0), in), Load(y, Int(0), in), Load(z, Int(0), lanes)));
+    EXPECT_EQ(c.Run(std::move(b)), "") << Name(left) << " " << Name(right) << " " << lanes << " extreme " << extreme;
+  }
+}
+
+TEST(ExprTest, DotProducts) {
+  for (int lanes : {1, 2, 3, 4, 6, 8, 16, 32}) {
+    CompareDot(Scalar::kInt16, Scalar::kInt16, 2, lanes);
+    CompareDot(Scalar::kUint8, Scalar::kInt8, 4, lanes);
+  }
+}
+
+// A group that meets every lane is one broadcast.
+TEST(ExprTest, RepeatedGroups) {
+  for (const auto& [s, group] : {std::pair(Scalar::kInt16, 2), std::pair(Scalar::kUint8, 4), std::pair(Scalar::kUint8, 8),
+                                 std::pair(Scalar::kBool, 4), std::pair(Scalar::kInt16, 3)}) {
+    Comparison c;
+    const int lanes = 8 * group;
+    Buffer x = c.Input(s, group), o = c.Output(s, lanes);
+    std::vector<int> order, rotated;
+    for (int i = 0; i < lanes; ++i) {
+      order.push_back(i % group);
+      rotated.push_back((i + 1) % group);
+    }
+    Buffer r = c.Output(s, lanes);
+    Block b;
+    b.Store(o, Int(0), Shuffle(Load(x, Int(0), group), order));
+    b.Store(r, Int(0), Shuffle(Load(x, Int(0), group), rotated));
+    EXPECT_EQ(c.Run(std::move(b)), "") << Name(s) << " " << group;
+  }
+}
+
 }  // namespace
 }  // namespace mgec::codegen

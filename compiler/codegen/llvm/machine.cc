@@ -13,6 +13,7 @@
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
 
 namespace mgec::codegen {
@@ -26,6 +27,11 @@ void InitializeTargets() {
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
     LLVMInitializeX86AsmParser();
+    // The machine combiner turns a + b + c into a + (b + c) to shorten chains of integer sums. In a register tile that is
+    // no gain, and it keeps so many values alive that the accumulators spill. There is no other switch than this option.
+    llvm::StringMap<llvm::cl::Option*>& options = llvm::cl::getRegisteredOptions();
+    const auto combiner = options.find("x86-machine-combiner");
+    if (combiner != options.end()) static_cast<llvm::cl::opt<bool>*>(combiner->second)->setValue(false);
   });
 }
 

@@ -114,7 +114,7 @@ absl::StatusOr<std::vector<std::string>> Run(const plan::PlannedProgram& program
 }  // namespace
 
 absl::StatusOr<RunnableProgram> RunnableProgram::Make(const graph::Graph& g, const kernel::Target& target) {
-  RunnableProgram result(target);
+  RunnableProgram result;
   ASSIGN_OR_RETURN(plan::Program program, ScheduleGraph(g, target));
   plan::ConstantPool pool;
   ASSIGN_OR_RETURN(result.program_, std::move(program).Finish(pool));
@@ -133,8 +133,9 @@ absl::StatusOr<std::vector<std::string>> RunnableProgram::Interpret(const std::v
   });
 }
 
-absl::StatusOr<std::vector<std::string>> RunnableProgram::RunNatively(const std::vector<std::string>& inputs) const {
-  ASSIGN_OR_RETURN(codegen::CodeImage image, codegen::Generate(program_.kernels, target_, codegen::Options()));
+absl::StatusOr<std::vector<std::string>> RunnableProgram::RunNatively(const std::vector<std::string>& inputs,
+                                                                      const kernel::Target& target) const {
+  ASSIGN_OR_RETURN(codegen::CodeImage image, codegen::Generate(program_.kernels, target, codegen::Options()));
   ASSIGN_OR_RETURN(codegen::MappedImage code, codegen::MappedImage::Map(image));
   return Run(program_, constants_, output_bytes_, inputs, [&](const auto& step, const auto& pointers) -> absl::Status {
     const std::vector<void*> arguments(pointers.begin(), pointers.end());

@@ -3,7 +3,7 @@
 //
 //   ASSIGN_OR_RETURN(RunnableProgram p, RunnableProgram::Make(graph, target));
 //   p.Interpret({input bytes..})   // outputs, or what went wrong
-//   p.RunNatively({input bytes..})
+//   p.RunNatively({input bytes..}, target)
 #ifndef MGEC_COMPILER_SCHEDULE_TESTING_RUN_PROGRAM_H_
 #define MGEC_COMPILER_SCHEDULE_TESTING_RUN_PROGRAM_H_
 
@@ -27,17 +27,18 @@ class RunnableProgram {
   //
   // Errors: Internal or OutOfRange where the interpreter finds a kernel malformed or an access outside its buffers.
   absl::StatusOr<std::vector<std::string>> Interpret(const std::vector<std::string>& inputs) const;
-  // The same by generated code; this CPU must support the target. Every buffer ends at a page that cannot be accessed.
-  absl::StatusOr<std::vector<std::string>> RunNatively(const std::vector<std::string>& inputs) const;
+  // The same by code generated for `target`, the program's own or the same limited to other instructions; this CPU must
+  // support it. Every buffer ends at a page that cannot be accessed.
+  absl::StatusOr<std::vector<std::string>> RunNatively(const std::vector<std::string>& inputs,
+                                                       const kernel::Target& target) const;
 
   const plan::PlannedProgram& program() const { return program_; }
   // What the steps compute, in order: "to_blocked", "conv2d+relu".
   std::vector<std::string> Ops() const;
 
  private:
-  explicit RunnableProgram(kernel::Target target) : target_(std::move(target)) {}
+  RunnableProgram() = default;
 
-  kernel::Target target_;
   plan::PlannedProgram program_;
   std::string constants_;
   std::vector<int64_t> output_bytes_;

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "compiler/codegen/llvm/testing/run_image.h"
 #include "compiler/graph/text.h"
@@ -56,6 +57,17 @@ std::string Difference(const std::string& got, const std::string& want, const gr
   return "";
 }
 
+// The targets for which the graph is scheduled differently: with VNNI, what multiplies 8-bit integers or holds them in
+// blocks, which begin at convolutions.
+std::vector<kernel::Target> TargetsOf(const graph::Graph& g) {
+  bool small = false, contracts = false;
+  for (const auto& node : g.nodes()) {
+    contracts = contracts || absl::StrContains(node->op, "conv2d") || node->op == "int_matmul" || node->body != nullptr;
+    for (const auto& v : node->outputs) small = small || graph::ByteSize(v->type.dtype) == 1;
+  }
+  return kernel::DefaultTargets(/*integer_contractions=*/small && contracts);
+}
+
 }  // namespace
 
 uint32_t TestSeed() {
@@ -74,7 +86,7 @@ std::string ScheduleTester::RandomBytes(const graph::TensorType& type) {
   const int size = graph::ByteSize(type.dtype);
   for (size_t i = 0; i < bytes.size(); i += size) {
     const float f = std::uniform_real_distribution<float>(-2, 2)(random_);
-    const int32_t n = static_cast<int32_t>(Int(-20, 20));
+    const int32_t n = static_cast<int32_t>(Int(lowest_, highest_));
     switch (type.dtype.kind) {
       case DTypeKind::kFloat32: std::memcpy(&bytes[i], &f, 4); break;
       case DTypeKind::kFloat16:
@@ -149,12 +161,14 @@ Value* ScheduleTester::Scattered(const graph::Shape& shape) {
 void ScheduleTester::Expect(Value* v) { graph_.AddOutput(v, absl::StrCat("out", graph_.outputs().size())); }
 
 void ScheduleTester::CheckScheduled(const std::vector<std::string>& expected, const char* which) {
-  for (const kernel::Target& target : kernel::DefaultTargets()) {
+  for (const kernel::Target& target : TargetsOf(graph_)) {
     SCOPED_TRACE(absl::StrCat(which, ", ", target.name, ", MGEC_TEST_SEED=", TestSeed(), "\n",
                               graph::ToText(graph_, {64})));
     auto program = RunnableProgram::Make(graph_, target);
     ASSERT_TRUE(program.ok()) << program.status();
     ops_ = program->Ops();
+    kernels_.clear();
+    for (const kernel::Kernel& k : program->program().kernels) kernels_ += ToString(k);
     auto check = [&](const char* how, const absl::StatusOr<std::vector<std::string>>& got) {
       ASSERT_TRUE(got.ok()) << how << ": " << got.status();
       for (size_t i = 0; i < expected.size(); ++i) {
@@ -164,7 +178,11 @@ void ScheduleTester::CheckScheduled(const std::vector<std::string>& expected, co
     };
     check("interpreted", program->Interpret(inputs_));
     std::string why_not;
-    if (codegen::CanRun(target, &why_not)) check("generated", program->RunNatively(inputs_));
+    if (codegen::CanRun(target, &why_not)) check("generated", program->RunNatively(inputs_, target));
+    if (target.has_avx512) {
+      const kernel::Target in_avx2 = codegen::InAvx2(target);
+      if (codegen::CanRun(in_avx2, &why_not)) check("generated for AVX2", program->RunNatively(inputs_, in_avx2));
+    }
     if (testing::Test::HasFailure()) return;
   }
 }
@@ -191,7 +209,7 @@ int ScheduleTester::CountOps(const std::string& op) const {
 
 std::string ScheduleTester::Skipped() {
   std::string skipped;
-  for (const kernel::Target& target : kernel::DefaultTargets()) {
+  for (const kernel::Target& target : kernel::AllTargets()) {
     std::string why_not;
     if (!codegen::CanRun(target, &why_not)) absl::StrAppend(&skipped, skipped.empty() ? "" : ", ", target.name, ", which ", why_not);
   }

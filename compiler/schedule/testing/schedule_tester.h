@@ -35,7 +35,12 @@ class ScheduleTester {
     return values.begin()[Int(0, static_cast<int64_t>(values.size()) - 1)];
   }
 
-  // A network input, and a constant, of random values: floats in [-2, 2], small integers.
+  // What integers the following inputs and constants hold, cut to their type; -20 to 20 at first.
+  void set_integers(int64_t lo, int64_t hi) {
+    lowest_ = lo;
+    highest_ = hi;
+  }
+  // A network input, and a constant, of random values: floats in [-2, 2], integers as set.
   graph::Value* Input(const graph::Shape& shape, graph::DType dtype = graph::DTypeKind::kFloat32);
   graph::Value* Constant(const graph::Shape& shape, graph::DType dtype = graph::DTypeKind::kFloat32);
   graph::Value* Scalar(float v) { return graph_.AddScalar(v); }
@@ -51,13 +56,15 @@ class ScheduleTester {
   // How far a float result may be from the definition's, relative to the largest.
   void set_tolerance(double t) { tolerance_ = t; }
 
-  // Schedules the graph as it is and after all passes, for every target, and compares the interpreter's and, where this
-  // CPU can, the generated code's results with the definitions'. Fails the test with everything needed to repeat it.
+  // Schedules the graph as it is and after all passes, for every target, and compares the interpreter's and the generated
+  // code's results with the definitions': natively where this CPU can, and beyond AVX2 also limited to AVX2. Fails the test with everything needed to repeat it.
   void Check();
   // The steps of the last program: the graph after all passes, for x86-64-v3.
   const std::vector<std::string>& ops() const { return ops_; }
   // How many of the last program's steps compute `op`.
   int CountOps(const std::string& op) const;
+  // Whether its kernels, printed, contain a text: "dot2(".
+  bool KernelsContain(const std::string& text) const { return kernels_.find(text) != std::string::npos; }
 
   // Targets whose generated code this CPU cannot run ("x86-64-v4 needs AVX-512"); "" if there is none.
   static std::string Skipped();
@@ -70,6 +77,8 @@ class ScheduleTester {
   graph::Graph graph_;
   std::vector<std::string> inputs_;
   std::vector<std::string> ops_;
+  std::string kernels_;
+  int64_t lowest_ = -20, highest_ = 20;
   double tolerance_ = 1e-5;
 };
 

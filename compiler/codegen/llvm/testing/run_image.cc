@@ -42,8 +42,18 @@ bool CanRun(const kernel::Target& target, std::string* why_not) {
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) *why_not = "needs AVX2 and FMA";
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (target.name == "x86-64-v4" && !avx512) *why_not = "needs AVX-512";
+  if (target.has_avx512 && !avx512) *why_not = "needs AVX-512";
+  if (target.has_vnni && !__builtin_cpu_supports("avx512vnni")) *why_not = "needs AVX-512 VNNI";
   return why_not->empty();
+}
+
+kernel::Target InAvx2(kernel::Target target) {
+  const kernel::Target avx2 = *kernel::FindTarget("x86-64-v3");
+  target.name += " in AVX2";
+  target.cpu = avx2.cpu;
+  target.features = avx2.features;
+  target.has_avx512 = target.has_vnni = false;
+  return target;
 }
 
 }  // namespace mgec::codegen

@@ -35,6 +35,10 @@ class MappedImage {
 // Whether this CPU can run code for the target. Otherwise `*why_not` says what it lacks: "needs AVX-512".
 bool CanRun(const kernel::Target& target, std::string* why_not);
 
+// The same target, with generated code that keeps to AVX2: what a schedule for wide registers and special instructions
+// computes can then be checked on CPUs that lack them, slowly. Its name says so.
+kernel::Target InAvx2(kernel::Target target);
+
 }  // namespace mgec::codegen
 
 #endif  // MGEC_COMPILER_CODEGEN_LLVM_TESTING_RUN_IMAGE_H_
