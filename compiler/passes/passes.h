@@ -47,8 +47,9 @@ struct Pass {
 // All passes in order; some appear more than once.
 const std::vector<Pass>& Pipeline();
 
-// Runs the pipeline and verifies the graph after every pass (Internal, naming the pass, where one broke it).
-absl::Status RunPasses(graph::Graph& g);
+// Runs passes and verifies the graph after every one. The message of an error names the pass; Internal where it broke the
+// graph.
+absl::Status RunPasses(graph::Graph& g, const std::vector<Pass>& passes = Pipeline());
 
 }  // namespace mgec::passes
 

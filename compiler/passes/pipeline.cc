@@ -23,9 +23,9 @@ const std::vector<Pass>& Pipeline() {
   return *pipeline;
 }
 
-absl::Status RunPasses(graph::Graph& g) {
+absl::Status RunPasses(graph::Graph& g, const std::vector<Pass>& passes) {
   RETURN_IF_ERROR(Verify(g));
-  for (const Pass& pass : Pipeline()) {
+  for (const Pass& pass : passes) {
     auto changed = pass.run(g);
     absl::Status status = changed.ok() ? Verify(g) : changed.status();
     if (!status.ok()) {

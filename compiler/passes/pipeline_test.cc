@@ -12,15 +12,23 @@ using graph::Value;
 using Ints = std::vector<int64_t>;
 
 TEST(PipelineTest, NamesThePassThatFails) {
-  Graph g = Parsed(R"(graph {
-    %x = constant() {data=0x01000000} : i32[1]
-    %z = constant() {data=0x00000000} : i32[1]
-    %y = floor_div(%x, %z) "ratio" : i32[1]
+  const char* const kGraph = R"(graph {
+    %x = input() "x" : f32[2]
+    %y = relu(%x) "y" : f32[2]
     return %y "y"
-  })");
-  const absl::Status s = RunPasses(g);
-  EXPECT_EQ(s.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_NE(s.message().find("pass fold-constants: floor_div \"ratio\""), absl::string_view::npos) << s;
+  })";
+  const Pass fails = {"fails", [](Graph&) -> PassResult { return absl::InvalidArgumentError("\"y\" is odd"); }};
+  const Pass breaks = {"breaks", [](Graph& g) -> PassResult {
+    g.outputs()[0].value->type.shape = {3};
+    return true;
+  }};
+  Graph g = Parsed(kGraph);
+  const absl::Status failed = RunPasses(g, {{"eliminate-dead-nodes", EliminateDeadNodes}, fails});
+  EXPECT_EQ(failed.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(failed.message(), "pass fails: \"y\" is odd");
+  const absl::Status broken = RunPasses(g, {breaks});
+  EXPECT_EQ(broken.code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(broken.message().find("pass breaks: "), 0u) << broken;
 }
 
 // A block of a residual network.

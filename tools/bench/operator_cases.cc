@@ -1,6 +1,8 @@
 #include "tools/bench/operator_cases.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "compiler/ops/op.h"
@@ -134,6 +136,55 @@ std::vector<OperatorCase> WrittenCases() {
   };
 }
 
+// Why operators take longer than three passes over their memory. By operator or, where cases differ, by case.
+string ReasonOf(const OperatorCase& c) {
+  static const auto* reasons = new std::map<string, string>{
+      {"conv2d 3x3 depthwise", "input and output are no blocks of channels here, as they are between layers: two copies"},
+      {"conv2d 3x3, weights computed", "no schedule for weights that are no constants: as a reduction"},
+      {"local_conv2d", "every weight is used once: a pass over them, in parts that are no whole vectors"},
+      {"region_conv2d", "a comparison for each multiply-add; no schedule of its own"},
+      {"correlation", "as many multiply-adds as a convolution of 81 channels; no schedule of its own"},
+      {"matrix_inverse", "32 multiply-adds for each element"},
+      {"svd", "hundreds of multiply-adds for each element, and as many passes over it"},
+      {"images_to_windows", "writes nine rows at a time that are shifted against each other"},
+      {"deformable_windows", "four loads at computed places for each element"},
+      {"resize", "weights are computed for each element, and its neighbours gathered"},
+      {"resize_table", "four loads at places from a table for each element"},
+      {"resize3d", "eight loads at computed places for each element"},
+      {"perspective_grid", "divisions; results in pairs"},
+      {"affine_grid", "results in pairs"},
+      {"sample_image", "four loads at computed places for each element"},
+      {"cvt_color yuv2rgb_nv12", "chroma is loaded for each element; three results from one"},
+      {"roi_align", "sixteen loads at computed places for each element"},
+      {"roi_pooling", "windows of computed sizes: every element of the largest is looked at"},
+      {"deformable_roi_pooling", "sixteen loads at computed places for each element"},
+      {"lrn", "a power for each element"},
+      {"reduce sum of columns", "columns are read in strips of one vector"},
+      {"argmax", "a comparison and a selection for each element, of values and of indices"},
+      {"argmin", "a comparison and a selection for each element, of values and of indices"},
+      {"cumsum rows", "every addition waits for the one before"},
+      {"argsort", "five passes, four of which write at computed places"},
+      {"nms_keep", "every box that is kept is compared with all after it"},
+      {"nonzero", "every index waits for how many came before"},
+      {"repack", "divisions by sizes that are known at run time only"},
+      {"gather columns", "single elements at computed places"},
+      {"random_uniform", "ten rounds of a generator for each element"},
+      {"random_normal", "ten rounds of a generator, logarithm and cosine for each element"},
+      {"random_gamma", "48 attempts for each element, of which the first that fits counts"},
+      {"random_poisson", "48 attempts for each element, of which the first that fits counts"},
+      {"powc general", "a logarithm and an exponential of more than float32's accuracy"},
+      {"pow", "a logarithm and an exponential of more than float32's accuracy"},
+  };
+  static const auto* functions = new std::set<string>{
+      "acos", "acosh", "asin", "asinh", "atan2", "atanh", "erfc", "erfcinv", "erfinv", "log_sum_exp", "logsigmoid",
+      "softplus", "mod", "cosh", "sinh", "log1p", "expm1", "tan", "acosh_grad", "gelu_grad"};
+  for (const string& key : {c.name(), c.op}) {
+    const auto it = reasons->find(key);
+    if (it != reasons->end()) return it->second;
+  }
+  return functions->count(c.op) != 0 ? "arithmetic: a function of many terms, or of several others" : "";
+}
+
 std::vector<OperatorCase> AllCases() {
   std::vector<OperatorCase> cases = WrittenCases();
   auto written = [&](const string& op) {
@@ -158,6 +209,7 @@ std::vector<OperatorCase> AllCases() {
       break;
     }
   }
+  for (OperatorCase& c : cases) c.reason = ReasonOf(c);
   return cases;
 }
 
