@@ -170,6 +170,8 @@ uint32_t mgecpy_network_output_shape(const mgecpy_network* network, size_t index
   std::copy(shape.begin(), shape.end(), dims);
   return static_cast<uint32_t>(shape.size());
 }
+void mgecpy_network_seed_random(mgecpy_network* network, uint64_t seed) { network->network->SeedRandom(seed); }
+
 void mgecpy_network_enable_profile(mgecpy_network* network, int enable) {
   network->network->EnableProfile(enable != 0);
 }

@@ -66,6 +66,7 @@ MGECPY_API mgecpy_buffer* mgecpy_network_buffer(const mgecpy_network* network, i
 MGECPY_API int mgecpy_network_forward(mgecpy_network* network);
 // What the last pass has found; writes at most 8 numbers, returns how many there are.
 MGECPY_API uint32_t mgecpy_network_output_shape(const mgecpy_network* network, size_t index, uint32_t* dims);
+MGECPY_API void mgecpy_network_seed_random(mgecpy_network* network, uint64_t seed);
 MGECPY_API void mgecpy_network_enable_profile(mgecpy_network* network, int enable);
 MGECPY_API int mgecpy_network_write_profile(mgecpy_network* network, const char* path);
 MGECPY_API const char* mgecpy_network_target(const mgecpy_network* network);

@@ -341,6 +341,17 @@ class LiteNetwork:
         """Called in every wait() with {LiteIO: LiteTensor} of the outputs."""
         self._finish_callback = finish_callback
 
+    def set_random_seed(self, seed):
+        """Starts the random numbers of models that compute such again, with this seed, in [0, 2**64); 0 after load().
+
+        The same seed gives the same numbers, forward by forward, on every machine and for every number of threads.
+        MegEngine Lite has no such method. RuntimeError before load().
+        """
+        self._need_loaded("set_random_seed")
+        if not 0 <= int(seed) < 2**64:
+            raise ValueError("the seed must be in [0, 2**64), not %s" % seed)
+        self._core.seed_random(int(seed))
+
     # Looking inside.
 
     def enable_profile_performance(self, profile_file):

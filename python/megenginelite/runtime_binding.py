@@ -60,6 +60,7 @@ _network_bind = _declare(_quick, "mgecpy_network_bind", _I, _P, _I, _Z, _P, _Z)
 _network_buffer = _declare(_quick, "mgecpy_network_buffer", _P, _P, _I, _Z)
 _network_forward = _declare(library, "mgecpy_network_forward", _I, _P)
 _network_output_shape = _declare(_quick, "mgecpy_network_output_shape", ctypes.c_uint32, _P, _Z, ctypes.POINTER(ctypes.c_uint32))
+_network_seed_random = _declare(_quick, "mgecpy_network_seed_random", _V, _P, ctypes.c_uint64)
 _network_enable_profile = _declare(_quick, "mgecpy_network_enable_profile", _V, _P, _I)
 _network_write_profile = _declare(library, "mgecpy_network_write_profile", _I, _P, _S)
 _network_target = _declare(_quick, "mgecpy_network_target", _S, _P)
@@ -276,6 +277,10 @@ class Network(_Handle):
         """The shape that forward() has found."""
         dims = (ctypes.c_uint32 * _MAX_DIMS)()
         return list(dims[: _network_output_shape(self.pointer, index, dims)])
+
+    def seed_random(self, seed):
+        """Starts random numbers again."""
+        _network_seed_random(self.pointer, seed)
 
     def enable_profile(self, enable):
         """From now on forward() takes the time of every step."""

@@ -131,6 +131,16 @@ def test_weight_preprocess_keeps_the_result(load, a, run):
     assert run(load(config=config), a=a, b=a)["scaled"][1, 2] == 5
 
 
+def test_random_seed(load):
+    network = load()
+    network.set_random_seed(2**64 - 1)
+    for seed in (-1, 2**64):
+        with pytest.raises(ValueError, match=r"in \[0, 2\*\*64\)"):
+            network.set_random_seed(seed)
+    with pytest.raises(RuntimeError):
+        lite.LiteNetwork().set_random_seed(0)
+
+
 def test_profile(load, a, run, tmp_path):
     network = load()
     network.enable_profile_performance(tmp_path / "profile.json")

@@ -295,6 +295,11 @@ int LITE_extra_configure(LiteNetwork network, LiteExtraConfig extra_config) {
   return Report(object.SetExtraConfig(extra_config));
 }
 
+int LITE_ext_set_random_seed(LiteNetwork network, uint64_t seed) {
+  MGEC_FIND_NETWORK(object, network);
+  return Report(object.SeedRandom(seed));
+}
+
 int LITE_ext_compute_only_configured_output(LiteNetwork network) {
   MGEC_FIND_NETWORK(object, network);
   return Report(object.ComputeOnlyConfiguredOutput());

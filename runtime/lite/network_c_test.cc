@@ -472,6 +472,12 @@ TEST_F(NetworkC, ReportsTimeMemoryAndContents) {
   EXPECT_ERROR(LITE_forward(network_), "/nowhere/000000");
 }
 
+TEST_F(NetworkC, TakesASeedAfterLoading) {
+  EXPECT_ERROR(LITE_ext_set_random_seed(network_, 7), "set_random_seed");
+  Load();
+  EXPECT_OK(LITE_ext_set_random_seed(network_, 7));
+}
+
 TEST_F(NetworkC, ModelIoWithoutANetwork) {
   const std::string path = Write("io.mgec", Artifact());
   LiteNetworkIO io;

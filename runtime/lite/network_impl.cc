@@ -497,6 +497,13 @@ void NetworkImpl::SetFinishCallback(IoCallback callback) {
   finish_callback_ = std::move(callback);
 }
 
+Status NetworkImpl::SeedRandom(uint64_t seed) {
+  const Session session(this);
+  MGEC_RETURN_IF_ERROR(CheckLoaded("set_random_seed"));
+  edge_->core().SeedRandom(seed);
+  return Status();
+}
+
 void NetworkImpl::EnableProfile(const std::string& path) {
   const Session session(this);
   profile_path_ = path;

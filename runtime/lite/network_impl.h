@@ -68,6 +68,7 @@ class NetworkImpl : public std::enable_shared_from_this<NetworkImpl> {
   Status CheckNotLoaded(const char* what);
   // After loading.
   Status CheckLoaded(const char* what);
+  Status SeedRandom(uint64_t seed);
   Status SetThreadAffinity(const std::function<void(int)>& affinity);
   Status WriteMemoryInfo(const std::string& folder);
   // Any time.

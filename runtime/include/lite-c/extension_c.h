@@ -58,6 +58,10 @@ LITE_API int LITE_ext_register_parse_info_func(const char* info_type, LiteParseI
  * model's. All are computed. */
 LITE_API int LITE_ext_compute_only_configured_output(LiteNetwork network);
 
+/* After loading: starts the random numbers of models that compute such again, with this seed (0 after loading). The same
+ * seed gives the same numbers, pass by pass, on every machine and for every number of threads. */
+LITE_API int LITE_ext_set_random_seed(LiteNetwork network, uint64_t seed);
+
 /* How many tensors the discrete input `io_name` has; 0 for other names. */
 LITE_API int LITE_ext_get_discrete_tensor_count(LiteNetwork network, const char* io_name, size_t* count);
 

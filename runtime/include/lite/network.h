@@ -53,6 +53,9 @@ class Network {
   }
   void compute_only_configured_output() { detail::Check(LITE_ext_compute_only_configured_output(handle())); }
 
+  // After loading: starts the random numbers of models that compute such again. The same seed gives the same numbers.
+  void set_random_seed(uint64_t seed) { detail::Check(LITE_ext_set_random_seed(handle(), seed)); }
+
   // Tensors keep their network alive.
   std::shared_ptr<Tensor> get_io_tensor(std::string io_name, LiteTensorPhase phase = LITE_IO) {
     LiteTensor tensor = nullptr;
