@@ -147,9 +147,21 @@ absl::StatusOr<Value*> ImportEye(ImportContext& c) {
   return c.Cast(c.graph().AddConstant({graph::DTypeKind::kFloat32, {rows, columns}}, std::move(data), c.name()), dtype);
 }
 
+// A tensor of a given shape that nobody has written to yet: zeros.
+absl::StatusOr<Value*> ImportAlloc(ImportContext& c) {
+  ASSIGN_OR_RETURN(const std::vector<int64_t> shape, c.Ints(0));
+  graph::DType dtype = graph::DTypeKind::kFloat32;
+  if (c.op().output_dtype.has_value()) {
+    ASSIGN_OR_RETURN(dtype, ToGraphDType(*c.op().output_dtype));
+  }
+  ASSIGN_OR_RETURN(Value * zero, c.Cast(c.graph().AddScalar(0), dtype));
+  return c.Add("broadcast", {zero}, {{"shape", shape}});
+}
+
 }  // namespace
 
 void RegisterIndex(Registry& r) {
+  r.Add("Alloc", ImportAlloc);
   r.Add("BatchedMeshIndexing", ImportBatchedMesh);
   r.Add("Diag", ImportDiag);
   r.Add("Eye", ImportEye);

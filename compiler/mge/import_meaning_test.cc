@@ -344,6 +344,12 @@ TEST(MeaningTest, NormalizesABatchByItself) {
   EXPECT_NEAR(y[7], 15 / std::sqrt(125.0f), 1e-4);
 }
 
+TEST(MeaningTest, AllocatesZeros) {
+  TestModel m;
+  m.Output(m.Op("Alloc", {m.Ints({2, 3})}));
+  EXPECT_EQ(Results(m), Floats(6, 0.0f));
+}
+
 // The identity of volumes, with channels last.
 TEST(MeaningTest, ConvolvesVolumesWithChannelsLast) {
   TestModel m;
