@@ -167,6 +167,7 @@ string ReasonOf(const OperatorCase& c) {
       {"nms_keep", "every box that is kept is compared with all after it"},
       {"nonzero", "every index waits for how many came before"},
       {"repack", "divisions by sizes that are known at run time only"},
+      {"pad reflect", "elements near the border are gathered"},
       {"gather columns", "single elements at computed places"},
       {"random_uniform", "ten rounds of a generator for each element"},
       {"random_normal", "ten rounds of a generator, logarithm and cosine for each element"},
