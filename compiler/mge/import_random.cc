@@ -40,14 +40,6 @@ class Source {
   uint64_t stream_;
 };
 
-absl::StatusOr<Shape> ShapeOperand(ImportContext& c, int i) {
-  ASSIGN_OR_RETURN(const Ints shape, c.Ints(i));
-  for (int64_t extent : shape) {
-    if (extent < 0) return absl::InvalidArgumentError(absl::StrCat("there is no shape ", graph::ToString(shape)));
-  }
-  return Shape(shape);
-}
-
 absl::StatusOr<Value*> ToDType(ImportContext& c, Value* x, fbs::DTypeEnum wanted) {
   DType file_dtype;
   file_dtype.type = wanted;
@@ -57,7 +49,7 @@ absl::StatusOr<Value*> ToDType(ImportContext& c, Value* x, fbs::DTypeEnum wanted
 
 absl::StatusOr<Value*> ImportUniform(ImportContext& c) {
   const auto& p = c.Param<param::UniformRNG>();
-  ASSIGN_OR_RETURN(const Shape shape, ShapeOperand(c, 0));
+  ASSIGN_OR_RETURN(const Shape shape, c.Ints(0));
   ASSIGN_OR_RETURN(Source source, Source::Make(c, p.seed()));
   ASSIGN_OR_RETURN(Value * y, source.Uniform(shape));
   return ToDType(c, y, p.dtype());
@@ -65,7 +57,7 @@ absl::StatusOr<Value*> ImportUniform(ImportContext& c) {
 
 absl::StatusOr<Value*> ImportGaussian(ImportContext& c) {
   const auto& p = c.Param<param::GaussianRNG>();
-  ASSIGN_OR_RETURN(const Shape shape, ShapeOperand(c, 0));
+  ASSIGN_OR_RETURN(const Shape shape, c.Ints(0));
   ASSIGN_OR_RETURN(Source source, Source::Make(c, p.seed()));
   ASSIGN_OR_RETURN(Value * y, source.Normal(shape));
   ASSIGN_OR_RETURN(y, c.Add("fuse_mul_add3", {y, c.graph().AddScalar(p.std()), c.graph().AddScalar(p.mean())}));

@@ -88,7 +88,7 @@ class Emitter {
       batch_ = b.Let("batch", panel / Int(panels));
       panel = b.Let("panel", Binary(kernel::Op::kMod, panel, Int(panels)));
     }
-    EmitPanels(b, panel, part, 0);
+    ForPanel(b, panels_, panel, [&](Block& b, const Expr& block, int width) { EmitPanel(b, block, width, part); });
     k.body = b.Take();
     return k;
   }
@@ -108,32 +108,17 @@ class Emitter {
     return {panel_blocks};
   }
 
-  // Code for each run of panels of equal width, chosen by the panel's number.
-  void EmitPanels(Block& b, Expr panel, Expr part, size_t first) {
-    size_t last = first;
-    while (last < panels_.size() && panels_[last] == panels_[first]) ++last;
-    int64_t blocks_before = 0;
-    for (size_t i = 0; i < first; ++i) blocks_before += panels_[i];
-    const int width = panels_[first];
-    auto emit = [&](Block& b) {
-      const Expr index = panel + (-static_cast<int64_t>(first));
-      const Expr block = b.Let("block", index * width + blocks_before);
-      const Expr weights = b.Let("panel_weights", block * (kBlock * k_size_) + batch_ * (blocks_ * kBlock * k_size_));
-      const std::vector<int> parts = PartsOf(width);
-      if (parts.size() == 1) {
-        EmitPart(b, block, weights, width, width, part);
-      } else {
-        b.For("half", 0, static_cast<int64_t>(parts.size()), [&](Block& b, Expr half) {
-          EmitPart(b, b.Let("half_block", block + half * parts[0]),
-                   b.Let("half_weights", weights + half * (parts[0] * kBlock * group_)), parts[0], width, part);
-        });
-      }
-    };
-    if (last == panels_.size()) {
-      emit(b);
-      return;
+  void EmitPanel(Block& b, const Expr& block, int width, const Expr& part) {
+    const Expr weights = b.Let("panel_weights", block * (kBlock * k_size_) + batch_ * (blocks_ * kBlock * k_size_));
+    const std::vector<int> parts = PartsOf(width);
+    if (parts.size() == 1) {
+      EmitPart(b, block, weights, width, width, part);
+    } else {
+      b.For("half", 0, static_cast<int64_t>(parts.size()), [&](Block& b, Expr half) {
+        EmitPart(b, b.Let("half_block", block + half * parts[0]),
+                 b.Let("half_weights", weights + half * (parts[0] * kBlock * group_)), parts[0], width, part);
+      });
     }
-    b.If(panel < static_cast<int64_t>(last), emit, [&](Block& b) { EmitPanels(b, panel, part, last); });
   }
 
   // All pixels of this task for `blocks` output blocks from `block` on. The packed panel has `panel_blocks` blocks.
@@ -318,6 +303,22 @@ std::vector<int> Panels(int64_t blocks) {
     panels.push_back(rest);
   }
   return panels;
+}
+
+void ForPanel(Block& b, const std::vector<int>& panels, const Expr& panel,
+              const std::function<void(Block&, const Expr& block, int width)>& body) {
+  std::function<void(Block&, size_t, int64_t)> from = [&](Block& b, size_t first, int64_t blocks_before) {
+    const int width = panels[first];
+    size_t last = first;
+    while (last < panels.size() && panels[last] == width) ++last;
+    auto run = [&](Block& b) {
+      body(b, b.Let("block", (panel + (-static_cast<int64_t>(first))) * width + blocks_before), width);
+    };
+    if (last == panels.size()) return run(b);
+    b.If(panel < static_cast<int64_t>(last), run,
+         [&](Block& b) { from(b, last, blocks_before + static_cast<int64_t>(last - first) * width); });
+  };
+  from(b, 0, 0);
 }
 
 namespace {

@@ -67,6 +67,10 @@ enum ContractionArgument { kInput = 0, kTable = 1, kWeights = 2, kOutput = 3, kE
 // Widths, in blocks of 8, of the panels that `blocks` output blocks are divided into: 4, .., 4, then the rest.
 std::vector<int> Panels(int64_t blocks);
 
+// Code for panel number `panel`: one body for each run of panels of equal width, which gets the panel's first block.
+void ForPanel(kernel::Block& b, const std::vector<int>& panels, const kernel::Expr& panel,
+              const std::function<void(kernel::Block&, const kernel::Expr& block, int width)>& body);
+
 // Packs `weight(k, n)` for k in [0, k_size), n in [0, channels); channels that do not exist are zero.
 std::string PackWeights(int64_t k_size, int64_t channels, const std::function<float(int64_t k, int64_t n)>& weight);
 // The same for integers, as `scalar` (int8 or int16) in groups of `group`, which divides k_size.

@@ -35,32 +35,19 @@ class Packer {
     const Expr matrix = b.Let("matrix", Use(k.task) / Int(panels));
     const Expr panel = b.Let("panel", Binary(kernel::Op::kMod, Use(k.task), Int(panels)));
     const Expr from = b.Let("from", matrix * (o_.k * o_.n)), to = b.Let("to", matrix * (o_.k * blocks_ * kBlock));
-    EmitPanels(b, panel, from, to, 0);
+    ForPanel(b, panels_, panel, [&](Block& b, const Expr& block, int width) { EmitPanel(b, block, width, from, to); });
     k.body = b.Take();
     return k;
   }
 
  private:
-  // Code for each run of panels of equal width, chosen by the panel's number.
-  void EmitPanels(Block& b, const Expr& panel, const Expr& from, const Expr& to, size_t first) {
-    size_t last = first;
-    while (last < panels_.size() && panels_[last] == panels_[first]) ++last;
-    int64_t before = 0;
-    for (size_t i = 0; i < first; ++i) before += panels_[i];
-    const int width = panels_[first];
-    auto emit = [&](Block& b) {
-      const Expr block = b.Let("block", (panel + (-static_cast<int64_t>(first))) * width + before);
-      const Expr out = b.Let("out", to + block * (kBlock * o_.k));
-      for (int j = 0; j < width; ++j) {
-        // The last block may reach beyond the last channel: it takes what is before it.
-        const Expr channel = b.Let("n", (block + j) * kBlock);
-        if (o_.transposed) EmitTransposed(b, from, channel, out + j * kBlock, width * kBlock);
-        else EmitCopy(b, from, channel, out + j * kBlock, width * kBlock);
-      }
-    };
-    if (last == panels_.size()) return emit(b);
-    b.If(panel < static_cast<int64_t>(last), emit,
-         [&](Block& b) { EmitPanels(b, panel, from, to, last); });
+  void EmitPanel(Block& b, const Expr& block, int width, const Expr& from, const Expr& to) {
+    const Expr out = b.Let("out", to + block * (kBlock * o_.k));
+    for (int j = 0; j < width; ++j) {
+      const Expr channel = b.Let("n", (block + j) * kBlock);
+      if (o_.transposed) EmitTransposed(b, from, channel, out + j * kBlock, width * kBlock);
+      else EmitCopy(b, from, channel, out + j * kBlock, width * kBlock);
+    }
   }
 
   // Rows of K hold the channels side by side.
