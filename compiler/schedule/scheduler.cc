@@ -148,12 +148,23 @@ absl::Status Scheduler::Run() {
   return copy_status_;
 }
 
+absl::Status Scheduler::ScheduleAnything(const Node& node) {
+  return target_.cuda ? ScheduleGenericCuda(*this, node) : ScheduleGeneric(*this, node);
+}
+
 absl::Status Scheduler::ScheduleNode(const Node& node) {
+  if (target_.cuda) {
+    for (auto* schedule : {&ScheduleView, &ScheduleRoutine}) {
+      ASSIGN_OR_RETURN(bool done, schedule(*this, node));
+      if (done) return absl::OkStatus();
+    }
+    return ScheduleAnything(node);
+  }
   for (auto* schedule : {&ScheduleView, &ScheduleWinograd, &ScheduleConv, &ScheduleMatMul, &ScheduleRoutine, &ScheduleChannelwise}) {
     ASSIGN_OR_RETURN(bool done, schedule(*this, node));
     if (done) return absl::OkStatus();
   }
-  return ScheduleGeneric(*this, node);
+  return ScheduleAnything(node);
 }
 
 void Scheduler::FinishOutputs() {
@@ -176,7 +187,7 @@ Placement Scheduler::Copy(const Value* v, const std::string& name, int output) {
   copy.outputs.push_back(std::make_unique<Value>(Value{&copy, 0, v->type}));
   const Value* result = copy.output();
   if (output >= 0) output_of_[result] = output;
-  const absl::Status status = ScheduleGeneric(*this, copy);
+  const absl::Status status = ScheduleAnything(copy);
   if (!status.ok() && copy_status_.ok()) copy_status_ = status;
   const Placement p = status.ok() ? placement(result) : Placement();
   // The node is gone after this, and another may get its address.
