@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "compiler/base/status_macros.h"
+#include "compiler/codegen/cuda/codegen.h"
+#include "compiler/codegen/cuda/print_kernel.h"
 #include "compiler/codegen/llvm/codegen.h"
 #include "compiler/graph/text.h"
 #include "compiler/mge/container.h"
@@ -37,7 +39,55 @@ std::vector<kernel::Target> TargetsFor(const graph::Graph& graph, const CompileO
                                     [&](const kernel::Target& o) { return o.name == t.name; });
     if (wanted) targets.push_back(std::move(t));
   }
+  std::vector<int> architectures;
+  bool cuda = false;
+  for (const kernel::Target& o : options.targets) {
+    if (!o.cuda) continue;
+    cuda = true;
+    architectures.insert(architectures.end(), o.architectures.begin(), o.architectures.end());
+  }
+  if (cuda) targets.push_back(kernel::CudaTarget(std::move(architectures)));
   return targets;
+}
+
+absl::Status GenerateCpu(const kernel::Target& target, const CompileOptions& options, plan::TargetProgram& result,
+                         CompileReport& report) {
+  codegen::Options codegen_options;
+  codegen_options.threads = options.threads;
+  std::string ir, assembly;
+  if (options.emit_llvm) codegen_options.llvm_ir = &ir;
+  if (options.emit_asm) codegen_options.assembly = &assembly;
+  if (options.progress) {
+    codegen_options.progress = [&](int done, int total) { options.progress(target.name, done, total); };
+  }
+  ASSIGN_OR_RETURN(codegen::CodeImage image, codegen::Generate(result.program.kernels, target, codegen_options));
+  report.llvm_ir += ir;
+  report.assembly += assembly;
+  result.code = std::move(image.bytes);
+  result.entry_offsets = std::move(image.entry_offsets);
+  return absl::OkStatus();
+}
+
+absl::Status GenerateCuda(const kernel::Target& target, const CompileOptions& options, plan::TargetProgram& result,
+                          CompileReport& report) {
+  namespace cuda = codegen::cuda;
+  ASSIGN_OR_RETURN(const std::vector<int> architectures, cuda::Architectures(target.architectures));
+  cuda::Options codegen_options;
+  codegen_options.threads = options.threads;
+  if (options.progress) {
+    codegen_options.progress = [&](int done, int total) { options.progress(target.name, done, total); };
+  }
+  ASSIGN_OR_RETURN(cuda::Code code, cuda::Generate(result.program.kernels, architectures, codegen_options));
+  if (options.emit_cuda) report.cuda += code.source;
+  for (cuda::Module& m : code.modules) {
+    if (m.ptx && options.emit_ptx) report.ptx += m.bytes;
+    result.gpu.modules.push_back({m.architecture, m.ptx, m.first_kernel, m.kernel_count, std::move(m.bytes)});
+  }
+  for (const kernel::Kernel& k : result.program.kernels) result.gpu.blocks.push_back(cuda::LaunchOf(k, 1).block);
+  for (const plan::PlannedStep& s : result.program.steps) {
+    result.gpu.grids.push_back(cuda::LaunchOf(result.program.kernels[s.kernel], s.tasks).grid);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<plan::TargetProgram> CompileForTarget(const graph::Graph& graph, const kernel::Target& target,
@@ -53,25 +103,15 @@ absl::StatusOr<plan::TargetProgram> CompileForTarget(const graph::Graph& graph, 
       absl::StrAppend(&report.kernels, "// ", target.name, "\n", ToString(k), "\n");
     }
   }
-  codegen::Options codegen_options;
-  codegen_options.threads = options.threads;
-  std::string ir, assembly;
-  if (options.emit_llvm) codegen_options.llvm_ir = &ir;
-  if (options.emit_asm) codegen_options.assembly = &assembly;
-  if (options.progress) {
-    codegen_options.progress = [&](int done, int total) { options.progress(target.name, done, total); };
-  }
-  ASSIGN_OR_RETURN(codegen::CodeImage image, codegen::Generate(result.program.kernels, target, codegen_options));
-  report.llvm_ir += ir;
-  report.assembly += assembly;
-  result.code = std::move(image.bytes);
-  result.entry_offsets = std::move(image.entry_offsets);
+  RETURN_IF_ERROR((target.cuda ? GenerateCuda : GenerateCpu)(target, options, result, report));
+  int64_t code_bytes = static_cast<int64_t>(result.code.size());
+  for (const plan::GpuModule& m : result.gpu.modules) code_bytes += static_cast<int64_t>(m.bytes.size());
 
   int64_t macs = 0;
   for (const plan::PlannedStep& s : result.program.steps) macs += s.info.macs;
   if (report.targets.empty()) report.macs = macs;
   report.targets.push_back({target.name, static_cast<int>(result.program.kernels.size()),
-                            static_cast<int>(result.program.steps.size()), static_cast<int64_t>(result.code.size()),
+                            static_cast<int>(result.program.steps.size()), code_bytes,
                             result.program.arena_bytes, result.program.arena_lower_bound, SecondsSince(start)});
   return result;
 }

@@ -37,7 +37,7 @@ struct CompileOptions {
   // Called while kernels are generated: target, kernels done, kernels in all. From any thread, one call at a time.
   std::function<void(const std::string& target, int done, int total)> progress;
   // What to write down on the way; see CompileReport.
-  bool emit_graph = false, emit_kernels = false, emit_llvm = false, emit_asm = false;
+  bool emit_graph = false, emit_kernels = false, emit_llvm = false, emit_asm = false, emit_cuda = false, emit_ptx = false;
 };
 
 // What happened, for people: of the first program, except for times and sizes. Filled as far as compilation came.
@@ -59,12 +59,13 @@ struct CompileReport {
   std::vector<Target> targets;
   int64_t macs = 0, constant_bytes = 0;
   double import_seconds = 0, passes_seconds = 0;
-  std::string graph, kernels, llvm_ir, assembly;  // as CompileOptions::emit_* ask
+  std::string graph, kernels, llvm_ir, assembly, cuda, ptx;  // as CompileOptions::emit_* ask
 };
 
 // Errors: InvalidArgument and DataLoss for files that are no (whole) models or options that do not fit, Unimplemented
 // for models that need what is not supported (all of it in `report`), ResourceExhausted for models of more than 2^44
-// elementary operations or 4 GiB of intermediate results, Internal for bugs of the compiler.
+// elementary operations or 4 GiB of intermediate results, Unavailable for the target cuda where there is no NVRTC, Internal
+// for bugs of the compiler.
 absl::StatusOr<std::string> Compile(absl::string_view mge, const CompileOptions& options, CompileReport* report = nullptr);
 
 // The same from a graph on, whatever it was made from. Ignores options.input_shapes.

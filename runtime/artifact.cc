@@ -100,9 +100,16 @@ Status Artifact::MapCode(int fd, uint32_t section) {
 
 Result<const fb::Plan*> Artifact::ChoosePlan(size_t program) const {
   std::string targets;
+  bool cuda_only = true;
   for (const fb::Plan* plan : *metadata().programs()->Get(program)->plans()) {
     if (TargetEnabled(plan->target()->string_view())) return plan;
     targets += (targets.empty() ? "" : ", ") + plan->target()->str();
+    cuda_only = cuda_only && plan->target()->string_view() == "cuda";
+  }
+  if (cuda_only) {
+    return Status(StatusCode::kUnsupported,
+                  Format("%s: compiled for cuda only, and not for any CPU; compile the model again with "
+                         "--target=cuda,x86-64-v4,x86-64-v3", name_.c_str()));
   }
   const char* forced = std::getenv("MGEC_TARGET");
   if (forced != nullptr && *forced != '\0') {

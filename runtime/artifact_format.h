@@ -25,6 +25,7 @@ enum class SectionKind : uint32_t {
   kMetadata = 1,   // FlatBuffer of artifact.fbs; exactly one
   kConstants = 2,  // packed weights and tables; at most one
   kCode = 3,       // a flat, position-independent code image; one per target
+  kGpuCode = 4,    // cubins and PTX of a plan for GPUs, one after the other, each at a multiple of 64 bytes
 };
 
 struct FileHeader {

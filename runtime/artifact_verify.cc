@@ -28,6 +28,8 @@ const char* SectionName(uint32_t kind) {
       return "constants";
     case SectionKind::kCode:
       return "code";
+    case SectionKind::kGpuCode:
+      return "gpu code";
   }
   return "unknown";
 }
@@ -74,7 +76,7 @@ Status VerifySections(const uint8_t* file, const FileHeader& header, ArtifactLay
     std::memcpy(&entry, file + sizeof(FileHeader) + i * sizeof(SectionEntry), sizeof(entry));
     const std::string name = Format("section %u (%s)", i, SectionName(entry.kind));
     const uint64_t start = (end + kSectionAlignment - 1) / kSectionAlignment * kSectionAlignment;
-    if (entry.kind < 1 || entry.kind > 3 || entry.reserved != 0 || entry.reserved1 != 0) {
+    if (entry.kind < 1 || entry.kind > 4 || entry.reserved != 0 || entry.reserved1 != 0) {
       return Damaged(name + ": bad table entry");
     }
     if (entry.offset != start || start > header.file_size || entry.size > header.file_size - start) {
@@ -96,7 +98,7 @@ Status FindMetadata(const uint8_t* file, ArtifactLayout* layout) {
   const SectionEntry* constants = nullptr;
   for (const SectionEntry& entry : layout->sections) {
     const SectionKind kind = static_cast<SectionKind>(entry.kind);
-    if (kind == SectionKind::kCode) continue;
+    if (kind == SectionKind::kCode || kind == SectionKind::kGpuCode) continue;
     const SectionEntry** slot = kind == SectionKind::kMetadata ? &metadata : &constants;
     if (*slot != nullptr) return Damaged(Format("two %s sections", SectionName(entry.kind)));
     *slot = &entry;

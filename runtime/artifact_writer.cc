@@ -19,7 +19,12 @@ struct Section {
 }  // namespace
 
 uint32_t ArtifactWriter::AddCode(std::string image) {
-  images_.push_back(std::move(image));
+  images_.push_back({false, std::move(image)});
+  return kFirstCodeSection + static_cast<uint32_t>(images_.size()) - 1;
+}
+
+uint32_t ArtifactWriter::AddGpuCode(std::string modules) {
+  images_.push_back({true, std::move(modules)});
   return kFirstCodeSection + static_cast<uint32_t>(images_.size()) - 1;
 }
 
@@ -27,7 +32,7 @@ void ArtifactWriter::SetConstants(std::string constants) { constants_ = std::mov
 
 std::string ArtifactWriter::Finish(std::string_view metadata) const {
   std::vector<Section> sections = {{SectionKind::kMetadata, metadata}, {SectionKind::kConstants, constants_}};
-  for (const std::string& image : images_) sections.push_back({SectionKind::kCode, image});
+  for (const Image& image : images_) sections.push_back({image.gpu ? SectionKind::kGpuCode : SectionKind::kCode, image.bytes});
 
   std::vector<SectionEntry> table;
   uint64_t end = sizeof(FileHeader) + sections.size() * sizeof(SectionEntry);

@@ -20,6 +20,9 @@ class ArtifactWriter {
   // Adds a flat, position-independent code image and returns the index of its section.
   uint32_t AddCode(std::string image);
 
+  // The same for the modules of a plan for GPUs, one after the other.
+  uint32_t AddGpuCode(std::string modules);
+
   // The packed constants; binding offsets count from their start, which is aligned to a page in memory.
   void SetConstants(std::string constants);
 
@@ -28,7 +31,11 @@ class ArtifactWriter {
 
  private:
   std::string constants_;
-  std::vector<std::string> images_;
+  struct Image {
+    bool gpu;
+    std::string bytes;
+  };
+  std::vector<Image> images_;
 };
 
 // Writes `header_checksum` and the checksums of all sections of `file`, which is otherwise complete. For tools and tests

@@ -153,6 +153,37 @@ struct Spaces {
   }
 };
 
+// For each architecture, and for PTX, the modules hold every kernel once, in order, and lie in the section.
+Status VerifyModules(const fb::Plan& plan, uint64_t section_size, const std::string& where) {
+  const size_t kernels = Count(plan.kernels());
+  uint64_t next = 0;
+  for (size_t i = 0; i < Count(plan.modules()); ++i) {
+    const fb::Module& m = *plan.modules()->Get(i);
+    const std::string here = Format("%s, module %zu", where.c_str(), i);
+    if (m.size() == 0 || m.offset() > section_size || m.size() > section_size - m.offset()) {
+      return Bad(here, "it lies outside the code section");
+    }
+    if (i > 0 && next != 0) {
+      const fb::Module& before = *plan.modules()->Get(i - 1);
+      if (before.architecture() != m.architecture() || before.ptx() != m.ptx()) return Bad(here, "kernels are missing before it");
+    }
+    if (m.first_kernel() != next || m.kernels() == 0 || m.kernels() > kernels - next) return Bad(here, "wrong kernels");
+    next = (next + m.kernels()) % kernels;
+  }
+  return next != 0 || (kernels > 0 && Count(plan.modules()) == 0) ? Bad(where, "kernels without code") : Status();
+}
+
+// Limits of every GPU.
+Status VerifyLaunch(const fb::Step& step, const fb::Plan& plan, const std::string& where) {
+  constexpr uint32_t kMaxBlock = 1024, kMaxGrid = 0x7fffffff, kMaxShared = 227 * 1024;
+  const fb::Kernel& kernel = *plan.kernels()->Get(step.kernel());
+  if (kernel.name() == nullptr || kernel.name()->size() == 0) return Bad(where, "its kernel has no name");
+  if (kernel.block() == 0 || kernel.block() > kMaxBlock || kernel.shared_bytes() > kMaxShared) {
+    return Bad(where, "its kernel needs an impossible block");
+  }
+  return step.grid() == 0 || step.grid() > kMaxGrid ? Bad(where, "an impossible grid") : Status();
+}
+
 Status VerifyStep(const fb::Step& step, const fb::Plan& plan, const Spaces& spaces, const std::string& where) {
   if (step.kernel() >= Count(plan.kernels())) return Bad(where, "no such kernel");
   for (size_t i = 0; i < Count(step.bindings()); ++i) {
@@ -167,12 +198,16 @@ Status VerifyStep(const fb::Step& step, const fb::Plan& plan, const Spaces& spac
 }
 
 Status VerifyPlan(const fb::Plan& plan, const ArtifactLayout& layout, Spaces spaces, const std::string& where) {
+  const bool gpu = plan.target()->string_view() == "cuda";
+  const SectionKind kind = gpu ? SectionKind::kGpuCode : SectionKind::kCode;
   if (plan.code_section() >= layout.sections.size() ||
-      layout.sections[plan.code_section()].kind != static_cast<uint32_t>(SectionKind::kCode)) {
+      layout.sections[plan.code_section()].kind != static_cast<uint32_t>(kind)) {
     return Bad(where, "its code section is not one");
   }
   const uint64_t code_size = layout.sections[plan.code_section()].size;
-  for (size_t i = 0; i < Count(plan.kernels()); ++i) {
+  if (gpu) MGEC_RETURN_IF_ERROR(VerifyModules(plan, code_size, where));
+  if (!gpu && Count(plan.modules()) != 0) return Bad(where, "modules for a GPU");
+  for (size_t i = 0; !gpu && i < Count(plan.kernels()); ++i) {
     if (plan.kernels()->Get(i)->code_offset() >= code_size) {
       return Bad(Format("%s, kernel %zu", where.c_str(), i), "its code lies outside the code section");
     }
@@ -185,7 +220,9 @@ Status VerifyPlan(const fb::Plan& plan, const ArtifactLayout& layout, Spaces spa
     return Bad(where, "its random state lies outside the arena");
   }
   for (size_t i = 0; i < Count(plan.steps()); ++i) {
-    MGEC_RETURN_IF_ERROR(VerifyStep(*plan.steps()->Get(i), plan, spaces, Format("%s, step %zu", where.c_str(), i)));
+    const std::string step = Format("%s, step %zu", where.c_str(), i);
+    MGEC_RETURN_IF_ERROR(VerifyStep(*plan.steps()->Get(i), plan, spaces, step));
+    if (gpu) MGEC_RETURN_IF_ERROR(VerifyLaunch(*plan.steps()->Get(i), plan, step));
   }
   return Status();
 }

@@ -25,7 +25,8 @@
 
 ABSL_FLAG(std::string, o, "", "Where the artifact goes; MODEL.mgec beside the model if not given.");
 ABSL_FLAG(std::string, target, "", "Comma-separated targets, for example x86-64-v3; x86-64-v4,x86-64-v3 if not given, and x86-64-v4-vnni for models with integer contractions. The "
-                                   "runtime picks the best that its CPU has.");
+                                   "runtime picks the best that its CPU has. cuda is code for NVIDIA GPUs (sm_75, sm_80, sm_90, and PTX for "
+                                   "later ones), cuda:sm_80,sm_86 that for these architectures; it needs NVIDIA's NVRTC.");
 ABSL_FLAG(std::vector<std::string>, input_shape, {},
           "NAME=1x3x224x224: the shape of an input, instead of the model's. Repeated for the same input: the artifact runs "
           "all of these shapes, and the runtime picks the one that it is given. NAME=Nx3x224x224: a batch of any size.");
@@ -33,7 +34,7 @@ ABSL_FLAG(bool, winograd, true, "Compute 3x3 convolutions by Winograd's algorith
                                "last digits of accuracy.");
 ABSL_FLAG(bool, json, false, "Print the report as JSON, also where the model is not supported or damaged.");
 ABSL_FLAG(int, threads, 0, "Threads that generate code; all CPUs if 0.");
-ABSL_FLAG(std::string, emit, "", "Also print, comma-separated: graph (after all passes), kernels, llvm, asm.");
+ABSL_FLAG(std::string, emit, "", "Also print, comma-separated: graph (after all passes), kernels, llvm, asm, cuda, ptx.");
 
 namespace mgec {
 namespace {
@@ -41,7 +42,7 @@ namespace {
 constexpr char kUsage[] =
     "compiles a MegEngine model (.mge) into an artifact (.mgec) that the runtime and megenginelite load.\n\n"
     "  compile MODEL.mge [-o MODEL.mgec] [--target=x86-64-v3] [--input-shape data=8x3x224x224] [--threads=2]\n"
-    "          [--emit=graph,kernels,llvm,asm] [--json]\n\n"
+    "          [--emit=graph,kernels,llvm,asm,cuda,ptx] [--json]\n\n"
     "The artifact is written only when everything succeeded. A model that needs something unsupported is listed with "
     "everything it needs.";
 
@@ -53,14 +54,9 @@ int Fail(const std::string& message) {
 }
 
 absl::StatusOr<std::vector<kernel::Target>> Targets(const std::string& flag) {
-  std::vector<kernel::Target> targets;
-  if (flag.empty()) return targets;
-  for (absl::string_view name : absl::StrSplit(flag, ',', absl::SkipEmpty())) {
-    absl::StatusOr<kernel::Target> t = kernel::FindTarget(name);
-    if (!t.ok()) return t.status();
-    targets.push_back(*std::move(t));
-  }
-  if (targets.empty()) return absl::InvalidArgumentError("--target names no target");
+  if (flag.empty()) return std::vector<kernel::Target>();
+  absl::StatusOr<std::vector<kernel::Target>> targets = kernel::ParseTargets(flag);
+  if (targets.ok() && targets->empty()) return absl::InvalidArgumentError("--target names no target");
   return targets;
 }
 
@@ -105,7 +101,9 @@ absl::Status ParseEmit(const std::string& flag, CompileOptions* options) {
     else if (what == "kernels") options->emit_kernels = true;
     else if (what == "llvm") options->emit_llvm = true;
     else if (what == "asm") options->emit_asm = true;
-    else return absl::InvalidArgumentError(absl::StrCat("--emit=", what, ": want graph, kernels, llvm or asm"));
+    else if (what == "cuda") options->emit_cuda = true;
+    else if (what == "ptx") options->emit_ptx = true;
+    else return absl::InvalidArgumentError(absl::StrCat("--emit=", what, ": want graph, kernels, llvm, asm, cuda or ptx"));
   }
   return absl::OkStatus();
 }
@@ -260,7 +258,7 @@ int Main(int argc, char** argv) {
     PrintJson(name, report, output, "");
     return 0;
   }
-  for (const std::string* text : {&report.graph, &report.kernels, &report.llvm_ir, &report.assembly}) {
+  for (const std::string* text : {&report.graph, &report.kernels, &report.llvm_ir, &report.assembly, &report.cuda, &report.ptx}) {
     if (!text->empty()) absl::PrintF("%s\n", *text);
   }
   PrintModel(name, report);

@@ -172,3 +172,26 @@ def test_json(tool, folder):
     assert done.returncode == 1 and "artifact" not in report
     (item,) = report["unsupported"]
     assert item["operator"] == "Konvolution" and item["uses"] == 2 and len(item["nodes"]) == 2
+
+
+def test_cuda_beside_a_cpu(tool, folder):
+    try:
+        out = tool("compile", "lenet.mge", "--target=cuda:sm_80,sm_90,x86-64-v3", "--emit=cuda")
+    except AssertionError as e:
+        if "code for CUDA needs NVIDIA's runtime compiler" in str(e):
+            pytest.skip("there is no NVRTC")
+        raise
+    assert 'extern "C" __global__ void' in out
+    assert "x86-64-v3" in out and "cuda" in out
+    shutil.copy(os.path.join(LENET, "input_data.npy"), folder)
+    tool("run", "lenet.mgec", "--input", "data=input_data.npy", "--output-dir", ".")  # on the CPU
+    tool("compile", "lenet.mge", "--target=cuda:sm_80")
+    assert "compiled for cuda only" in tool("run", "lenet.mgec", ok=False)
+    assert "does not compile for sm_1" in tool("compile", "lenet.mge", "--target=cuda:sm_1", ok=False)
+
+
+def test_cuda_without_nvrtc(tool, folder, monkeypatch):
+    monkeypatch.setenv("MGEC_NVRTC", str(folder))
+    error = tool("compile", "lenet.mge", "--target=cuda", ok=False)
+    assert "MGEC_NVRTC=" + str(folder) in error and "has no libnvrtc.so" in error
+    assert files(folder) == ["lenet.mge"]

@@ -25,6 +25,7 @@ ABSL_FLAG(std::string, format, "text", "text; json, everything but code and cons
 ABSL_FLAG(bool, operators, false, "Of a model: list every operator.");
 ABSL_FLAG(bool, steps, false, "Of an artifact: list the steps of every plan, and where each kernel is in the code image.");
 ABSL_FLAG(bool, bindings, false, "Of an artifact: with the memory of every argument.");
+ABSL_FLAG(std::string, gpu, "", "Of an artifact for CUDA: predict the time on this GPU (t4, a100, h100) from its published speeds.");
 ABSL_FLAG(std::string, code_dir, "", "Of an artifact: folder for the code images, one TARGET.bin each; made if it does not "
                                      "exist.");
 
@@ -68,7 +69,13 @@ absl::StatusOr<std::string> DescribeArtifact(const std::string& path, const std:
   }
   if (format == "json") return Indented(ArtifactJson(*artifact.value()));
   if (format == "dot") return ArtifactDot(*artifact.value());
-  return ArtifactText(*artifact.value(), absl::GetFlag(FLAGS_steps), absl::GetFlag(FLAGS_bindings));
+  const std::string gpu_name = absl::GetFlag(FLAGS_gpu);
+  if (gpu_name.empty()) {
+    return ArtifactText(*artifact.value(), absl::GetFlag(FLAGS_steps), absl::GetFlag(FLAGS_bindings));
+  }
+  const absl::StatusOr<Gpu> gpu = FindGpu(gpu_name);
+  if (!gpu.ok()) return gpu.status();
+  return ArtifactText(*artifact.value(), absl::GetFlag(FLAGS_steps), absl::GetFlag(FLAGS_bindings), &*gpu);
 }
 
 absl::StatusOr<std::string> DescribeModel(const std::string& path, const std::string& bytes, const std::string& format) {

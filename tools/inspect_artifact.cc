@@ -40,26 +40,51 @@ void AppendTensor(std::string* text, const char* side, const fb::Tensor& tensor)
   absl::StrAppendFormat(text, "\n");
 }
 
-void AppendSteps(std::string* text, const fb::Plan& plan, bool bindings) {
+bool IsForGpus(const fb::Plan& plan) { return Text(plan.target()) == "cuda"; }
+
+double PredictStep(const Gpu& gpu, const fb::Step& step) {
+  return PredictSeconds(gpu, step.macs(), step.bytes(), step.grid());
+}
+
+void AppendSteps(std::string* text, const fb::Plan& plan, bool bindings, const Gpu* gpu) {
   for (size_t i = 0; i < Count(plan.steps()); ++i) {
     const fb::Step& step = *plan.steps()->Get(i);
     const fb::Kernel& kernel = *plan.kernels()->Get(step.kernel());
-    absl::StrAppendFormat(text, "    %4d  %-24s %s  (%s at 0x%x, %d tasks%s)\n", i, Text(step.op()), Text(step.name()),
-                 Text(kernel.name()), kernel.code_offset(), step.tasks(), step.serial() ? ", serial" : "");
+    absl::StrAppendFormat(text, "    %4d  %-24s %s  (%s", i, Text(step.op()), Text(step.name()), Text(kernel.name()));
+    if (IsForGpus(plan)) {
+      absl::StrAppendFormat(text, ", %d blocks of %d threads)", step.grid(), kernel.block());
+      if (gpu != nullptr) absl::StrAppendFormat(text, "  predicted %.1f us", PredictStep(*gpu, step) * 1e6);
+      *text += "\n";
+    } else {
+      absl::StrAppendFormat(text, " at 0x%x, %d tasks%s)\n", kernel.code_offset(), step.tasks(),
+                            step.serial() ? ", serial" : "");
+    }
     for (size_t j = 0; bindings && j < Count(step.bindings()); ++j) {
       absl::StrAppendFormat(text, "            %s\n", Describe(*step.bindings()->Get(j)));
     }
   }
 }
 
-void AppendPlan(std::string* text, const Artifact& artifact, const fb::Plan& plan, bool steps, bool bindings) {
+void AppendPlan(std::string* text, const Artifact& artifact, const fb::Plan& plan, bool steps, bool bindings,
+                const Gpu* gpu) {
   uint64_t macs = 0;
   for (size_t i = 0; i < Count(plan.steps()); ++i) macs += plan.steps()->Get(i)->macs();
   absl::StrAppendFormat(text, "  plan %s: %d steps, %d kernels, code %s, arena %s (lower bound %s), %.1f M multiply-adds\n",
                Text(plan.target()), Count(plan.steps()), Count(plan.kernels()),
                Bytes(artifact.layout().sections[plan.code_section()].size), Bytes(plan.arena_size()),
                Bytes(plan.arena_lower_bound()), macs * 1e-6);
-  if (bindings || steps) AppendSteps(text, plan, bindings);
+  for (size_t i = 0; i < Count(plan.modules()); ++i) {
+    const fb::Module& m = *plan.modules()->Get(i);
+    absl::StrAppendFormat(text, "    %s %s_%d, kernels %d to %d, %s\n", m.ptx() ? "PTX  " : "cubin", m.ptx() ? "compute" : "sm",
+                          m.architecture(), m.first_kernel(), m.first_kernel() + m.kernels() - 1, Bytes(m.size()));
+  }
+  if (gpu != nullptr && IsForGpus(plan)) {
+    double seconds = 0;
+    for (size_t i = 0; i < Count(plan.steps()); ++i) seconds += PredictStep(*gpu, *plan.steps()->Get(i));
+    absl::StrAppendFormat(text, "    predicted, not measured: %.0f us on %s at least (roofline: %.1f TFLOP/s, %.0f GB/s, %.0f us a launch)\n",
+                          seconds * 1e6, gpu->name, gpu->flops * 1e-12, gpu->bytes * 1e-9, gpu->launch_seconds * 1e6);
+  }
+  if (bindings || steps) AppendSteps(text, plan, bindings, gpu);
 }
 
 nlohmann::ordered_json TensorJson(const fb::Tensor& tensor) {
@@ -88,6 +113,10 @@ nlohmann::ordered_json PlanJson(const Artifact& artifact, const fb::Plan& plan) 
                                 {"tasks", step.tasks()},         {"serial", step.serial()},
                                 {"macs", step.macs()},           {"bytes", step.bytes()},
                                 {"bindings", nlohmann::ordered_json::array()}};
+    if (IsForGpus(plan)) {
+      s["grid"] = step.grid();
+      s["block"] = plan.kernels()->Get(step.kernel())->block();
+    }
     for (size_t k = 0; k < Count(step.bindings()); ++k) s["bindings"].push_back(Describe(*step.bindings()->Get(k)));
     j["steps"].push_back(std::move(s));
   }
@@ -96,7 +125,7 @@ nlohmann::ordered_json PlanJson(const Artifact& artifact, const fb::Plan& plan) 
 
 }  // namespace
 
-std::string ArtifactText(const Artifact& artifact, bool steps, bool bindings) {
+std::string ArtifactText(const Artifact& artifact, bool steps, bool bindings, const Gpu* gpu) {
   std::string result, *text = &result;
   const fb::Metadata& metadata = artifact.metadata();
   const uint32_t version = metadata.mge_version();
@@ -112,7 +141,7 @@ std::string ArtifactText(const Artifact& artifact, bool steps, bool bindings) {
     *text += "\n";
     for (size_t j = 0; j < Count(program.inputs()); ++j) AppendTensor(text, "input", *program.inputs()->Get(j));
     for (size_t j = 0; j + program.internal_outputs() < Count(program.outputs()); ++j) AppendTensor(text, "output", *program.outputs()->Get(j));
-    for (const fb::Plan* plan : *program.plans()) AppendPlan(text, artifact, *plan, steps, bindings);
+    for (const fb::Plan* plan : *program.plans()) AppendPlan(text, artifact, *plan, steps, bindings, gpu);
   }
   return result;
 }

@@ -6,11 +6,13 @@
 
 #include "nlohmann/json.hpp"
 #include "runtime/artifact.h"
+#include "tools/gpu_model.h"
 
 namespace mgec {
 
-// An overview. With `steps`, the steps of every plan; with `bindings` also the memory of every argument.
-std::string ArtifactText(const Artifact& artifact, bool steps, bool bindings);
+// An overview. With `steps`, the steps of every plan; with `bindings` also the memory of every argument. Plans for CUDA get a
+// predicted time on `gpu`, if that is not null.
+std::string ArtifactText(const Artifact& artifact, bool steps, bool bindings, const Gpu* gpu = nullptr);
 // Everything but code and constants.
 nlohmann::ordered_json ArtifactJson(const Artifact& artifact);
 // A Graphviz graph: the steps of the first program for the first target, in the order in which they run.

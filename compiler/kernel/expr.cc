@@ -288,6 +288,14 @@ Expr HorizontalReduce(Op op, Expr a) {
   return e;
 }
 
+Expr WarpXor(Expr a, int bits) {
+  assert(bits >= 1 && bits < 32 && a->type.lanes == 1);
+  auto e = New(Op::kWarpXor, a->type);
+  e->int_value = bits;
+  e->args.push_back(std::move(a));
+  return e;
+}
+
 Expr Min(Expr a, Expr b) { return Binary(Op::kMin, std::move(a), std::move(b)); }
 Expr Max(Expr a, Expr b) { return Binary(Op::kMax, std::move(a), std::move(b)); }
 Expr FloorDiv(Expr a, Expr b) { return Binary(Op::kFloorDiv, std::move(a), std::move(b)); }
@@ -323,6 +331,16 @@ Buffer StackBuffer(std::string name, Scalar scalar, int64_t size) {
   b->scalar = scalar;
   b->size = size;
   b->alignment = 64;
+  return b;
+}
+
+Buffer SharedBuffer(std::string name, Scalar scalar, int64_t size) {
+  auto b = std::make_shared<BufferNode>();
+  b->name = std::move(name);
+  b->kind = BufferKind::kShared;
+  b->scalar = scalar;
+  b->size = size;
+  b->alignment = 16;
   return b;
 }
 

@@ -65,6 +65,9 @@ enum class Op : uint8_t {
   kConcat,   // lanes of args[0] followed by those of args[1]
   kShuffle,  // lanes `shuffle` of args[0]
   kReduceAdd, kReduceMax, kReduceMin,  // horizontal: vector to scalar; kReduceAdd in pairwise (tree) order
+  // Threads (kernels that have them: stmt.h).
+  kWarpXor,  // what args[0] is in the thread of the same warp (32 threads) whose number differs in the bits int_value. Only
+             // as the value of a let, which all threads of the warp reach.
 };
 
 enum class Combiner : uint8_t { kSum, kProduct, kMin, kMax };
@@ -84,6 +87,7 @@ enum class BufferKind : uint8_t {
   kArgument,  // pointer from the kernel context
   kRegister,  // `size` values of `lanes` lanes that never live in memory: indices are compile-time constants
   kStack,     // scratch on the kernel's stack, 64-byte aligned, `size` elements; at most 64 KiB
+  kShared,    // what the threads of a task share, 16-byte aligned, `size` elements; at most 48 KiB. See kBarrier.
 };
 struct BufferNode {
   std::string name;
@@ -141,6 +145,7 @@ Expr Slice(Expr a, int first, int lanes);
 Expr ConcatLanes(Expr a, Expr b);
 Expr Shuffle(Expr a, std::vector<int> lanes);
 Expr HorizontalReduce(Op op, Expr a);
+Expr WarpXor(Expr a, int bits);  // bits in [1, 31]
 Expr Min(Expr a, Expr b);
 Expr Max(Expr a, Expr b);
 Expr FloorDiv(Expr a, Expr b);
@@ -151,6 +156,7 @@ Expr Or(Expr a, Expr b);
 Buffer ArgumentBuffer(std::string name, Scalar scalar, int64_t size, int argument, int alignment);
 Buffer RegisterBuffer(std::string name, Scalar scalar, int lanes, int64_t count);
 Buffer StackBuffer(std::string name, Scalar scalar, int64_t size);
+Buffer SharedBuffer(std::string name, Scalar scalar, int64_t size);
 
 Expr operator+(Expr a, Expr b);
 Expr operator-(Expr a, Expr b);

@@ -306,7 +306,8 @@ void Program::Compile(const StmtNode& s, std::vector<Step>& out) {
       return;
     }
     case StmtKind::kStore: return CompileStore(s);
-    case StmtKind::kPrefetch: return;
+    case StmtKind::kPrefetch:
+    case StmtKind::kBarrier: return;
     case StmtKind::kFor: {
       const int begin = Compile(s.begin), end = Compile(s.end), var = Allocate(1);
       vars_[s.var.get()] = var;
@@ -334,6 +335,7 @@ void Program::Compile(const StmtNode& s, std::vector<Step>& out) {
 
 absl::Status Interpret(const Kernel& k, absl::Span<const BufferView> arguments, int64_t task_begin, int64_t task_end) {
   RETURN_IF_ERROR(Verify(k));
+  if (k.threads > 0) return absl::UnimplementedError(absl::StrCat("kernel ", k.name, " has threads"));
   if (arguments.size() != k.arguments.size()) {
     return absl::InvalidArgumentError(absl::StrCat("kernel ", k.name, " takes ", k.arguments.size(),
                                                    " buffers, not ", arguments.size()));

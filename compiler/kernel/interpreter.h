@@ -21,7 +21,8 @@ struct BufferView {
   int64_t bytes;
 };
 
-// Runs tasks [task_begin, task_end). `arguments` has one view for each of the kernel's arguments.
+// Runs tasks [task_begin, task_end). `arguments` has one view for each of the kernel's arguments. Kernels with threads are
+// refused (Unimplemented): the emulator of codegen/cuda runs those.
 //
 // Every access is checked against the buffer's declared size and the bytes given. Errors, with the memory in an
 // unspecified state: Internal for a malformed kernel (verify.h), OutOfRange naming kernel, buffer and index for an access

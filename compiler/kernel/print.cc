@@ -87,6 +87,7 @@ const char* Name(Op op) {
     case Op::kReduceAdd: return "reduce_add";
     case Op::kReduceMax: return "reduce_max";
     case Op::kReduceMin: return "reduce_min";
+    case Op::kWarpXor: return "warp_xor";
   }
   return "?";
 }
@@ -164,6 +165,7 @@ class Printer {
       case Op::kRamp: return absl::StrCat("ramp", e->type.lanes, "(", List(e->args), ", ", e->int_value, ")");
       case Op::kSlice:
         return absl::StrCat("slice(", List(e->args), ", ", e->int_value, " x", e->type.lanes, ")");
+      case Op::kWarpXor: return absl::StrCat("warp_xor(", List(e->args), ", ", e->int_value, ")");
       case Op::kShuffle: return absl::StrCat("shuffle(", List(e->args), ", {", absl::StrJoin(e->shuffle, ","), "})");
       default: break;
     }
@@ -220,6 +222,7 @@ class Printer {
       case StmtKind::kPrefetch:
         absl::StrAppend(out, s.near ? "prefetch " : "prefetch far ", s.buffer->name, "[", Print(s.index), "]\n");
         break;
+      case StmtKind::kBarrier: out->append("barrier\n"); break;
     }
   }
 
@@ -238,6 +241,8 @@ class Canonical {
  public:
   std::string Run(const Kernel& k) {
     absl::StrAppend(&out_, "args ", k.arguments.size(), k.tasks == 1 ? " one task\n" : "\n");
+    if (k.threads > 0) absl::StrAppend(&out_, k.threads, " threads v", Number(*k.thread), "\n");
+    if (k.task_bound() > Kernel::kFewTasks) out_.append("many tasks\n");
     for (const Buffer& b : k.arguments) absl::StrAppend(&out_, Describe(*b), "\n");
     Number(*k.task);
     Print(k.body);
@@ -251,6 +256,7 @@ class Canonical {
         return absl::StrCat("a", b.argument, ":", kernel::Name(b.scalar), "@", b.alignment);
       case BufferKind::kRegister: return absl::StrCat("r:", kernel::Name(Type(b.scalar, b.lanes)), "*", b.size);
       case BufferKind::kStack: return absl::StrCat("s:", kernel::Name(b.scalar), "*", b.size);
+      case BufferKind::kShared: return absl::StrCat("t:", kernel::Name(b.scalar), "*", b.size);
     }
     return "?";
   }
@@ -271,6 +277,7 @@ class Canonical {
     switch (e->op) {
       case Op::kInt:
       case Op::kRamp:
+      case Op::kWarpXor:
       case Op::kSlice: absl::StrAppend(&text, " ", e->int_value); break;
       case Op::kFloat: {
         uint64_t bits;
@@ -331,6 +338,7 @@ class Canonical {
         absl::StrAppend(&out_, s.near ? "prefetch " : "prefetch far ", Refer(*s.buffer), " %", index, "\n");
         return;
       }
+      case StmtKind::kBarrier: out_.append("barrier\n"); return;
     }
   }
 
@@ -352,7 +360,8 @@ std::string ToString(const Kernel& k) {
                   }));
   Printer printer;
   absl::StrAppend(&out, ") for ", printer.NameOf(*k.task), " in [0, ", k.tasks, "):\n");
-  printer.Print(k.body, 1, &out);
+  if (k.threads > 0) absl::StrAppend(&out, "  for all ", printer.NameOf(*k.thread), " in [0, ", k.threads, "):\n");
+  printer.Print(k.body, k.threads > 0 ? 2 : 1, &out);
   return out;
 }
 

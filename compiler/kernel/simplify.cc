@@ -303,6 +303,13 @@ std::optional<Range> BoundsOf(const Expr& e, const Ranges& ranges) {
       if (e->op == Op::kMin) return Range{std::min(a.lo, b.lo), std::min(a.hi, b.hi)};
       return Range{std::max(a.lo, b.lo), std::max(a.hi, b.hi)};
     }
+    case Op::kCast: {
+      const Scalar from = e->args[0]->type.scalar;
+      if (IsFloat(from) || from == Scalar::kInt64) return std::nullopt;
+      if (from == Scalar::kBool) return Range{0, 1};
+      const int bits = SizeOf(from) * 8 - (IsSigned(from) ? 1 : 0);
+      return Range{IsSigned(from) ? -(int64_t{1} << bits) : 0, (int64_t{1} << bits) - 1};
+    }
     case Op::kSelect: {
       const std::optional<Range> x = BoundsOf(e->args[1], ranges), y = BoundsOf(e->args[2], ranges);
       if (!x || !y) return std::nullopt;

@@ -88,6 +88,12 @@ void Block::If(Expr cond, const std::function<void(Block&)>& then, const std::fu
   stmts_.push_back(std::move(s));
 }
 
+void Block::Barrier() {
+  auto s = std::make_shared<StmtNode>();
+  s->kind = StmtKind::kBarrier;
+  stmts_.push_back(std::move(s));
+}
+
 void Block::Append(Stmt s) { stmts_.push_back(std::move(s)); }
 
 std::vector<Stmt> Block::Take() { return std::exchange(stmts_, {}); }

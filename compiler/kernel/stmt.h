@@ -26,6 +26,8 @@ enum class StmtKind : uint8_t {
               // vector index. `mask` as in kLoad. Registers: index is a constant.
   kIf,        // if cond (scalar bool): stmts, else: otherwise
   kPrefetch,  // hint that the cache line at buffer[index] is read soon (`near`: at once); any address is allowed
+  kBarrier,   // waits until all threads of the task are here; what they wrote to memory before, all see after. Not inside
+              // loops and branches on which threads may differ.
 };
 
 struct StmtNode;
@@ -52,6 +54,14 @@ struct Kernel {
   Var task;
   int64_t tasks = 1;            // number of tasks of one launch
   std::vector<Stmt> body;
+  // On GPUs a task may be done by several threads (a thread block). All run the body; `thread` holds the number of each.
+  // 0: by one thread, on GPUs one of its own for each task.
+  int threads = 0;  // otherwise a multiple of 32, at most 1024
+  Var thread;       // null where threads is 0
+
+  // Code generators may rely on task < task_bound(): few classes, so that launches with other numbers share code.
+  static constexpr int64_t kFewTasks = int64_t{1} << 24, kMostTasks = int64_t{1} << 32;
+  int64_t task_bound() const { return tasks == 1 ? 1 : tasks <= kFewTasks ? kFewTasks : kMostTasks; }
 };
 
 // Collects statements in order.
@@ -68,6 +78,7 @@ class Block {
   void For(std::string name, Expr begin, Expr end, int64_t step, const std::function<void(Block&, Expr)>& body);
   void For(std::string name, int64_t begin, int64_t end, const std::function<void(Block&, Expr)>& body);
   void If(Expr cond, const std::function<void(Block&)>& then, const std::function<void(Block&)>& otherwise = nullptr);
+  void Barrier();
   void Append(Stmt s);
   std::vector<Stmt> Take();
   bool empty() const { return stmts_.empty(); }

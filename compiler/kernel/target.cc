@@ -5,8 +5,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 namespace mgec::kernel {
 namespace {
@@ -61,14 +65,52 @@ std::vector<Target> DefaultTargets(bool integer_contractions) {
   return {X86V4(), X86V3()};
 }
 
+Target CudaTarget(std::vector<int> architectures) {
+  Target t;
+  t.name = "cuda";
+  t.cuda = true;
+  t.architectures = std::move(architectures);
+  return t;
+}
+
 absl::StatusOr<Target> FindTarget(absl::string_view name) {
+  absl::string_view architectures = name;
+  if (absl::ConsumePrefix(&architectures, "cuda") && (architectures.empty() || absl::ConsumePrefix(&architectures, ":"))) {
+    Target t = CudaTarget();
+    for (absl::string_view text : absl::StrSplit(architectures, ',', absl::SkipEmpty())) {
+      int a;
+      if (!absl::ConsumePrefix(&text, "sm_") || !absl::SimpleAtoi(text, &a) || a <= 0) {
+        return absl::InvalidArgumentError(absl::StrCat("target '", name, "': want cuda:sm_80, for example"));
+      }
+      t.architectures.push_back(a);
+    }
+    return t;
+  }
   std::vector<std::string> known;
   for (Target& t : AllTargets()) {
     if (t.name == name) return std::move(t);
     known.push_back(t.name);
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("unknown target '", name, "'; known targets: ", absl::StrJoin(known, ", ")));
+      absl::StrCat("unknown target '", name, "'; known targets: ", absl::StrJoin(known, ", "), ", cuda"));
+}
+
+absl::StatusOr<std::vector<Target>> ParseTargets(absl::string_view names) {
+  std::vector<std::string> joined;
+  for (absl::string_view name : absl::StrSplit(names, ',', absl::SkipEmpty())) {
+    if (absl::StartsWith(name, "sm_") && !joined.empty() && absl::StartsWith(joined.back(), "cuda:")) {
+      absl::StrAppend(&joined.back(), ",", name);
+    } else {
+      joined.emplace_back(name);
+    }
+  }
+  std::vector<Target> targets;
+  for (const std::string& name : joined) {
+    absl::StatusOr<Target> t = FindTarget(name);
+    if (!t.ok()) return t.status();
+    targets.push_back(*std::move(t));
+  }
+  return targets;
 }
 
 }  // namespace mgec::kernel

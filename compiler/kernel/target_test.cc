@@ -36,7 +36,7 @@ TEST(TargetTest, FindsByName) {
 TEST(TargetTest, UnknownNameListsTheKnownOnes) {
   absl::StatusOr<Target> t = FindTarget("z80");
   EXPECT_EQ(t.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(t.status().message(), "unknown target 'z80'; known targets: x86-64-v4-vnni, x86-64-v4, x86-64-v3");
+  EXPECT_EQ(t.status().message(), "unknown target 'z80'; known targets: x86-64-v4-vnni, x86-64-v4, x86-64-v3, cuda");
 }
 
 }  // namespace

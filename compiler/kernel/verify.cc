@@ -13,6 +13,8 @@ namespace mgec::kernel {
 namespace {
 
 constexpr int64_t kMaxStackBytes = 64 * 1024;
+constexpr int64_t kMaxSharedBytes = 48 * 1024;
+constexpr int kWarp = 32, kMaxThreads = 1024;
 
 bool IsIdentifier(const std::string& s) {
   if (s.empty() || std::isdigit(static_cast<unsigned char>(s[0]))) return false;
@@ -43,6 +45,15 @@ class Verifier {
     }
     defined_.insert(kernel_.task.get());
     visible_.push_back(kernel_.task.get());
+    if (kernel_.threads < 0 || kernel_.threads > kMaxThreads || kernel_.threads % kWarp != 0) {
+      return Fail(absl::StrCat(kernel_.threads, " threads"));
+    }
+    if ((kernel_.threads > 0) != (kernel_.thread != nullptr)) return Fail("threads without a variable, or the reverse");
+    if (kernel_.thread != nullptr) {
+      RETURN_IF_ERROR(Define(kernel_.thread));
+      if (kernel_.thread->type != kIndexType) return Fail("the thread variable is no i64");
+      divergent_.insert(kernel_.thread.get());
+    }
     return Statements(kernel_.body);
   }
 
@@ -72,8 +83,27 @@ class Verifier {
       if (b->lanes != 1) return Fail(absl::StrCat("stack buffer ", b->name, " has lanes"));
       if (stack_bytes_ > kMaxStackBytes) return Fail("more than 64 KiB of stack");
     }
+    if (b->kind == BufferKind::kShared) {
+      shared_bytes_ += (b->size * SizeOf(b->scalar) + 15) / 16 * 16;
+      if (kernel_.threads == 0) return Fail(absl::StrCat("shared buffer ", b->name, " without threads"));
+      if (b->lanes != 1) return Fail(absl::StrCat("shared buffer ", b->name, " has lanes"));
+      if (shared_bytes_ > kMaxSharedBytes) return Fail("more than 48 KiB of shared memory");
+    }
     buffers_.insert(b.get());
     return absl::OkStatus();
+  }
+
+  // Whether threads of one task may find different values.
+  bool Diverges(const Expr& e) const {
+    bool found = false;
+    Visit(e, [&](const Expr& n) {
+      found = found || n->op == Op::kLoad || (n->op == Op::kVar && divergent_.count(n->var.get()) != 0);
+    });
+    return found;
+  }
+  absl::Status CheckTogether(absl::string_view what) const {
+    if (kernel_.threads == 0) return Fail(absl::StrCat(what, " without threads"));
+    return divergent_depth_ > 0 ? Fail(absl::StrCat(what, " where threads may differ")) : absl::OkStatus();
   }
 
   absl::Status CheckAccess(const Buffer& b, const Expr& index, Type value, const Expr& mask) {
@@ -119,6 +149,12 @@ class Verifier {
     return absl::OkStatus();
   }
   absl::Status Statement(const StmtNode& s);
+  absl::Status Nested(const std::vector<Stmt>& stmts, bool diverges) {
+    divergent_depth_ += diverges ? 1 : 0;
+    absl::Status status = Statements(stmts);
+    divergent_depth_ -= diverges ? 1 : 0;
+    return status;
+  }
 
   const Kernel& kernel_;
   std::string statement_;  // for messages
@@ -126,7 +162,10 @@ class Verifier {
   std::unordered_set<const VarNode*> defined_;
   std::vector<const VarNode*> visible_;
   std::unordered_set<const ExprNode*> checked_;  // in the current statement
-  int64_t stack_bytes_ = 0;
+  std::unordered_set<const VarNode*> divergent_;      // variables in which threads may differ
+  int divergent_depth_ = 0;                           // loops and branches around that not all threads may run alike
+  bool exchange_allowed_ = false;                     // the expression is the value of a let
+  int64_t stack_bytes_ = 0, shared_bytes_ = 0;
 };
 
 // Operators whose arguments and result have one type.
@@ -232,6 +271,12 @@ absl::Status Verifier::CheckNode(const Expr& e) {
         if (l < 0 || l >= first.lanes) return FailAt(e, "lane out of range");
       }
       return absl::OkStatus();
+    case Op::kWarpXor:
+      if (!exchange_allowed_) return FailAt(e, "not the value of a let");
+      RETURN_IF_ERROR(CheckTogether("an exchange"));
+      return want(count == 1 && type == first && type.lanes == 1 && SizeOf(type.scalar) == 4 && e->int_value > 0 &&
+                      e->int_value < kWarp,
+                  "bad exchange");
     case Op::kReduceAdd:
     case Op::kReduceMax:
     case Op::kReduceMin:
@@ -261,14 +306,22 @@ absl::Status Verifier::Statement(const StmtNode& s) {
       if (s.step <= 0) return Fail("the step is not positive");
       RETURN_IF_ERROR(Define(s.var));
       if (s.var->type != kIndexType) return Fail("the variable is no i64");
-      absl::Status status = Statements(s.stmts);
+      const bool diverges = Diverges(s.begin) || Diverges(s.end);
+      if (diverges) divergent_.insert(s.var.get());
+      absl::Status status = Nested(s.stmts, diverges);
       visible_.pop_back();
       return status;
     }
     case StmtKind::kLet:
       statement_ = absl::StrCat("let ", s.var ? s.var->name : "");
+      if (s.value && s.value->op == Op::kWarpXor) {
+        RETURN_IF_ERROR(all({s.value->args[0]}));
+        exchange_allowed_ = true;
+      }
       RETURN_IF_ERROR(all({s.value}));
+      exchange_allowed_ = false;
       RETURN_IF_ERROR(Define(s.var));
+      if (Diverges(s.value)) divergent_.insert(s.var.get());
       if (s.var->type != s.value->type) return Fail("the value has another type");
       return absl::OkStatus();
     case StmtKind::kStore:
@@ -282,8 +335,9 @@ absl::Status Verifier::Statement(const StmtNode& s) {
       statement_ = "if";
       RETURN_IF_ERROR(all({s.cond}));
       if (s.cond->type != Type(Scalar::kBool)) return Fail("the condition is not a bool");
-      RETURN_IF_ERROR(Statements(s.stmts));
-      return Statements(s.otherwise);
+      const bool diverges = Diverges(s.cond);
+      RETURN_IF_ERROR(Nested(s.stmts, diverges));
+      return Nested(s.otherwise, diverges);
     }
     case StmtKind::kPrefetch:
       statement_ = absl::StrCat("prefetch of ", s.buffer ? s.buffer->name : "");
@@ -291,6 +345,9 @@ absl::Status Verifier::Statement(const StmtNode& s) {
       if (s.index->type != kIndexType) return Fail("the index is not an i64 scalar");
       RETURN_IF_ERROR(CheckBuffer(s.buffer));
       return s.buffer->kind == BufferKind::kRegister ? Fail("a register has no address") : absl::OkStatus();
+    case StmtKind::kBarrier:
+      statement_ = "barrier";
+      return CheckTogether("a barrier");
   }
   return Fail("unknown statement");
 }

@@ -123,5 +123,76 @@ TEST_F(VerifyTest, TypesMatch) {
             "malformed kernel k, store to y: argument is not the scalar in broadcast of type f32x8");
 }
 
+class VerifyThreadsTest : public VerifyTest {
+ protected:
+  VerifyThreadsTest() {
+    k_.threads = 64;
+    k_.thread = MakeVar("thread");
+    thread_ = Use(k_.thread);
+  }
+  Expr thread_;
+  Buffer tile_ = SharedBuffer("tile", Scalar::kFloat32, 64);
+};
+
+TEST_F(VerifyThreadsTest, AcceptsThreadsThatMeet) {
+  Block b;
+  b.Store(tile_, thread_, Load(x_, thread_));
+  b.For("i", 0, 4, [&](Block& b, Expr i) {
+    b.Barrier();
+    b.If(i < 2, [&](Block& b) { b.Let("other", WarpXor(Load(tile_, thread_), 16)); });
+  });
+  b.If(thread_ < 3, [&](Block& b) { b.Store(y_, thread_, Load(tile_, Int(63) - thread_)); });
+  EXPECT_EQ(Check(std::move(b)), "");
+}
+
+TEST_F(VerifyThreadsTest, BarriersAreReachedByAll) {
+  Block branch;
+  branch.If(thread_ < 3, [&](Block& b) { b.Barrier(); });
+  EXPECT_EQ(Check(std::move(branch)), "malformed kernel k, barrier: a barrier where threads may differ");
+  Block loop;
+  loop.For("i", thread_, Int(64), 32, [&](Block& b, Expr) { b.Barrier(); });
+  EXPECT_EQ(Check(std::move(loop)), "malformed kernel k, barrier: a barrier where threads may differ");
+  Block variable;  // what depends on the thread through a variable, or on memory
+  const Expr half = variable.Let("half", thread_ / Int(2));
+  variable.If(half < 3, [&](Block& b) { b.Barrier(); });
+  EXPECT_EQ(Check(std::move(variable)), "malformed kernel k, barrier: a barrier where threads may differ");
+  Block memory;
+  memory.If(Load(x_, Int(0)) < Float(0), [&](Block& b) { b.Barrier(); });
+  EXPECT_EQ(Check(std::move(memory)), "malformed kernel k, barrier: a barrier where threads may differ");
+}
+
+TEST_F(VerifyThreadsTest, ExchangesAreLetsThatAllReach) {
+  Block stored;
+  stored.Store(y_, thread_, WarpXor(Load(x_, thread_), 1));
+  EXPECT_EQ(Check(std::move(stored)), "malformed kernel k, store to y: not the value of a let in warp_xor of type f32");
+  Block branch;
+  branch.If(thread_ < 3, [&](Block& b) { b.Let("v", WarpXor(Load(x_, thread_), 1)); });
+  EXPECT_EQ(Check(std::move(branch)), "malformed kernel k, let v: an exchange where threads may differ");
+}
+
+TEST_F(VerifyThreadsTest, ThreadsAreWarps) {
+  k_.threads = 48;
+  EXPECT_EQ(Check(Block()), "malformed kernel k: 48 threads");
+  k_.threads = 2048;
+  EXPECT_EQ(Check(Block()), "malformed kernel k: 2048 threads");
+  k_.threads = 0;
+  EXPECT_EQ(Check(Block()), "malformed kernel k: threads without a variable, or the reverse");
+}
+
+TEST_F(VerifyThreadsTest, SharedMemoryFits) {
+  Block b;
+  b.Store(SharedBuffer("large", Scalar::kFloat32, 12289), thread_, Float(0));
+  EXPECT_EQ(Check(std::move(b)), "malformed kernel k, store to large: more than 48 KiB of shared memory");
+}
+
+TEST_F(VerifyTest, SharingNeedsThreads) {
+  Block b;
+  b.Store(SharedBuffer("tile", Scalar::kFloat32, 8), Int(0), Float(0));
+  EXPECT_EQ(Check(std::move(b)), "malformed kernel k, store to tile: shared buffer tile without threads");
+  Block barrier;
+  barrier.Barrier();
+  EXPECT_EQ(Check(std::move(barrier)), "malformed kernel k, barrier: a barrier without threads");
+}
+
 }  // namespace
 }  // namespace mgec::kernel

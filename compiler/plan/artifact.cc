@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/artifact_format.h"
 #include "runtime/artifact_generated.h"
 #include "runtime/artifact_writer.h"
 
@@ -30,13 +31,32 @@ flatbuffers::Offset<fb::Tensor> WriteTensor(flatbuffers::FlatBufferBuilder& b, c
                           static_cast<uint32_t>(batch_rows));
 }
 
-flatbuffers::Offset<fb::Plan> WritePlan(flatbuffers::FlatBufferBuilder& b, const TargetProgram& t, uint32_t section) {
+// Moves the modules into one section.
+uint32_t AddModules(ArtifactWriter& writer, GpuCode& gpu, flatbuffers::FlatBufferBuilder& b,
+                    std::vector<flatbuffers::Offset<fb::Module>>& modules) {
+  std::string section;
+  for (GpuModule& m : gpu.modules) {
+    section.resize((section.size() + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment);
+    modules.push_back(fb::CreateModule(b, static_cast<uint32_t>(m.architecture), m.ptx, section.size(), m.bytes.size(),
+                                       static_cast<uint32_t>(m.first_kernel), static_cast<uint32_t>(m.kernel_count)));
+    section += m.bytes;
+    m.bytes.clear();
+  }
+  return writer.AddGpuCode(std::move(section));
+}
+
+flatbuffers::Offset<fb::Plan> WritePlan(flatbuffers::FlatBufferBuilder& b, TargetProgram& t, ArtifactWriter& writer) {
+  const bool gpu = t.target == "cuda";
+  std::vector<flatbuffers::Offset<fb::Module>> modules;
+  const uint32_t section = gpu ? AddModules(writer, t.gpu, b, modules) : writer.AddCode(std::move(t.code));
   std::vector<flatbuffers::Offset<fb::Kernel>> kernels;
   for (size_t i = 0; i < t.program.kernels.size(); ++i) {
-    kernels.push_back(fb::CreateKernel(b, b.CreateString(t.program.kernels[i].name), t.entry_offsets[i]));
+    kernels.push_back(fb::CreateKernel(b, b.CreateString(t.program.kernels[i].name), gpu ? 0 : t.entry_offsets[i],
+                                       gpu ? static_cast<uint32_t>(t.gpu.blocks[i]) : 0));
   }
   std::vector<flatbuffers::Offset<fb::Step>> steps;
-  for (const PlannedStep& s : t.program.steps) {
+  for (size_t i = 0; i < t.program.steps.size(); ++i) {
+    const PlannedStep& s = t.program.steps[i];
     std::vector<fb::Binding> bindings;
     for (const PlannedStep::Binding& p : s.bindings) {
       bindings.emplace_back(static_cast<fb::BufferSpace>(p.space), static_cast<uint32_t>(p.index),
@@ -46,14 +66,17 @@ flatbuffers::Offset<fb::Plan> WritePlan(flatbuffers::FlatBufferBuilder& b, const
     const auto name = b.CreateString(s.info.name), op = b.CreateString(s.info.op);
     steps.push_back(fb::CreateStep(b, static_cast<uint32_t>(s.kernel), fb_bindings, static_cast<uint32_t>(s.tasks),
                                    s.serial, name, op, static_cast<uint64_t>(s.info.macs),
-                                   static_cast<uint64_t>(s.info.bytes)));
+                                   static_cast<uint64_t>(s.info.bytes),
+                                   gpu ? static_cast<uint32_t>(t.gpu.grids[i]) : 0));
   }
   const auto target = b.CreateString(t.target);
   const auto fb_kernels = b.CreateVector(kernels);
   const auto fb_steps = b.CreateVector(steps);
+  flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<fb::Module>>> fb_modules;
+  if (gpu) fb_modules = b.CreateVector(modules);
   return fb::CreatePlan(b, target, section, fb_kernels, fb_steps, static_cast<uint64_t>(t.program.arena_bytes),
                         static_cast<uint64_t>(t.program.arena_lower_bound), t.program.random_state_offset >= 0,
-                        static_cast<uint64_t>(std::max<int64_t>(t.program.random_state_offset, 0)));
+                        static_cast<uint64_t>(std::max<int64_t>(t.program.random_state_offset, 0)), fb_modules);
 }
 
 }  // namespace
@@ -79,7 +102,7 @@ std::string BuildArtifact(const ModelInfo& model, std::vector<ShapeProgram> prog
       internal += o.internal ? 1 : 0;
     }
     std::vector<flatbuffers::Offset<fb::Plan>> plans;
-    for (TargetProgram& t : p.targets) plans.push_back(WritePlan(b, t, writer.AddCode(std::move(t.code))));
+    for (TargetProgram& t : p.targets) plans.push_back(WritePlan(b, t, writer));
     const auto fb_inputs = b.CreateVector(inputs);
     const auto fb_outputs = b.CreateVector(outputs);
     fb_programs.push_back(fb::CreateProgram(b, fb_inputs, fb_outputs, b.CreateVector(plans), internal,

@@ -11,15 +11,30 @@
 
 namespace mgec::plan {
 
+// A module of GPU code: kernels [first_kernel, first_kernel + kernel_count) for one architecture (80 for sm_80).
+struct GpuModule {
+  int architecture = 0;
+  bool ptx = false;
+  int first_kernel = 0, kernel_count = 0;
+  std::string bytes;
+};
+// For "cuda", instead of a code image.
+struct GpuCode {
+  std::vector<GpuModule> modules;
+  std::vector<int> blocks;     // threads of a block, for each kernel of the program
+  std::vector<int64_t> grids;  // blocks, for each step
+};
+
 // A program and its machine code for one target.
 struct TargetProgram {
   std::string target;
   PlannedProgram program;
   std::string code;                     // flat image
   std::vector<uint64_t> entry_offsets;  // one per kernel of the program
+  GpuCode gpu;                          // target "cuda"
 };
 
-// The network compiled for one set of input shapes. Targets go from the most to the least demanding.
+// The network compiled for one set of input shapes. Targets go from the most to the least demanding, "cuda" last.
 struct ShapeProgram {
   graph::Graph graph;  // its inputs and outputs are the program's
   std::vector<TargetProgram> targets;

@@ -7,6 +7,7 @@
 #include "compiler/base/status_macros.h"
 #include "compiler/kernel/lower.h"
 #include "compiler/ops/op.h"
+#include "compiler/schedule/merge.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/transpose.h"
 #include "compiler/schedule/vector_reduce.h"
@@ -28,16 +29,6 @@ using kernel::Stage;
 
 constexpr int64_t kWantedTasks = 32;
 constexpr int64_t kMinTaskElements = 2048;
-
-bool HasDivMod(const Expr& e, const kernel::Var& v) {
-  bool found = false;
-  kernel::Visit(e, [&](const Expr& n) {
-    if (n->op == Op::kDiv || n->op == Op::kMod || n->op == Op::kFloorDiv || n->op == Op::kFloorMod) {
-      found = found || kernel::DependsOn(n, v);
-    }
-  });
-  return found;
-}
 
 class StageEmitter {
  public:
@@ -68,7 +59,7 @@ class StageEmitter {
     for (const kernel::Var& v : vars_) uses.push_back(Use(v));
     offset_ = kernel::FlatIndex(uses, st.info.shape);
     if (out_ == nullptr) out_ = AddArgument("out", st.info.scalar, elements, out_argument);
-    MergeDimensions();
+    MergeDimensions({vars_, extents_, ranges_, body_, offset_}, scan_);
 
     kernel::Kernel k;
     k.name = OpName(node_);
@@ -127,31 +118,6 @@ class StageEmitter {
     extents.erase(extents.begin() + 1);
     return FromStored(element, Load(arena, kernel::FlatIndex(rest, extents) * 8 +
                                                Cast(kernel::kIndexType, Load(it->second, index[1]))));
-  }
-
-  // Joins dimension i with i + 1 where all index arithmetic stays free of division.
-  void MergeDimensions() {
-    for (size_t i = vars_.size(); i-- > 1;) {
-      const int64_t n = extents_[i];
-      if (n <= 0 || extents_[i - 1] <= 0) return;
-      if (vars_[i] == scan_ || vars_[i - 1] == scan_) continue;
-      const kernel::Var joined = kernel::MakeVar("i");
-      Ranges ranges = ranges_;
-      ranges[joined.get()] = {0, extents_[i - 1] * n - 1};
-      const std::unordered_map<const kernel::VarNode*, Expr> values = {
-          {vars_[i - 1].get(), kernel::FloorDiv(Use(joined), Int(n))},
-          {vars_[i].get(), kernel::FloorMod(Use(joined), Int(n))}};
-      const Expr body = kernel::Simplify(kernel::Substitute(body_, values), ranges);
-      const Expr offset = kernel::Simplify(kernel::Substitute(offset_, values), ranges);
-      if (HasDivMod(body, joined) || HasDivMod(offset, joined)) continue;
-      body_ = body;
-      offset_ = offset;
-      ranges_ = ranges;
-      extents_[i - 1] *= n;
-      vars_[i - 1] = joined;
-      extents_.erase(extents_.begin() + i);
-      vars_.erase(vars_.begin() + i);
-    }
   }
 
   // Where elements only move, and not along memory.

@@ -149,6 +149,10 @@ absl::Status Scheduler::Run() {
   return copy_status_;
 }
 
+absl::Status Scheduler::ScheduleAnything(const Node& node) {
+  return target_.cuda ? ScheduleGenericCuda(*this, node) : ScheduleGeneric(*this, node);
+}
+
 absl::Status Scheduler::ScheduleNode(const Node& node) {
   if (const std::optional<Gate> gate = DeferrableGate(*this, graph_, users_, node)) {
     gates_.emplace(node.output(), *gate);
@@ -166,11 +170,18 @@ absl::Status Scheduler::ScheduleNode(const Node& node) {
 }
 
 absl::Status Scheduler::ScheduleUngated(const Node& node) {
+  if (target_.cuda) {
+    for (auto* schedule : {&ScheduleView, &ScheduleRoutine}) {
+      ASSIGN_OR_RETURN(bool done, schedule(*this, node));
+      if (done) return absl::OkStatus();
+    }
+    return ScheduleAnything(node);
+  }
   for (auto* schedule : {&ScheduleView, &ScheduleWinograd, &ScheduleConv, &ScheduleMatMul, &ScheduleRoutine, &ScheduleChannelwise}) {
     ASSIGN_OR_RETURN(bool done, schedule(*this, node));
     if (done) return absl::OkStatus();
   }
-  return ScheduleGeneric(*this, node);
+  return ScheduleAnything(node);
 }
 
 void Scheduler::FinishOutputs() {
@@ -193,7 +204,7 @@ Placement Scheduler::Copy(const Value* v, const std::string& name, int output) {
   copy.outputs.push_back(std::make_unique<Value>(Value{&copy, 0, v->type}));
   const Value* result = copy.output();
   if (output >= 0) output_of_[result] = output;
-  const absl::Status status = ScheduleGeneric(*this, copy);
+  const absl::Status status = ScheduleAnything(copy);
   if (!status.ok() && copy_status_.ok()) copy_status_ = status;
   const Placement p = status.ok() ? placement(result) : Placement();
   // The node is gone after this, and another may get its address.

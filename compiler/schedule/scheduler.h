@@ -75,6 +75,7 @@ class Scheduler {
   absl::Status ScheduleNode(const graph::Node& node);
   // With all gates of operands computed, or none to compute.
   absl::Status ScheduleUngated(const graph::Node& node);
+  absl::Status ScheduleAnything(const graph::Node& node);
   void PlaceConstant(const graph::Value* v);
   // Adds a dense copy of v: network output number `output` or, if that is negative, arena memory.
   Placement Copy(const graph::Value* v, const std::string& name, int output);
@@ -109,6 +110,8 @@ absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node);
 absl::StatusOr<bool> ScheduleRoutine(Scheduler& s, const graph::Node& node);
 // Any definition on plain tensors.
 absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node);
+// The same for GPUs (cuda/stage.cc).
+absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node);
 
 // The whole arena as a kernel's argument, for kernels that find blocks through offset tables. How large the arena is is
 // known only when all steps are; the loader checks the binding.

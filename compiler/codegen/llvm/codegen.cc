@@ -65,6 +65,7 @@ absl::Status CheckKernels(absl::Span<const Kernel> kernels) {
   std::set<std::string> names;
   for (const Kernel& k : kernels) {
     RETURN_IF_ERROR(kernel::Verify(k));
+    if (k.threads > 0) return absl::InternalError(absl::StrCat("kernel ", k.name, " has threads, which CPU targets do not"));
     if (!names.insert(k.name).second) return absl::InternalError(absl::StrCat("two kernels are called ", k.name));
   }
   return absl::OkStatus();

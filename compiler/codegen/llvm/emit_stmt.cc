@@ -107,6 +107,7 @@ void KernelEmitter::EmitStatement(const StmtNode& s) {
     case StmtKind::kStore: EmitStore(s); return;
     case StmtKind::kIf: EmitIf(s); return;
     case StmtKind::kPrefetch: EmitPrefetch(s); return;
+    case StmtKind::kBarrier: break;  // only with threads
   }
 }
 

@@ -32,6 +32,11 @@ class RunnableProgram {
   absl::StatusOr<std::vector<std::string>> RunNatively(const std::vector<std::string>& inputs,
                                                        const kernel::Target& target) const;
 
+  // The same for a program for CUDA: printed and run by the emulator (codegen/cuda/testing), with blocks and threads in several
+  // orders, which must give the same bits; and with kernels without threads run by the interpreter instead, which finds
+  // accesses out of bounds.
+  absl::StatusOr<std::vector<std::string>> Emulate(const std::vector<std::string>& inputs) const;
+
   const plan::PlannedProgram& program() const { return program_; }
   // What the steps compute, in order: "to_blocked", "conv2d+relu".
   std::vector<std::string> Ops() const;

@@ -59,6 +59,8 @@ class ScheduleTester {
   // Schedules the graph as it is and after all passes, for every target, and compares the interpreter's and the generated
   // code's results with the definitions': natively where this CPU can, and beyond AVX2 also limited to AVX2. Fails the test with everything needed to repeat it.
   void Check();
+  // The same for CUDA, by the emulator.
+  void CheckCuda();
   // The steps of the last program: the graph after all passes, for x86-64-v3.
   const std::vector<std::string>& ops() const { return ops_; }
   // How many of the last program's steps compute `op`.
@@ -71,7 +73,10 @@ class ScheduleTester {
 
  private:
   std::string RandomBytes(const graph::TensorType& type);
+  // What the definitions say, in the order of the outputs.
+  std::vector<std::string> Expected();
   void CheckScheduled(const std::vector<std::string>& expected, const char* which);
+  void CheckEmulated(const std::vector<std::string>& expected, const char* which);
 
   std::mt19937 random_;
   graph::Graph graph_;

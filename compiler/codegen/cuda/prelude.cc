@@ -1,0 +1,81 @@
+#include "compiler/codegen/cuda/prelude.h"
+
+namespace mgec::codegen::cuda {
+
+// testing/emulator.h has the same names with the same meanings; a new one goes into both.
+const char* Prelude() {
+  return R"cuda(#define DEVICE static __device__ __forceinline__
+// `size` elements that the threads of a block share.
+#define SHARED(type, name, size) __shared__ __align__(16) type name[size]
+
+// Four neighbours at element i, a multiple of 4, in one access.
+template <typename T> DEVICE float4 load4(const T* p, int i) { return *reinterpret_cast<const float4*>(p + i); }
+template <typename T> DEVICE float4 load4(const T* p, long long i) { return *reinterpret_cast<const float4*>(p + i); }
+template <typename T> DEVICE void store4(T* p, long long i, float a, float b, float c, float d) {
+  *reinterpret_cast<float4*>(p + i) = make_float4(a, b, c, d);
+}
+
+template <typename T> DEVICE T warp_xor(T v, int bits) { return __shfl_xor_sync(0xffffffffu, v, bits); }
+
+DEVICE float bits_to_float(int v) { return __int_as_float(v); }
+DEVICE int float_to_bits(float v) { return __float_as_int(v); }
+DEVICE float half_to_float(unsigned short v) {
+  float f;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(v));
+  return f;
+}
+DEVICE unsigned short float_to_half(float v) {
+  unsigned short h;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(v));
+  return h;
+}
+)cuda";
+}
+
+const char* Arithmetic() {
+  return R"cuda(DEVICE float bfloat16_to_float(unsigned short v) { return bits_to_float(static_cast<int>(static_cast<unsigned>(v) << 16)); }
+DEVICE unsigned short float_to_bfloat16(float v) {  // to nearest even; NaN stays NaN
+  const unsigned u = static_cast<unsigned>(float_to_bits(v));
+  if (v != v) return static_cast<unsigned short>((u >> 16) | 0x40u);
+  return static_cast<unsigned short>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
+}
+
+// Toward zero, saturating; NaN gives the lowest.
+DEVICE signed char to_i8(float v) { return !(v > -128.0f) ? -128 : v >= 128.0f ? 127 : static_cast<signed char>(v); }
+DEVICE unsigned char to_u8(float v) { return !(v > 0.0f) ? 0 : v >= 256.0f ? 255 : static_cast<unsigned char>(v); }
+DEVICE short to_i16(float v) { return !(v > -32768.0f) ? -32768 : v >= 32768.0f ? 32767 : static_cast<short>(v); }
+DEVICE unsigned short to_u16(float v) { return !(v > 0.0f) ? 0 : v >= 65536.0f ? 65535 : static_cast<unsigned short>(v); }
+DEVICE int to_i32(float v) {
+  return !(v > -2147483648.0f) ? (-2147483647 - 1) : v >= 2147483648.0f ? 2147483647 : static_cast<int>(v);
+}
+DEVICE long long to_i64(float v) {
+  return !(v > -9223372036854775808.0f) ? (-9223372036854775807LL - 1)
+         : v >= 9223372036854775808.0f  ? 9223372036854775807LL
+                                        : static_cast<long long>(v);
+}
+
+// 32-bit arithmetic that wraps.
+DEVICE int wrap_add(int a, int b) { return static_cast<int>(static_cast<unsigned>(a) + static_cast<unsigned>(b)); }
+DEVICE int wrap_sub(int a, int b) { return static_cast<int>(static_cast<unsigned>(a) - static_cast<unsigned>(b)); }
+DEVICE int wrap_mul(int a, int b) { return static_cast<int>(static_cast<unsigned>(a) * static_cast<unsigned>(b)); }
+DEVICE int wrap_shl(int a, int b) { return static_cast<int>(static_cast<unsigned>(a) << (b & 31)); }
+
+template <typename T> DEVICE T floor_mod(T a, T b) {
+  const T rest = a % b;
+  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+template <typename T> DEVICE T floor_div(T a, T b) {
+  const T rest = a % b;
+  return a / b - (rest != 0 && (rest < 0) != (b < 0) ? 1 : 0);
+}
+// The second operand where either is NaN.
+template <typename T> DEVICE T min_of(T a, T b) { return a < b ? a : b; }
+template <typename T> DEVICE T max_of(T a, T b) { return a > b ? a : b; }
+template <typename T> DEVICE T abs_of(T a) { return a < 0 ? static_cast<T>(-a) : a; }
+template <typename T> DEVICE T sign_of(T a) { return static_cast<T>((a > 0) - (a < 0)); }
+DEVICE float sigmoid(float v) { return 1.0f / (1.0f + expf(-v)); }
+DEVICE float reciprocal_sqrt(float v) { return 1.0f / sqrtf(v); }
+)cuda";
+}
+
+}  // namespace mgec::codegen::cuda

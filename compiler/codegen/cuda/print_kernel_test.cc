@@ -1,0 +1,152 @@
+#include "compiler/codegen/cuda/print_kernel.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+
+namespace mgec::codegen::cuda {
+namespace {
+
+using kernel::ArgumentBuffer;
+using kernel::Block;
+using kernel::Buffer;
+using kernel::Expr;
+using kernel::Int;
+using kernel::Kernel;
+using kernel::MakeVar;
+using kernel::Op;
+using kernel::Scalar;
+
+// The body of a printed kernel, without its first and last lines.
+std::string BodyOf(const Kernel& k) {
+  const std::string text = PrintKernel(k);
+  const size_t begin = text.find("{\n") + 2;
+  return text.substr(begin, text.rfind('}') - begin);
+}
+
+TEST(PrintKernelTest, ATaskIsAThread) {
+  Kernel k;
+  k.name = "k0_relu";
+  k.task = MakeVar("task");
+  k.tasks = 1000;
+  k.arguments = {ArgumentBuffer("x", Scalar::kFloat32, 1000, 0, 4), ArgumentBuffer("out", Scalar::kFloat32, 1000, 1, 4)};
+  Block b;
+  b.Store(k.arguments[1], Use(k.task), Max(Load(k.arguments[0], Use(k.task)), kernel::Float(0)));
+  k.body = b.Take();
+  EXPECT_EQ(PrintKernel(k),
+            "extern \"C\" __global__ void __launch_bounds__(128) k0_relu(const float* __restrict__ x, float* __restrict__ out, "
+            "unsigned int tasks) {\n"
+            "  const int task = blockIdx.x * 128 + threadIdx.x;\n"
+            "  if (task >= tasks) return;\n"
+            "  out[task] = max_of<float>(x[task], 0.0f);\n"
+            "}\n");
+  EXPECT_EQ(LaunchOf(k, 1000).grid, 8);
+  EXPECT_EQ(LaunchOf(k, 1000).block, 128);
+  EXPECT_EQ(LaunchOf(k, 128).grid, 1);
+}
+
+TEST(PrintKernelTest, ManyTasksNeed64Bits) {
+  Kernel k;
+  k.name = "k";
+  k.task = MakeVar("task");
+  k.tasks = int64_t{1} << 30;
+  k.arguments = {ArgumentBuffer("x", Scalar::kInt8, k.tasks, 0, 1)};
+  Block b;
+  b.Store(k.arguments[0], Use(k.task), Int(1, Scalar::kInt8));
+  k.body = b.Take();
+  EXPECT_EQ(BodyOf(k),
+            "  const long long task = (long long)blockIdx.x * 128 + threadIdx.x;\n"
+            "  if (task >= tasks) return;\n"
+            "  x[task] = 1;\n");
+}
+
+TEST(PrintKernelTest, ThreadsShareMemory) {
+  Kernel k;
+  k.name = "k";
+  k.task = MakeVar("task");
+  k.tasks = 7;
+  k.threads = 64;
+  k.thread = MakeVar("thread");
+  k.arguments = {ArgumentBuffer("x", Scalar::kFloat32, 7 * 64, 0, 4)};
+  const Buffer x = k.arguments[0], tile = kernel::SharedBuffer("tile", Scalar::kFloat32, 64);
+  Block b;
+  b.Store(tile, Use(k.thread), Load(x, Use(k.task) * 64 + Use(k.thread)));
+  b.Barrier();
+  const Expr v = b.Let("v", Load(tile, Int(63) - Use(k.thread)));
+  const Expr other = b.Let("other", kernel::WarpXor(v, 16));
+  b.Store(x, Use(k.task) * 64 + Use(k.thread), v + other);
+  k.body = b.Take();
+  EXPECT_EQ(BodyOf(k),
+            "  const int task = blockIdx.x;\n"
+            "  const int thread = threadIdx.x;\n"
+            "  SHARED(float, tile, 64);\n"
+            "  tile[thread] = x[(task * 64) + thread];\n"
+            "  __syncthreads();\n"
+            "  const float v = tile[63 - thread];\n"
+            "  const float other = warp_xor(v, 16);\n"
+            "  x[(task * 64) + thread] = v + other;\n");
+  EXPECT_EQ(LaunchOf(k, 7).grid, 7);
+  EXPECT_EQ(LaunchOf(k, 7).block, 64);
+}
+
+TEST(PrintKernelTest, SharedExpressionsGetNames) {
+  Kernel k;
+  k.name = "k";
+  k.task = MakeVar("task");
+  k.tasks = 1000;
+  k.arguments = {ArgumentBuffer("x", Scalar::kFloat32, 1000, 0, 4)};
+  const Expr e = Unary(Op::kExp, Load(k.arguments[0], Use(k.task)));
+  Block b;
+  b.Store(k.arguments[0], Use(k.task), e * e + e);
+  k.body = b.Take();
+  EXPECT_EQ(BodyOf(k),
+            "  const int task = blockIdx.x * 128 + threadIdx.x;\n"
+            "  if (task >= tasks) return;\n"
+            "  const float s = expf(x[task]);\n"
+            "  x[task] = (s * s) + s;\n");
+}
+
+// Indices whose bounds are known are ints; others, and what is computed from them, are not.
+TEST(PrintKernelTest, IndicesAreNarrowWhereTheyFit) {
+  Kernel k;
+  k.name = "k";
+  k.task = MakeVar("task");
+  k.tasks = 1000;
+  k.arguments = {ArgumentBuffer("x", Scalar::kInt64, 1000, 0, 8), ArgumentBuffer("i", Scalar::kInt32, 1000, 1, 4)};
+  const Buffer x = k.arguments[0], i = k.arguments[1];
+  Block b;
+  const Expr at = b.Let("at", Cast(kernel::kIndexType, Load(i, Use(k.task))));
+  const Expr far = b.Let("far", at * 3);
+  b.Store(x, FloorMod(far, Int(7)), Load(x, Int(5)) + at);
+  k.body = b.Take();
+  EXPECT_EQ(BodyOf(k),
+            "  const int task = blockIdx.x * 128 + threadIdx.x;\n"
+            "  if (task >= tasks) return;\n"
+            "  const int at = (int)i[task];\n"
+            "  const long long far = (long long)at * 3;\n"
+            "  x[(int)floor_mod<long long>(far, 7)] = (long long)x[5] + at;\n");
+}
+
+TEST(PrintKernelTest, FourFloatsAtOnce) {
+  Kernel k;
+  k.name = "k";
+  k.task = MakeVar("task");
+  k.tasks = 1000;
+  k.arguments = {ArgumentBuffer("x", Scalar::kFloat32, 4000, 0, 16), ArgumentBuffer("y", Scalar::kFloat32, 4000, 1, 4)};
+  Block b;
+  b.Store(k.arguments[0], Use(k.task) * 4, Load(k.arguments[0], Use(k.task) * 4, 4) * kernel::Float(2, 4));
+  b.Store(k.arguments[0], Use(k.task), Load(k.arguments[1], Use(k.task), 2));
+  k.body = b.Take();
+  EXPECT_EQ(BodyOf(k),
+            "  const int task = blockIdx.x * 128 + threadIdx.x;\n"
+            "  if (task >= tasks) return;\n"
+            "  const float4 v = load4(x, task * 4);\n"
+            "  store4(x, task * 4, v.x * 2.0f, v.y * 2.0f, v.z * 2.0f, v.w * 2.0f);\n"
+            "  const float lane = y[task];\n"
+            "  const float lane_1 = y[task + 1];\n"
+            "  x[task] = lane;\n"
+            "  x[task + 1] = lane_1;\n");
+}
+
+}  // namespace
+}  // namespace mgec::codegen::cuda

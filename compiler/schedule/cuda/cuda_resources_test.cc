@@ -1,0 +1,70 @@
+// What contraction kernels take of a GPU, as its assembler says: nothing spills.
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "compiler/codegen/cuda/nvrtc.h"
+#include "compiler/codegen/cuda/prelude.h"
+#include "compiler/codegen/cuda/print_kernel.h"
+#include "compiler/graph/graph.h"
+#include "compiler/schedule/schedule.h"
+#include "gtest/gtest.h"
+
+namespace mgec::schedule {
+namespace {
+
+using codegen::cuda::Nvrtc;
+using graph::DTypeKind;
+using graph::Shape;
+using Ints = std::vector<int64_t>;
+
+std::vector<kernel::Kernel> KernelsOf(const graph::Graph& g) {
+  absl::StatusOr<plan::Program> program = ScheduleGraph(g, kernel::CudaTarget());
+  EXPECT_TRUE(program.ok()) << program.status();
+  plan::ConstantPool pool;
+  absl::StatusOr<plan::PlannedProgram> planned = std::move(*program).Finish(pool);
+  EXPECT_TRUE(planned.ok()) << planned.status();
+  return planned->kernels;
+}
+
+// Products and convolutions that get each of the tiles.
+std::vector<kernel::Kernel> Contractions() {
+  graph::Graph g;
+  auto f32 = [](const Shape& s) { return graph::TensorType{DTypeKind::kFloat32, s}; };
+  int inputs = 0;
+  auto input = [&](const Shape& s) { return g.AddInput(absl::StrCat("x", inputs++), f32(s)); };
+  int outputs = 0;
+  for (const Ints& mkn : {Ints{4096, 300, 2048}, Ints{1000, 512, 1024}, Ints{512, 100, 800}, Ints{40, 64, 100}}) {
+    g.AddOutput(*g.Add("matmul", {input({mkn[0], mkn[1]}), input({mkn[1], mkn[2]})}, {}), absl::StrCat("y", outputs++));
+  }
+  for (int64_t size : {7, 14, 28, 56, 112}) {
+    g.AddOutput(*g.Add("conv2d", {input({1, 64, size, size}), input({128, 64, 3, 3})}, {{"pad", Ints{1, 1}}}),
+                absl::StrCat("y", outputs++));
+  }
+  return KernelsOf(g);
+}
+
+TEST(CudaResourcesTest, NothingSpills) {
+  const auto nvrtc = Nvrtc::Get();
+  if (!nvrtc.ok()) GTEST_SKIP() << "skipped: " << nvrtc.status().message();
+  const std::vector<kernel::Kernel> kernels = Contractions();
+  std::set<int> threads;
+  for (const kernel::Kernel& k : kernels) threads.insert(k.threads);
+  EXPECT_GE(threads.size(), 3u) << "not all tiles are here";
+  for (int architecture : {75, 80, 90}) {
+    const auto result = (*nvrtc)->Compile(absl::StrCat(codegen::cuda::Prelude(), codegen::cuda::Arithmetic(),
+                                                       codegen::cuda::PrintKernels(kernels)),
+                                          architecture, /*verbose=*/true);
+    ASSERT_TRUE(result.ok()) << result.status();
+    int reports = 0;
+    for (absl::string_view line : absl::StrSplit(result->log, '\n')) {
+      if (line.find("spill stores") == absl::string_view::npos) continue;
+      ++reports;
+      EXPECT_NE(line.find(" 0 bytes spill stores"), absl::string_view::npos) << "sm_" << architecture << ": " << line;
+    }
+    EXPECT_EQ(reports, static_cast<int>(kernels.size())) << result->log;
+  }
+}
+
+}  // namespace
+}  // namespace mgec::schedule

@@ -1,0 +1,247 @@
+// Schedules any definition on plain tensors for GPUs, stage by stage. By default each element is a thread; sums of products
+// are tiles (contraction.h); the threads of a block share the work of other long reductions; a scan is a thread for each row
+// or, where rows read each other, one block.
+#include <algorithm>
+
+#include "compiler/base/status_macros.h"
+#include "compiler/kernel/lower.h"
+#include "compiler/schedule/cuda/contraction.h"
+#include "compiler/schedule/cuda/reduce.h"
+#include "compiler/schedule/merge.h"
+#include "compiler/schedule/scheduler.h"
+#include "compiler/schedule/vector_reduce.h"
+
+namespace mgec::schedule {
+namespace {
+
+using kernel::Block;
+using kernel::Buffer;
+using kernel::Definition;
+using kernel::Expr;
+using kernel::Int;
+using kernel::Op;
+using kernel::Ranges;
+using kernel::Scalar;
+using kernel::Stage;
+
+// Reductions of at least this many elements are shared out among a warp; of kBlockReduction, among a block.
+constexpr int64_t kWarpReduction = 64, kBlockReduction = 2048;
+constexpr int kWarpThreads = 32, kBlockThreads = 256;
+// With this many results a GPU is busy with one thread for each.
+constexpr int64_t kManyResults = 16384;
+constexpr int64_t kUnroll = 4;
+
+class StageEmitter {
+ public:
+  StageEmitter(Scheduler& s, const graph::Node& node, const Definition& d) : s_(s), node_(node), d_(d) {}
+
+  // `results[t]`: where tensor t of the definition lives.
+  void Emit(int stage, const std::vector<Placement>& results) {
+    const Stage& st = d_.stages()[stage];
+    const int64_t elements = graph::NumElements(st.info.shape);
+    if (elements == 0) return;
+    vars_ = st.vars;
+    extents_ = st.info.shape;
+    for (size_t i = 0; i < vars_.size(); ++i) ranges_[vars_[i].get()] = {0, extents_[i] - 1};
+    const Placement& out = results[d_.num_inputs() + stage];
+    const plan::Argument out_argument = {out.storage, out.offset};
+    bool apart = true;  // the rows of a scan do not read each other
+    if (st.scan >= 0) {
+      scan_ = vars_[st.scan];
+      out_ = AddArgument("out", st.info.scalar, elements, out_argument);
+      buffers_[d_.num_inputs() + stage] = out_;
+      apart = RowsAreApart(st, d_.num_inputs() + stage);
+    }
+    body_ = kernel::ReplaceReads(st.body, d_, ranges_, [&](int t, const std::vector<Expr>& index) {
+      return Access(t, index, results);
+    });
+    body_ = kernel::Simplify(body_, ranges_);
+    std::vector<Expr> uses;
+    for (const kernel::Var& v : vars_) uses.push_back(Use(v));
+    offset_ = kernel::FlatIndex(uses, st.info.shape);
+    if (out_ == nullptr) out_ = AddArgument("out", st.info.scalar, elements, out_argument);
+    MergeDimensions({vars_, extents_, ranges_, body_, offset_}, scan_);
+
+    kernel::Kernel k;
+    k.name = OpName(node_);
+    k.task = kernel::MakeVar("task");
+    k.arguments = arguments_;
+    Block b;
+    if (scan_ != nullptr) {
+      apart ? EmitRows(b, k) : EmitSteps(b, k);
+    } else if (EmitContraction({vars_, extents_, ranges_, body_, offset_, out_}, &k)) {
+      // complete
+    } else if (const int threads = GroupThreads(elements); threads > 0) {
+      EmitGroups(b, k, elements, threads);
+    } else {
+      EmitElements(b, k, elements);
+    }
+    if (!b.empty()) k.body = b.Take();
+    s_.program().AddStep(std::move(k), std::move(bindings_), s_.Info(node_, OpName(node_)));
+  }
+
+ private:
+  Buffer AddArgument(const std::string& name, Scalar scalar, int64_t elements, plan::Argument binding) {
+    arguments_.push_back(
+        kernel::ArgumentBuffer(name, scalar, elements, static_cast<int>(arguments_.size()), SizeOf(scalar)));
+    binding.bytes = elements * SizeOf(scalar);
+    bindings_.push_back(binding);
+    return arguments_.back();
+  }
+
+  // The element of tensor t: an immediate, or a load from a dense tensor.
+  Expr Access(int t, const std::vector<Expr>& index, const std::vector<Placement>& results) {
+    const std::vector<int64_t>& shape = d_.info(t).shape;
+    if (t < d_.num_inputs()) {
+      if (Expr immediate = Scheduler::Immediate(node_.inputs[t])) return immediate;
+    }
+    Buffer& buffer = buffers_[t];
+    if (buffer == nullptr) {
+      buffer = AddArgument("t" + std::to_string(t), d_.info(t).scalar, graph::NumElements(shape),
+                           {results[t].storage, results[t].offset});
+    }
+    return Load(buffer, kernel::FlatIndex(index, shape));
+  }
+
+  // Whether a scan reads its own tensor in its own row only.
+  static bool RowsAreApart(const Stage& st, int self) {
+    bool apart = true;
+    kernel::Visit(st.body, [&](const Expr& n) {
+      if (n->op != Op::kRead || n->tensor != self) return;
+      for (size_t i = 0; i < st.vars.size(); ++i) {
+        if (static_cast<int>(i) != st.scan) apart = apart && kernel::IsIndexAlong(n->args[i], st.vars[i], st.info.shape[i]);
+      }
+    });
+    return apart;
+  }
+
+  // Body and offset at point number `flat` of the box without the scanned dimension.
+  struct Point {
+    Expr body, offset;
+    Ranges ranges;
+  };
+  Point PointAt(Block& b, const Expr& flat, int64_t points) {
+    Point p;
+    p.ranges = ranges_;
+    if (flat->op == Op::kVar) p.ranges[flat->var.get()] = {0, points - 1};
+    std::unordered_map<const kernel::VarNode*, Expr> values;
+    std::vector<size_t> order;
+    for (size_t i = 0; i < vars_.size(); ++i) {
+      if (vars_[i] != scan_) order.push_back(i);
+    }
+    Expr rest = flat;
+    for (size_t j = order.size(); j-- > 0;) {
+      const size_t i = order[j];
+      Expr at = rest;
+      if (j > 0) {
+        at = b.Let("i", Binary(Op::kMod, rest, Int(extents_[i])));
+        rest = b.Let("rest", rest / Int(extents_[i]));
+      }
+      values[vars_[i].get()] = at;
+      if (at->op == Op::kVar) p.ranges[at->var.get()] = {0, extents_[i] - 1};
+    }
+    p.body = kernel::Simplify(kernel::Substitute(body_, values), p.ranges);
+    p.offset = kernel::Simplify(kernel::Substitute(offset_, values), p.ranges);
+    return p;
+  }
+
+  void EmitElements(Block& b, kernel::Kernel& k, int64_t elements) {
+    k.tasks = elements;
+    const Point p = PointAt(b, elements == 1 ? Int(0) : Use(k.task), elements);
+    b.Store(out_, p.offset, kernel::EmitReductions(b, p.body, kUnroll, p.ranges));
+  }
+
+  // How many threads should compute each element together; 0: one alone.
+  int GroupThreads(int64_t elements) const {
+    const int64_t points = LargestReduction(body_);
+    if (points < kWarpReduction || !CanReduceTogether(body_)) return 0;
+    const bool along_memory = vars_.empty() || ReducesAlongMemory(body_, vars_.back());
+    if (!along_memory && elements >= kManyResults) return 0;
+    return points < kBlockReduction ? kWarpThreads : kBlockThreads;
+  }
+
+  void EmitGroups(Block& b, kernel::Kernel& k, int64_t elements, int threads) {
+    k.tasks = elements;
+    UseThreads(k, threads);
+    const Point p = PointAt(b, elements == 1 ? Int(0) : Use(k.task), elements);
+    const Expr value = b.Let("value", EmitGroupReductions(b, p.body, Use(k.thread), threads, p.ranges));
+    b.If(Binary(Op::kEq, Use(k.thread), Int(0)), [&](Block& b) { b.Store(out_, p.offset, value); });
+  }
+
+  void UseThreads(kernel::Kernel& k, int threads) {
+    k.threads = threads;
+    k.thread = kernel::MakeVar("thread");
+    ranges_[k.thread.get()] = {0, threads - 1};
+  }
+
+  int64_t Rows() const {
+    int64_t rows = 1;
+    for (size_t i = 0; i < vars_.size(); ++i) rows *= vars_[i] == scan_ ? 1 : extents_[i];
+    return rows;
+  }
+  int64_t Steps() const { return extents_[std::find(vars_.begin(), vars_.end(), scan_) - vars_.begin()]; }
+
+  void EmitStep(Block& b, const Point& p, const Expr& step) {
+    Ranges ranges = p.ranges;
+    if (step->op == Op::kVar) ranges[step->var.get()] = {0, Steps() - 1};
+    const Expr body = kernel::Simplify(kernel::Substitute(p.body, {{scan_.get(), step}}), ranges);
+    b.Store(out_, kernel::Substitute(p.offset, {{scan_.get(), step}}), kernel::EmitReductions(b, body, kUnroll, ranges));
+  }
+
+  // A scan whose rows do not read each other: a thread for each.
+  void EmitRows(Block& b, kernel::Kernel& k) {
+    k.tasks = Rows();
+    const Point p = PointAt(b, k.tasks == 1 ? Int(0) : Use(k.task), k.tasks);
+    b.For("step", 0, Steps(), [&](Block& b, const Expr& step) { EmitStep(b, p, step); });
+  }
+
+  // One block that goes from step to step together.
+  void EmitSteps(Block& b, kernel::Kernel& k) {
+    UseThreads(k, kBlockThreads);
+    const int64_t rows = Rows();
+    b.For("step", 0, Steps(), [&](Block& b, const Expr& step) {
+      b.For("row", Use(k.thread), Int(rows), kBlockThreads, [&](Block& b, const Expr& row) {
+        EmitStep(b, PointAt(b, row, rows), step);
+      });
+      b.Barrier();
+    });
+  }
+
+  Scheduler& s_;
+  const graph::Node& node_;
+  const Definition& d_;
+  std::vector<kernel::Var> vars_;
+  std::vector<int64_t> extents_;
+  Ranges ranges_;
+  Expr body_, offset_;
+  std::vector<Buffer> arguments_;
+  std::vector<plan::Argument> bindings_;
+  std::unordered_map<int, Buffer> buffers_;
+  Buffer out_;
+  kernel::Var scan_;  // of a scan
+};
+
+}  // namespace
+
+absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
+  ASSIGN_OR_RETURN(Definition d, DefinitionFor(node));
+  std::vector<Placement> placements;
+  for (const graph::Value* v : node.inputs) placements.push_back(s.Plain(v));
+  const std::vector<int> outputs = d.outputs();
+  for (size_t i = 0; i < d.stages().size(); ++i) {
+    const int t = d.num_inputs() + static_cast<int>(i);
+    const auto it = std::find(outputs.begin(), outputs.end(), t);
+    Placement p;
+    if (it != outputs.end()) {
+      p = s.NewPlain(node.outputs[it - outputs.begin()].get());
+    } else {
+      p.storage = s.program().AddArena(graph::NumElements(d.info(t).shape) * SizeOf(d.info(t).scalar));
+    }
+    placements.push_back(p);
+  }
+  for (size_t i = 0; i < d.stages().size(); ++i) StageEmitter(s, node, d).Emit(static_cast<int>(i), placements);
+  for (size_t i = 0; i < outputs.size(); ++i) s.Place(node.outputs[i].get(), placements[outputs[i]]);
+  return absl::OkStatus();
+}
+
+}  // namespace mgec::schedule
