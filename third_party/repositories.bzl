@@ -77,6 +77,24 @@ _static_llvm = repository_rule(
     local = True,
 )
 
+def _static_absl_impl(ctx):
+    """A folder to search before the system's: what -labsl_NAME finds there is all of Abseil as static libraries."""
+    folder = "/usr/lib/x86_64-linux-gnu"
+    result = ctx.execute(["find", folder, "-name", "libabsl_*.a"])
+    files = sorted(result.stdout.strip().split("\n"))
+    if result.return_code != 0 or files == [""]:
+        fail("no libabsl_*.a in %s. Run ./bazelw once: it installs what is missing." % folder)
+    ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
+    for path in files:
+        ctx.file(path[len(folder) + 1:-len(".a")] + ".so", "GROUP(%s)\n" % " ".join(files))
+    ctx.symlink(ctx.attr.build_file, "BUILD")
+
+_static_absl = repository_rule(
+    implementation = _static_absl_impl,
+    attrs = {"build_file": attr.label(mandatory = True, allow_single_file = True)},
+    local = True,
+)
+
 def mgec_repositories():
     # What Bazel would otherwise download.
     _rules_cc(name = "rules_cc", defs = "//third_party/rules_cc:defs.bzl")
@@ -95,3 +113,4 @@ def mgec_repositories():
         _system_library(name = name, build_file = "//third_party/%s:%s.BUILD" % (name, name))
     _python(name = "python")
     _static_llvm(name = "static_llvm", build_file = "//third_party/static_llvm:static_llvm.BUILD")
+    _static_absl(name = "static_absl", build_file = "//third_party/static_absl:static_absl.BUILD")
