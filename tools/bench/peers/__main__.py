@@ -53,17 +53,18 @@ class Benchmark:
         return os.path.join(self._folders["models"], model)
 
     def _export(self, model):
-        """PREFIX.onnx, input, output and .mge; returns what they were made from."""
+        """PREFIX.onnx, input and output, and .mge where an engine needs it; returns what the network was made from."""
         prefix = self._prefix(model)
         sources = [(path,) for path in sorted(glob.glob(os.path.join(_HERE, "networks", "*.py")))]
         key = stamp.digest(*sources, *environments.TORCH.packages)
         if stamp.make(prefix + ".onnx.stamp", key, lambda: self._call(
                 f"{model}-export", self._environments.python(environments.TORCH), "peers.networks.export", model, prefix)):
             _say(f"{model}: exported")
-        key = stamp.digest(key, (os.path.join(_HERE, "onnx_to_mge.py"),), *environments.MEGENGINE.packages)
-        stamp.make(prefix + ".mge.stamp", key, lambda: self._call(
-            f"{model}-mge", self._environments.python(environments.MEGENGINE), "peers.onnx_to_mge", prefix + ".onnx",
-            prefix + ".input.npy", prefix + ".mge"))
+        if any(engine.needs_mge for engine in self._engines.values()):
+            mge_key = stamp.digest(key, (os.path.join(_HERE, "onnx_to_mge.py"),), *environments.MEGENGINE.packages)
+            stamp.make(prefix + ".mge.stamp", mge_key, lambda: self._call(
+                f"{model}-mge", self._environments.python(environments.MEGENGINE), "peers.onnx_to_mge", prefix + ".onnx",
+                prefix + ".input.npy", prefix + ".mge"))
         return key
 
     def _convert(self, engine, model, key):
@@ -71,8 +72,7 @@ class Benchmark:
             return
         helpers = {e.name: self._environments.python(e) for e in engine.helpers}
         source = sys.modules[type(engine).__module__].__file__
-        # This project's compiler changes, so its artifact is made each time.
-        key = stamp.digest(key, (source,), *engine.environment.packages, str(time.time()) if engine.name == "mgec" else "")
+        key = stamp.digest(key, (source,), *engine.environment.packages, "" if engine.keeps_artifact else str(time.time()))
         prefix = self._prefix(model)
         if stamp.make(f"{prefix}.{engine.name}.stamp", key, lambda: self._call(
                 f"{model}-{engine.name}-convert", self._environments.python(engine.environment), "peers.worker", "convert",

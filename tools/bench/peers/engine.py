@@ -40,13 +40,15 @@ class Engine:
     name = ""
     environment: Optional[Environment] = None
     environment_variables = {}
-    # Of what `convert` writes; None where the engine reads the ONNX file itself.
+    needs_mge = False  # starts from the .mge file instead of the ONNX file
+    # Of what `convert` writes; None where the engine reads the file itself.
     suffix: Optional[str] = None
+    keeps_artifact = True  # False: `convert` runs each time
     # The environments that `convert` needs besides, by name: it finds their interpreters in `pythons`.
     helpers = ()
 
     def artifact(self, model):
-        return model.path(self.suffix or ".onnx")
+        return model.path(self.suffix or (".mge" if self.needs_mge else ".onnx"))
 
     def convert(self, model, pythons):
         """Writes artifact(model)."""

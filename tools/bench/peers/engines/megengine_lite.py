@@ -6,9 +6,7 @@ from peers.environments import MEGENGINE
 class MegEngineLite(Engine):
     name = "megengine"
     environment = MEGENGINE
-
-    def artifact(self, model):
-        return model.path(".mge")
+    needs_mge = True
 
     def load(self, model, threads):
         from megenginelite import LiteNetwork

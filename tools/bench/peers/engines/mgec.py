@@ -10,7 +10,9 @@ from peers.environments import Environment
 class Mgec(Engine):
     name = "mgec"
     environment = Environment("numpy", ("numpy",))
+    needs_mge = True
     suffix = ".mgec"
+    keeps_artifact = False  # the compiler may be another one each time
 
     def convert(self, model, pythons):
         # Set by __main__.py to what Bazel has built.
