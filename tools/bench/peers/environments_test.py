@@ -42,11 +42,14 @@ def test_makes_it_again_for_other_packages_or_when_interrupted(environments):
     assert len(said) == 3
 
 
-def test_a_failed_installation_is_explained(tmp_path):
+def test_a_failed_installation_is_explained(tmp_path, monkeypatch):
+    program = tmp_path / "python"  # makes an environment whose pip fails
+    program.write_text('#!/bin/sh\ncase "$*" in *venv*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python";; *) echo no such package; exit 1;; esac\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
     made = Environments(str(tmp_path), lambda text: None)
-    (tmp_path / "not_a_package").mkdir()
-    with pytest.raises(EnvironmentFailure, match="pip install .* failed:\n"):
-        made.python(Environment("a", (str(tmp_path / "not_a_package"), "--no-index")))
+    with pytest.raises(EnvironmentFailure, match="pip install .* numpy failed:\nno such package"):
+        made.python(Environment("a", ("numpy",)))
     assert not (tmp_path / "a/packages.json").exists()
 
 
