@@ -65,8 +65,8 @@ def test_measurements_become_results():
     r = results.summarize("net", 2, "fake", 1000, 0.5, good)
     assert (r.min_ms, r.median_ms, r.p90_ms, r.runs) == (1, 2, 4, 3)
     assert (r.load_ms, r.first_ms, r.peak_memory_mb, r.failure) == (5, 1, 7, "")
-    far = results.summarize("net", 2, "fake", 1000, 0.5, measure.Measurement(start, [0.004], 0.01))
-    assert far.failure == "output differs from the reference by 1.0e-02 of the largest value" and far.min_ms is None
+    far = results.summarize("net", 2, "fake", 1000, 0.5, measure.Measurement(start, [0.004], 0.02))
+    assert far.failure == "output differs from the reference by 2.0e-02 of the largest value" and far.min_ms is None
     shape = results.summarize("net", 2, "fake", 1000, 0.5, measure.Measurement(start, [0.004], None))
     assert "in shape" in shape.failure
     broken = results.summarize("net", 2, "fake", 1000, 0.5, measure.Measurement(failure="ended"))

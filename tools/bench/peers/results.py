@@ -4,8 +4,8 @@ import math
 import statistics
 from typing import Optional
 
-# Of the largest value. Engines that compute convolutions by Winograd's algorithm differ by 1e-5 to 1e-4.
-TOLERANCE = 1e-3
+# Of the largest value. Winograd's algorithm makes errors of 1e-5 to 1e-4, MNN's of 3e-3 on ResNet-50.
+TOLERANCE = 1e-2
 
 
 @dataclasses.dataclass
