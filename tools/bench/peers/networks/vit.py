@@ -47,5 +47,7 @@ class VitTiny(nn.Module):
 
     def forward(self, x):
         x = self.patches(x).flatten(2).transpose(1, 2)
-        x = torch.cat([self.class_token.expand(x.shape[0], -1, -1), x], 1) + self.positions
+        images = int(x.shape[0])
+        token = self.class_token if images == 1 else self.class_token.expand(images, -1, -1)  # Expand is not for every exporter
+        x = torch.cat([token, x], 1) + self.positions
         return self.head(self.norm(self.blocks(x))[:, 0])
