@@ -10,6 +10,7 @@
 #include "compiler/ops/conv.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/epilogue.h"
+#include "compiler/schedule/gate.h"
 #include "compiler/schedule/int_operands.h"
 #include "compiler/schedule/k_list.h"
 #include "compiler/schedule/pad.h"
@@ -87,7 +88,8 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
       return {row / Int(out_h), Binary(Op::kMod, row, Int(out_h)), col};
     };
   }
-  spec.split_pixels = SplitsPixels(images * out_h * out_w);
+  spec.split_pixels = SplitsPixels(images * out_h * out_w, graph::ByteSize(x->type) + graph::ByteSize(node.output()->type),
+                                   graph::ByteSize(w->type));
   std::vector<plan::Argument> extra;
   if (!BuildEpilogue(s, node, d, /*blocked=*/true, pixels, spec, extra)) return false;
 
@@ -164,6 +166,7 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
     packed = s.program().AddConstant(PackWeights(k_size, p.out_channels, [&](int64_t i, int64_t n) {
       return values[WeightIndex(p, k.elements[i], n)];
     }));
+    if (const Gate* gate = s.gate(x)) packed = GateWeights(s, node, *gate, packed, k, p.out_channels);
   }
   std::vector<plan::Argument> arguments = {input, {table}, {packed}, {storage}};
   arguments.insert(arguments.end(), extra.begin(), extra.end());
