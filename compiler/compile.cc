@@ -51,7 +51,7 @@ std::vector<kernel::Target> TargetsFor(const graph::Graph& graph, const CompileO
 }
 
 absl::Status GenerateCpu(const kernel::Target& target, const CompileOptions& options, plan::TargetProgram& result,
-                         CompileReport& report) {
+                         CompileReport& report, std::vector<double>& kernel_seconds) {
   codegen::Options codegen_options;
   codegen_options.threads = options.threads;
   std::string ir, assembly;
@@ -63,13 +63,14 @@ absl::Status GenerateCpu(const kernel::Target& target, const CompileOptions& opt
   ASSIGN_OR_RETURN(codegen::CodeImage image, codegen::Generate(result.program.kernels, target, codegen_options));
   report.llvm_ir += ir;
   report.assembly += assembly;
+  kernel_seconds = std::move(image.seconds);
   result.code = std::move(image.bytes);
   result.entry_offsets = std::move(image.entry_offsets);
   return absl::OkStatus();
 }
 
 absl::Status GenerateCuda(const kernel::Target& target, const CompileOptions& options, plan::TargetProgram& result,
-                          CompileReport& report) {
+                          CompileReport& report, std::vector<double>&) {
   namespace cuda = codegen::cuda;
   ASSIGN_OR_RETURN(const std::vector<int> architectures, cuda::Architectures(target.architectures));
   cuda::Options codegen_options;
@@ -96,14 +97,25 @@ absl::StatusOr<plan::TargetProgram> CompileForTarget(const graph::Graph& graph, 
   const auto start = std::chrono::steady_clock::now();
   plan::TargetProgram result;
   result.target = target.name;
-  ASSIGN_OR_RETURN(plan::Program program, schedule::ScheduleGraph(graph, target, options.schedule));
-  ASSIGN_OR_RETURN(result.program, std::move(program).Finish(constants));
+  plan::Program program;
+  {
+    const StageTimes::Scope time(report.times, target.name + " schedule");
+    ASSIGN_OR_RETURN(program, schedule::ScheduleGraph(graph, target, options.schedule));
+  }
+  {
+    const StageTimes::Scope time(report.times, target.name + " plan memory and constants");
+    ASSIGN_OR_RETURN(result.program, std::move(program).Finish(constants));
+  }
   if (options.emit_kernels) {
     for (const kernel::Kernel& k : result.program.kernels) {
       absl::StrAppend(&report.kernels, "// ", target.name, "\n", ToString(k), "\n");
     }
   }
-  RETURN_IF_ERROR((target.cuda ? GenerateCuda : GenerateCpu)(target, options, result, report));
+  std::vector<double> kernel_seconds;
+  {
+    const StageTimes::Scope time(report.times, target.name + " generate code");
+    RETURN_IF_ERROR((target.cuda ? GenerateCuda : GenerateCpu)(target, options, result, report, kernel_seconds));
+  }
   int64_t code_bytes = static_cast<int64_t>(result.code.size());
   for (const plan::GpuModule& m : result.gpu.modules) code_bytes += static_cast<int64_t>(m.bytes.size());
 
@@ -112,7 +124,10 @@ absl::StatusOr<plan::TargetProgram> CompileForTarget(const graph::Graph& graph, 
   if (report.targets.empty()) report.macs = macs;
   report.targets.push_back({target.name, static_cast<int>(result.program.kernels.size()),
                             static_cast<int>(result.program.steps.size()), code_bytes,
-                            result.program.arena_bytes, result.program.arena_lower_bound, SecondsSince(start)});
+                            result.program.arena_bytes, result.program.arena_lower_bound, SecondsSince(start), {}});
+  for (size_t k = 0; k < kernel_seconds.size(); ++k) {
+    report.targets.back().kernel_seconds.emplace_back(result.program.kernels[k].name, kernel_seconds[k]);
+  }
   return result;
 }
 
@@ -152,7 +167,10 @@ absl::StatusOr<plan::ShapeProgram> CompileImported(graph::Graph graph, const Com
   program.graph = std::move(graph);
   if (report.outputs.empty()) ReportGraph(program.graph, report);
   const auto start = std::chrono::steady_clock::now();
-  RETURN_IF_ERROR(passes::RunPasses(program.graph));
+  for (const passes::Pass& pass : passes::Pipeline()) {
+    const StageTimes::Scope time(report.times, absl::StrCat("pass ", pass.name));
+    RETURN_IF_ERROR(passes::RunPasses(program.graph, {pass}));
+  }
   RETURN_IF_ERROR(CheckWork(program.graph));
   report.passes_seconds += SecondsSince(start);
   if (options.emit_graph) report.graph += graph::ToText(program.graph);
@@ -169,7 +187,11 @@ absl::StatusOr<plan::ShapeProgram> CompileForShapes(const mge::Model& model,
                                                     const CompileOptions& options, plan::ConstantPool& constants,
                                                     CompileReport& report) {
   const auto start = std::chrono::steady_clock::now();
-  ASSIGN_OR_RETURN(graph::Graph graph, mge::Import(model, {shapes}, &report.unsupported));
+  graph::Graph graph;
+  {
+    const StageTimes::Scope time(report.times, "import");
+    ASSIGN_OR_RETURN(graph, mge::Import(model, {shapes}, &report.unsupported));
+  }
   report.import_seconds += SecondsSince(start);
   return CompileImported(std::move(graph), options, constants, report);
 }
@@ -231,7 +253,11 @@ absl::StatusOr<std::string> Compile(absl::string_view mge, const CompileOptions&
   CompileReport ignored;
   CompileReport& r = report != nullptr ? *report : ignored;
   const auto start = std::chrono::steady_clock::now();
-  ASSIGN_OR_RETURN(mge::Model model, mge::ReadModel(mge));
+  mge::Model model;
+  {
+    const StageTimes::Scope time(r.times, "read");
+    ASSIGN_OR_RETURN(model, mge::ReadModel(mge));
+  }
   r.mge_version = mge::VersionText(model.mge_version);
   r.container = mge::ToString(model.container);
   r.operators = static_cast<int>(model.operators.size());
@@ -250,6 +276,7 @@ absl::StatusOr<std::string> Compile(absl::string_view mge, const CompileOptions&
   r.constant_bytes = static_cast<int64_t>(constants.bytes().size());
   const plan::ModelInfo info{options.source_name, Checksum(mge.data(), mge.size()), model.mge_version,
                              static_cast<uint32_t>(model.operators.size()), std::string(model.user_info)};
+  const StageTimes::Scope time(r.times, "artifact");
   return plan::BuildArtifact(info, std::move(programs), constants);
 }
 
@@ -262,6 +289,7 @@ absl::StatusOr<std::string> CompileGraph(graph::Graph graph, const CompileOption
   r.constant_bytes = static_cast<int64_t>(constants.bytes().size());
   plan::ModelInfo info;
   info.source_name = options.source_name;
+  const StageTimes::Scope time(r.times, "artifact");
   return plan::BuildArtifact(info, std::move(programs), constants);
 }
 

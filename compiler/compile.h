@@ -14,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "compiler/base/stage_times.h"
 #include "compiler/graph/graph.h"
 #include "compiler/kernel/target.h"
 #include "compiler/mge/import.h"
@@ -55,10 +56,12 @@ struct CompileReport {
     int kernels = 0, steps = 0;
     int64_t code_bytes = 0, arena_bytes = 0, arena_lower_bound = 0;
     double seconds = 0;
+    std::vector<std::pair<std::string, double>> kernel_seconds;  // generating the code of each, of one thread
   };
   std::vector<Target> targets;
   int64_t macs = 0, constant_bytes = 0;
   double import_seconds = 0, passes_seconds = 0;
+  StageTimes times;  // of all programs
   std::string graph, kernels, llvm_ir, assembly, cuda, ptx;  // as CompileOptions::emit_* ask
 };
 

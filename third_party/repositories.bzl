@@ -77,6 +77,26 @@ _static_llvm = repository_rule(
     local = True,
 )
 
+def _static_libraries_impl(ctx):
+    """A folder to search before the system's: what -labsl_NAME and -lstdc++ find there is static libraries, all of Abseil's."""
+    folder = "/usr/lib/x86_64-linux-gnu"
+    found = ctx.execute(["find", folder, "-name", "libabsl_*.a"])
+    files = sorted(found.stdout.strip().split("\n"))
+    standard = ctx.execute(["gcc", "-print-file-name=libstdc++.a"])
+    if found.return_code != 0 or files == [""] or not standard.stdout.startswith("/"):
+        fail("no libabsl_*.a in %s, or no libstdc++.a. Run ./bazelw once: it installs what is missing." % folder)
+    ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
+    for path in files:
+        ctx.file(path[len(folder) + 1:-len(".a")] + ".so", "GROUP(%s)\n" % " ".join(files))
+    ctx.file("libstdc++.so", "INPUT(%s)\n" % standard.stdout.strip())
+    ctx.symlink(ctx.attr.build_file, "BUILD")
+
+_static_libraries = repository_rule(
+    implementation = _static_libraries_impl,
+    attrs = {"build_file": attr.label(mandatory = True, allow_single_file = True)},
+    local = True,
+)
+
 def mgec_repositories():
     # What Bazel would otherwise download.
     _rules_cc(name = "rules_cc", defs = "//third_party/rules_cc:defs.bzl")
@@ -95,3 +115,4 @@ def mgec_repositories():
         _system_library(name = name, build_file = "//third_party/%s:%s.BUILD" % (name, name))
     _python(name = "python")
     _static_llvm(name = "static_llvm", build_file = "//third_party/static_llvm:static_llvm.BUILD")
+    _static_libraries(name = "static_libraries", build_file = "//third_party/static_libraries:static_libraries.BUILD")

@@ -195,3 +195,16 @@ def test_cuda_without_nvrtc(tool, folder, monkeypatch):
     error = tool("compile", "lenet.mge", "--target=cuda", ok=False)
     assert "MGEC_NVRTC=" + str(folder) in error and "has no libnvrtc.so" in error
     assert files(folder) == ["lenet.mge"]
+
+
+def test_says_where_the_time_goes(tool):
+    out = tool("compile", "lenet.mge", "--time", "--target=x86-64-v3")
+    for stage in ("read", "import", "pass fuse", "x86-64-v3 schedule", "x86-64-v3 plan memory and constants",
+                  "x86-64-v3 generate code", "artifact"):
+        assert any(line.endswith("  " + stage) for line in out.splitlines()), stage
+    report = json.loads(tool("compile", "lenet.mge", "--json"))
+    assert report["stage_seconds"]["x86-64-v4 generate code"] > 0
+    for target in report["targets"]:
+        assert len(target["kernel_seconds"]) == target["kernels"]
+        # Each took some, and, with one of the threads, no more than all.
+        assert min(target["kernel_seconds"].values()) > 0

@@ -81,7 +81,7 @@ TEST(MemoryPlanTest, RandomLifetimes) {
     EXPECT_EQ(again.offsets, plan.offsets);
     EXPECT_EQ(again.bytes, plan.bytes);
   }
-  EXPECT_LT(worst, 1.5);
+  EXPECT_LT(worst, 1.02);
 }
 
 }  // namespace

@@ -1,6 +1,4 @@
 """Version and logging."""
-import logging
-
 # Scripts written for MegEngine Lite find these names through `from megenginelite import *`.
 import io  # noqa: F401
 import os  # noqa: F401
@@ -16,14 +14,13 @@ from .struct import LiteLogLevel
 version = "1.13.0"
 __version__ = version
 
-_LEVELS = {
-    LiteLogLevel.DEBUG: logging.DEBUG,
-    LiteLogLevel.INFO: logging.INFO,
-    LiteLogLevel.WARN: logging.WARNING,
-    LiteLogLevel.ERROR: logging.ERROR,
-}
 _log_level = LiteLogLevel.WARN
-logger = logging.getLogger("megenginelite")
+
+
+def _logger():
+    import logging  # takes as long to import as the rest of this package
+
+    return logging.getLogger("megenginelite")
 
 
 def set_log_level(level):
@@ -33,7 +30,7 @@ def set_log_level(level):
         _log_level = LiteLogLevel(level)
     except ValueError:
         raise RuntimeError("unkonw loglevel %r" % (level,)) from None
-    logger.setLevel(_LEVELS[_log_level])
+    _logger().setLevel(_log_level.name)
 
 
 _noted = set()
@@ -43,7 +40,7 @@ def note_no_effect(what, why):
     """Warns, once for each `what`, that a call has no effect here."""
     if what not in _noted:
         _noted.add(what)
-        logger.warning("%s has no effect: %s", what, why)
+        _logger().warning("%s has no effect: %s", what, why)
 
 
 def get_log_level():

@@ -1,7 +1,6 @@
 """What a network loads: a compiled artifact, or a MegEngine model that is compiled on the way."""
 import os
 
-from . import compile_cache
 from .runtime_binding import Artifact
 from .packed_model import UnpackedModel, is_packed
 
@@ -41,6 +40,8 @@ def compile_model(model, name, load, input_shapes=None):
             if "not a MegEngine model" in str(error):  # in MegEngine Lite's words
                 raise RuntimeError("invalid model format: %s" % error) from None
             raise
+
+    from . import compile_cache  # what it imports takes longer than loading a compiled model
 
     return compile_cache.fetch(model, options, compile, load)
 

@@ -2,10 +2,8 @@
 import ctypes
 import functools
 import io
-import json
 import os
 import threading
-import traceback
 from ctypes import *  # noqa: F401,F403
 
 import numpy as np  # noqa: F401
@@ -46,6 +44,8 @@ def _call(callback, *args):
     try:
         callback(*args)
     except Exception:
+        import traceback
+
         traceback.print_exc()
 
 
@@ -389,6 +389,8 @@ class LiteNetwork:
         report["total"] = (
             report["weights"] + report["arena"] + sum(report["inputs"].values()) + sum(report["outputs"].values())
         )
+        import json
+
         try:
             os.makedirs(log_dir, exist_ok=True)
             with open(os.path.join(log_dir, "static_memory.json"), "w") as file:

@@ -30,6 +30,16 @@ def test_submodules_can_be_imported_alone():
         subprocess.run([sys.executable, "-c", "from megenginelite.%s import *" % module], check=True)
 
 
+def test_importing_leaves_out_what_loading_a_compiled_model_does_not_need():
+    slow = "hashlib json logging shutil tempfile traceback".split()
+    code = (
+        "import numpy, sys; before = set(sys.modules); import megenginelite; "
+        "print(*set(%r).intersection(set(sys.modules) - before))" % slow
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
 def test_log_level():
     before = lite.get_log_level()
     lite.set_log_level(0)

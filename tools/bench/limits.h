@@ -10,8 +10,23 @@ namespace mgec::bench {
 // "AMD EPYC 7B13", as the system calls it; "unknown CPU" where it does not.
 std::string CpuName();
 
-// Float32 multiply-adds per second of one core, from independent chains of FMA instructions in the widest registers.
-double FusedMultiplyAddsPerSecond();
+// Float32 multiply-adds per second of one core, from independent chains of FMA instructions in registers of `lanes` floats:
+// 16 (needs AVX-512), 8 (needs AVX2), or 0 for the widest that the CPU has.
+double FusedMultiplyAddsPerSecond(int lanes = 0);
+
+// The instructions that add up products of 8-bit integers.
+enum class IntegerProducts {
+  kWidened256,  // vpmaddwd and vpaddd on 16-bit operands, AVX2
+  kWidened512,  // the same, AVX-512 BW
+  kVnni512,     // vpdpbusd, AVX-512 VNNI
+};
+
+// Multiply-adds per second of one core, from independent chains of these instructions, which the CPU must have.
+double IntegerMultiplyAddsPerSecond(IntegerProducts products);
+
+// Bytes per second that one core reads and writes, half of each, in two buffers of `bytes` together (64 KiB to 256 MiB: more
+// or less is taken for that).
+double BytesPerSecond(size_t bytes);
 
 // Reads `read` bytes and writes `written` bytes of memory of its own, each once and in order, as fast as one core can.
 // The buffers stay the same from call to call.

@@ -40,20 +40,6 @@ struct Step {
   double loss() const { return std::max(0.0, seconds - limit); }
 };
 
-// Bytes per second that one core reads, out of a buffer as large as what the network touches.
-double Bandwidth(uint64_t bytes) {
-  const size_t size = static_cast<size_t>(std::clamp<uint64_t>(bytes, 1 << 16, uint64_t{256} << 20));
-  MemoryPass pass(size / 2, size / 2);
-  pass.Run();
-  double best = 1e30;
-  for (int i = 0; i < 20; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    pass.Run();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return static_cast<double>(size) / best;
-}
-
 std::vector<Step> Measure(Network& network, double macs_per_second, double bytes_per_second) {
   const int passes = absl::GetFlag(FLAGS_passes);
   for (int i = 0; i < 3; ++i) network.Forward();
@@ -117,7 +103,7 @@ absl::Status Main(const Arguments& arguments) {
   auto network = Network::Load(artifact.value(), options);
   if (!network.ok()) return absl::InvalidArgumentError(network.status().message());
   const double macs = FusedMultiplyAddsPerSecond() * options.threads;
-  const double bytes = Bandwidth(artifact.value()->constants_size() + network.value()->arena_size()) * options.threads;
+  const double bytes = BytesPerSecond(artifact.value()->constants_size() + network.value()->arena_size()) * options.threads;
   absl::PrintF("%s, %d thread%s, %.1f G multiply-adds/s, %.1f GB/s, code for %s\n", CpuName(), options.threads,
                options.threads == 1 ? "" : "s", macs * 1e-9, bytes * 1e-9, network.value()->target());
   const std::vector<Step> steps = Measure(*network.value(), macs, bytes);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -33,6 +35,19 @@ struct Chunk {
   absl::Span<const Kernel> kernels;
   absl::Status status;
   std::string object, llvm_ir, assembly;
+  std::vector<double> seconds;  // one per kernel
+};
+
+// Seconds since the last call.
+class Lap {
+ public:
+  double operator()() {
+    const auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration<double>(now - std::exchange(last_, now)).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
 absl::Status GenerateChunk(const Target& target, bool want_ir, bool want_assembly, Chunk& chunk) {
@@ -41,7 +56,12 @@ absl::Status GenerateChunk(const Target& target, bool want_ir, bool want_assembl
   llvm::Module module("kernels", context);  // the name goes into the symbol table: the same everywhere
   module.setTargetTriple(target.triple);
   module.setDataLayout(machine->createDataLayout());
-  for (const Kernel& k : chunk.kernels) KernelEmitter(module, target).Emit(k);
+  Lap lap;
+  std::map<std::string, double> seconds;
+  for (const Kernel& k : chunk.kernels) {
+    KernelEmitter(module, target).Emit(k);
+    seconds[k.name] = lap();
+  }
   RETURN_IF_ERROR(Prepare(module));
   if (want_ir) {
     llvm::raw_string_ostream stream(chunk.llvm_ir);
@@ -51,7 +71,10 @@ absl::Status GenerateChunk(const Target& target, bool want_ir, bool want_assembl
     std::unique_ptr<llvm::Module> copy = llvm::CloneModule(module);
     ASSIGN_OR_RETURN(chunk.assembly, EmitMachineCode(*copy, *machine, Output::kAssembly));
   }
-  ASSIGN_OR_RETURN(chunk.object, EmitMachineCode(module, *machine, Output::kObject));
+  lap();
+  ASSIGN_OR_RETURN(chunk.object, EmitMachineCode(module, *machine, Output::kObject,
+                                                 [&](llvm::StringRef name) { seconds[name.str()] += lap(); }));
+  for (const Kernel& k : chunk.kernels) chunk.seconds.push_back(seconds[k.name]);
   return absl::OkStatus();
 }
 
@@ -112,6 +135,7 @@ absl::StatusOr<CodeImage> Generate(absl::Span<const Kernel> kernels, const Targe
   }
   ASSIGN_OR_RETURN(LinkedImage linked, Link(objects));
   CodeImage image;
+  for (const Chunk& chunk : chunks) image.seconds.insert(image.seconds.end(), chunk.seconds.begin(), chunk.seconds.end());
   for (const Kernel& k : kernels) {
     auto it = linked.symbols.find(k.name);
     if (it == linked.symbols.end()) return absl::InternalError(absl::StrCat("no code for kernel ", k.name));

@@ -20,6 +20,7 @@ struct CodeImage {
   std::string bytes;                    // to be mapped at a page boundary
   std::vector<uint64_t> entry_offsets;  // one per kernel, in the order given
   std::string elf;                      // the same code as an ELF file with symbols, for perf, gdb and objdump
+  std::vector<double> seconds;          // that each kernel took, of one thread
 };
 
 struct Options {

@@ -10,6 +10,7 @@
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LegacyPassManager.h"
+#include "llvm/Pass.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -34,6 +35,22 @@ void InitializeTargets() {
     if (combiner != options.end()) static_cast<llvm::cl::opt<bool>*>(combiner->second)->setValue(false);
   });
 }
+
+// Behind the code generator's passes, which take one function after the other: says when each is done.
+class Announce : public llvm::FunctionPass {
+ public:
+  explicit Announce(const std::function<void(llvm::StringRef)>& done) : FunctionPass(id_), done_(done) {}
+  bool runOnFunction(llvm::Function& f) override {
+    done_(f.getName());
+    return false;
+  }
+  void getAnalysisUsage(llvm::AnalysisUsage& usage) const override { usage.setPreservesAll(); }
+
+ private:
+  static char id_;
+  const std::function<void(llvm::StringRef)>& done_;
+};
+char Announce::id_ = 0;
 
 }  // namespace
 
@@ -75,7 +92,8 @@ absl::Status Prepare(llvm::Module& module) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> EmitMachineCode(llvm::Module& module, llvm::TargetMachine& machine, Output output) {
+absl::StatusOr<std::string> EmitMachineCode(llvm::Module& module, llvm::TargetMachine& machine, Output output,
+                                            const std::function<void(llvm::StringRef name)>& emitted) {
   std::string problems;
   module.getContext().setDiagnosticHandlerCallBack(
       [](const llvm::DiagnosticInfo* info, void* out) {
@@ -95,6 +113,7 @@ absl::StatusOr<std::string> EmitMachineCode(llvm::Module& module, llvm::TargetMa
     if (machine.addPassesToEmitFile(passes, stream, nullptr, type, /*DisableVerify=*/true)) {
       return absl::InternalError("LLVM cannot emit this kind of file");
     }
+    if (emitted) passes.add(new Announce(emitted));
     passes.run(module);
   }
   module.getContext().setDiagnosticHandlerCallBack(nullptr, nullptr);

@@ -2,6 +2,7 @@
 #ifndef MGEC_COMPILER_CODEGEN_LLVM_MACHINE_H_
 #define MGEC_COMPILER_CODEGEN_LLVM_MACHINE_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,8 +21,9 @@ absl::StatusOr<std::unique_ptr<llvm::TargetMachine>> CreateMachine(const kernel:
 absl::Status Prepare(llvm::Module& module);
 
 enum class Output { kObject, kAssembly };
-// Consumes the module's IR.
-absl::StatusOr<std::string> EmitMachineCode(llvm::Module& module, llvm::TargetMachine& machine, Output output);
+// Consumes the module's IR. `emitted` is called when the code of a function is done.
+absl::StatusOr<std::string> EmitMachineCode(llvm::Module& module, llvm::TargetMachine& machine, Output output,
+                                            const std::function<void(llvm::StringRef name)>& emitted = nullptr);
 
 }  // namespace mgec::codegen
 
