@@ -10,6 +10,7 @@
 #include "compiler/ops/op.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/exact_arithmetic.h"
+#include "compiler/schedule/narrow_floats.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/split.h"
 #include "compiler/schedule/zones.h"
@@ -151,6 +152,21 @@ std::string PackPerChannel(const BlockElement& e, const std::string& data, const
   }
 }
 
+// Packed float32 numbers in 16 bits, where that is wanted: weights of windows rounded, others where they do not change.
+Scalar NarrowPacked(std::string& packed, bool weights, Scalar wanted) {
+  if (wanted == Scalar::kFloat32) return wanted;
+  const int64_t count = static_cast<int64_t>(packed.size() / sizeof(float));
+  const float* values = reinterpret_cast<const float*>(packed.data());
+  if (weights && StorageForWeights(values, count, wanted) == wanted) {
+    packed = Narrowed(packed, wanted);
+    return wanted;
+  }
+  std::string narrow = NarrowExactly(packed, wanted);
+  if (narrow.empty()) return Scalar::kFloat32;
+  packed = std::move(narrow);
+  return wanted;
+}
+
 // The stage sums up floats (or integers, as floats).
 bool SumsFloats(const Stage& stage) {
   bool sums = false;
@@ -224,9 +240,9 @@ class StageEmitter {
         a.buffer = AddArgument(name, scalar, graph::NumElements(shape), {p.storage, p.offset});
       } else if (roles_[t].role == Role::kPerChannel) {
         a.element = PackedElement(scalar, SumsFloats(*stage_));
-        const plan::StorageId packed =
-            s_.program().AddConstant(PackPerChannel(a.element, *constant, shape, roles_[t].channel_dim, blocks_));
-        a.buffer = AddArgument(name, a.element.stored, all, {packed});
+        std::string packed = PackPerChannel(a.element, *constant, shape, roles_[t].channel_dim, blocks_);
+        if (scalar == Scalar::kFloat32) a.element.stored = NarrowPacked(packed, rest > kBlock, s_.float_storage());
+        a.buffer = AddArgument(name, a.element.stored, all, {s_.program().AddConstant(std::move(packed))});
       } else if (t >= n) {
         a.buffer = AddArgument(name, a.element.stored, all, {stage_storage_[t - n]});
       } else {

@@ -12,6 +12,7 @@
 #include "compiler/schedule/epilogue.h"
 #include "compiler/schedule/int_operands.h"
 #include "compiler/schedule/k_list.h"
+#include "compiler/schedule/narrow_floats.h"
 #include "compiler/schedule/pad.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/split.h"
@@ -161,7 +162,8 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
     packed = AddIntWeights(s, *integers, k_size, index, spec, extra);
   } else {
     const float* values = reinterpret_cast<const float*>(weights->data());
-    packed = s.program().AddConstant(PackWeights(k_size, p.out_channels, [&](int64_t i, int64_t n) {
+    spec.float_weights = StorageForWeights(values, graph::NumElements(w->type.shape), s.float_storage());
+    packed = s.program().AddConstant(PackWeights(k_size, p.out_channels, spec.float_weights, [&](int64_t i, int64_t n) {
       return values[WeightIndex(p, k.elements[i], n)];
     }));
   }

@@ -38,6 +38,11 @@ class Scheduler {
   // The one element of a constant that has no more; null for other values, and for kinds that are only stored.
   static kernel::Expr Immediate(const graph::Value* v);
 
+  // How constants of type float32 are best kept: float32, float16 or bfloat16 (narrow_floats.h).
+  kernel::Scalar float_storage() const;
+  // A constant's elements in 16 bits where that is wanted and loses nothing; false, and nothing set, elsewhere.
+  bool Narrow(const graph::Value* v, plan::StorageId* storage, kernel::Scalar* scalar);
+
   // The value in the wanted layout; adds a conversion step where it is not there yet (once per value).
   Placement Plain(const graph::Value* v);
   Placement Blocked(const graph::Value* v);   // of a value that can be blocked
@@ -71,6 +76,7 @@ class Scheduler {
   plan::Program program_;
   std::unordered_map<const graph::Value*, Placement> placements_;
   std::unordered_map<const graph::Value*, Placement> plain_, blocked_, natural_;  // conversions done
+  std::unordered_map<const graph::Value*, plan::StorageId> narrow_;  // constants in 16 bits; kWholeArena: does not fit
   std::unordered_map<const graph::Value*, int> output_of_;  // the first output that a value is
   std::unordered_map<const graph::Value*, bool> written_to_output_;
   absl::Status copy_status_;  // the first error of a copy; Run() reports it
