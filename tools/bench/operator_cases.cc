@@ -143,7 +143,6 @@ std::vector<OperatorCase> WrittenCases() {
 string ReasonOf(const OperatorCase& c) {
   static const auto* reasons = new std::map<string, string>{
       {"conv2d 3x3 depthwise", "input and output are no blocks of channels here, as they are between layers: two copies"},
-      {"conv2d 3x3, weights computed", "no schedule for weights that are no constants: as a reduction"},
       {"local_conv2d", "every weight is used once: a pass over them, in parts that are no whole vectors"},
       {"region_conv2d", "a comparison for each multiply-add; no schedule of its own"},
       {"correlation", "as many multiply-adds as a convolution of 81 channels; no schedule of its own"},
