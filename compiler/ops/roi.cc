@@ -104,21 +104,38 @@ Types InferRoiIndex(const OpContext& c) {
   return std::vector<TensorType>{{DTypeKind::kInt32, shape}};
 }
 
+// The first row of the bin that has the maximum in the bin's columns, then the first column there.
 absl::StatusOr<Definition> DefineRoiPoolingIndex(const OpContext& c) {
   ASSIGN_OR_RETURN(Shape out, RoiShape(c));
   Definition d = DefinitionFor(c);
   const Shape& x = c.inputs[0].shape;
-  const int64_t none = x[2] * x[3];
-  d.AddStage(out, Scalar::kInt32, [&](const Indices& i) {
-    const Expr image = BoundedIndex(ToFloat(d.At(1, {i[0], Int(0)})));
-    const Bin h = BinOf(d, c, out, i[0], i[2], 1), w = BinOf(d, c, out, i[0], i[3], 0);
-    const Expr y = ToFloat(d.At(2, i));
-    const Expr first = d.Reduce(Combiner::kMin, {x[2], x[3]}, [&](const Indices& r) {
-      const Expr inside = And(And(h.begin <= r[0], r[0] < h.end), And(w.begin <= r[1], r[1] < w.end));
-      const Expr here = kernel::Binary(Op::kEq, ToFloat(d.At(0, {image, i[1], r[0], r[1]})), y);
-      return Select(And(inside, here), Cast(kI32, r[0] * x[3] + r[1]), Int(none, kI32));
+  const int64_t height = x[2], width = x[3];
+  auto image = [&](const Indices& i) { return BoundedIndex(ToFloat(d.At(1, {i[0], Int(0)}))); };
+  auto inside = [](const Bin& b, const Expr& k) { return And(b.begin <= k, k < b.end); };
+  const int row_maxima = d.AddStage({out[0], out[1], height, out[3]}, Scalar::kFloat32, [&](const Indices& i) {
+    const Bin w = BinOf(d, c, out, i[0], i[3], 0);
+    return d.Reduce(Combiner::kMax, {width}, [&](const Indices& r) {
+      const Expr e = ToFloat(d.At(0, {image(i), i[1], i[2], r[0]}));
+      return Select(inside(w, r[0]), e, Float(-3.4028234663852886e38));
     });
-    return Select(kernel::Binary(Op::kEq, first, Int(none, kI32)), Int(-1, kI32), first);
+  });
+  const int rows = d.AddStage(out, Scalar::kInt32, [&](const Indices& i) {
+    const Bin h = BinOf(d, c, out, i[0], i[2], 1);
+    const Expr y = ToFloat(d.At(2, i));
+    return d.Reduce(Combiner::kMin, {height}, [&](const Indices& r) {
+      const Expr here = kernel::Binary(Op::kEq, d.At(row_maxima, {i[0], i[1], r[0], i[3]}), y);
+      return Select(And(inside(h, r[0]), here), Cast(kI32, r[0]), Int(height, kI32));
+    });
+  });
+  d.AddStage(out, Scalar::kInt32, [&](const Indices& i) {
+    const Bin w = BinOf(d, c, out, i[0], i[3], 0);
+    const Expr y = ToFloat(d.At(2, i)), row = d.At(rows, i);
+    const Expr in_image = Min(Cast(kernel::kIndexType, row), Int(height - 1));
+    const Expr column = d.Reduce(Combiner::kMin, {width}, [&](const Indices& r) {
+      const Expr here = kernel::Binary(Op::kEq, ToFloat(d.At(0, {image(i), i[1], in_image, r[0]})), y);
+      return Select(And(inside(w, r[0]), here), Cast(kI32, r[0]), Int(width, kI32));
+    });
+    return Select(row < height, row * Int(width, kI32) + column, Int(-1, kI32));
   });
   return d;
 }
