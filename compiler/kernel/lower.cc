@@ -6,6 +6,8 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "compiler/kernel/join_lanes.h"
+
 namespace mgec::kernel {
 
 Expr ReplaceReads(const Expr& e, const Definition& d, const Ranges& ranges, const ReadFunction& read) {
@@ -85,7 +87,9 @@ Expr EmitReduce(Block& b, const Expr& n, int64_t unroll, const Ranges& ranges) {
     ForEachPoint(n->reduce_axes, [&](const std::vector<int64_t>& at) {
       std::unordered_map<const VarNode*, Expr> values;
       for (size_t i = 0; i < at.size(); ++i) values[n->reduce_axes[i].var.get()] = Int(at[i]);
-      Expr term = EmitReductions(b, Simplify(Substitute(n->args[0], values), ranges), unroll, ranges);
+      // At each point other lanes may be neighbours, or outside of a tensor.
+      const Expr point = RejoinLanes(Simplify(Substitute(n->args[0], values), ranges));
+      Expr term = EmitReductions(b, point, unroll, ranges);
       sum = b.Let("r", sum == nullptr ? term : Combine(n->combiner, sum, term));
     });
     return sum;

@@ -218,7 +218,7 @@ class Printer {
         }
         break;
       case StmtKind::kPrefetch:
-        absl::StrAppend(out, "prefetch ", s.buffer->name, "[", Print(s.index), "]\n");
+        absl::StrAppend(out, s.near ? "prefetch " : "prefetch far ", s.buffer->name, "[", Print(s.index), "]\n");
         break;
     }
   }
@@ -328,7 +328,7 @@ class Canonical {
         return;
       case StmtKind::kPrefetch: {
         const int index = Define(s.index);
-        absl::StrAppend(&out_, "prefetch ", Refer(*s.buffer), " %", index, "\n");
+        absl::StrAppend(&out_, s.near ? "prefetch " : "prefetch far ", Refer(*s.buffer), " %", index, "\n");
         return;
       }
     }

@@ -32,8 +32,9 @@ void Block::Set(const Buffer& reg, int64_t i, Expr value) {
   Store(reg, Int(i), Broadcast(std::move(value), reg->lanes));
 }
 
-void Block::Prefetch(const Buffer& b, Expr index) {
+void Block::Prefetch(const Buffer& b, Expr index, bool near) {
   auto s = std::make_shared<StmtNode>();
+  s->near = near;
   s->kind = StmtKind::kPrefetch;
   s->buffer = b;
   s->index = std::move(index);

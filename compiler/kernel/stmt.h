@@ -25,7 +25,7 @@ enum class StmtKind : uint8_t {
   kStore,     // buffer[index] = value. Vector value: consecutive elements from a scalar index, or a scatter for a
               // vector index. `mask` as in kLoad. Registers: index is a constant.
   kIf,        // if cond (scalar bool): stmts, else: otherwise
-  kPrefetch,  // hint that the cache line at buffer[index] is read soon; any address is allowed
+  kPrefetch,  // hint that the cache line at buffer[index] is read soon (`near`: at once); any address is allowed
 };
 
 struct StmtNode;
@@ -43,6 +43,7 @@ struct StmtNode {
   Expr index;                   // kStore, kPrefetch
   Expr mask;                    // kStore, may be null
   Expr cond;                    // kIf
+  bool near = true;             // kPrefetch: into the first level of the cache rather than the second
 };
 
 struct Kernel {
@@ -63,7 +64,7 @@ class Block {
   Expr Let(std::string name, Expr value);
   void Store(const Buffer& b, Expr index, Expr value, Expr mask = nullptr);
   void Set(const Buffer& reg, int64_t i, Expr value);  // a register
-  void Prefetch(const Buffer& b, Expr index);
+  void Prefetch(const Buffer& b, Expr index, bool near = true);
   void For(std::string name, Expr begin, Expr end, int64_t step, const std::function<void(Block&, Expr)>& body);
   void For(std::string name, int64_t begin, int64_t end, const std::function<void(Block&, Expr)>& body);
   void If(Expr cond, const std::function<void(Block&)>& then, const std::function<void(Block&)>& otherwise = nullptr);

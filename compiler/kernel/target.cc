@@ -21,6 +21,7 @@ Target X86V3() {
   t.features = "+avx2,+fma,+f16c,+bmi,+bmi2";
   t.vector_lanes = 8;
   t.vector_registers = 16;
+  t.chains = 2;
   t.broadcast_folds = false;
   t.dot_group = 2;
   return t;
@@ -34,6 +35,7 @@ Target X86V4() {
   t.features = "+avx2,+fma,+f16c,+bmi,+bmi2,+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl";
   t.vector_lanes = 16;
   t.vector_registers = 32;
+  t.chains = 4;
   t.broadcast_folds = true;
   t.dot_group = 2;
   t.has_avx512 = true;

@@ -17,6 +17,7 @@ struct Target {
   std::string features;  // LLVM's -mattr
   int vector_lanes;      // float32 lanes of the widest register
   int vector_registers;
+  int chains;            // vectors whose chains of dependent operations are best interleaved, as registers allow
   bool broadcast_folds;  // an arithmetic instruction can take a broadcast memory operand
   int dot_group;         // 8-bit products that schedules add up at a time: 4 (kDot4) or, widened to 16 bits, 2 (kDot2)
   // Instructions that generated code may use.

@@ -31,6 +31,11 @@ PassResult EliminateDeadNodes(graph::Graph& g);
 PassResult SplitGroupedConvolutions(graph::Graph& g);
 // Chains of reshapes, transposes and slices that only rearrange channels become one gather along the channel axis.
 PassResult FindChannelShuffles(graph::Graph& g);
+// A convolution of the pixels of each residue of row and column, concatenated (YOLOX's Focus), reads the image itself with a
+// larger kernel and stride.
+PassResult FoldSpaceToDepth(graph::Graph& g);
+// Maxima over large windows are taken along the rows first, along the columns second.
+PassResult SplitMaxPooling(graph::Graph& g);
 // Zero padding goes into the convolution that reads it.
 PassResult FoldPadding(graph::Graph& g);
 // Multiplication by a constant per output channel goes into a convolution's or matrix product's weights.

@@ -12,6 +12,8 @@ const std::vector<Pass>& Pipeline() {
       {"fold-constants", FoldConstants},
       {"split-grouped-convolutions", SplitGroupedConvolutions},
       {"find-channel-shuffles", FindChannelShuffles},
+      {"fold-space-to-depth", FoldSpaceToDepth},
+      {"split-max-pooling", SplitMaxPooling},
       {"fold-padding", FoldPadding},
       {"fold-scales", FoldScales},
       {"fold-constants", FoldConstants},

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "compiler/base/status_macros.h"
+#include "compiler/kernel/join_lanes.h"
 #include "compiler/kernel/lower.h"
 #include "compiler/ops/op.h"
 #include "compiler/schedule/contraction.h"
@@ -331,15 +332,13 @@ class StageEmitter {
     const Expr begin = parts == 1 ? Int(0) : b.Let("begin", part * per_part);
     const Expr end = parts == 1 ? Int(pixels) : b.Let("end", Min(begin + per_part, Int(pixels)));
     const Expr body = Body(true);
-    constexpr int64_t kUnroll = 4;
+    const int64_t kUnroll = PixelsTogether();
     const Expr main_end = parts == 1 ? Int(pixels / kUnroll * kUnroll)
                                      : b.Let("main_end", begin + (end - begin) / Int(kUnroll) * Int(kUnroll));
     auto pixels_from = [&](Block& b, Expr p, int64_t n) {
       std::vector<Expr> results;
-      for (int64_t u = 0; u < n; ++u) {
-        results.push_back(b.Let("y", Stored(kernel::Substitute(body, {{flat_var_.get(), p + u}}))));
-      }
-      for (int64_t u = 0; u < n; ++u) b.Store(out_, out_base_ + (p + u) * kBlock, results[u]);
+      for (int64_t u = 0; u < n; ++u) results.push_back(Stored(kernel::Substitute(body, {{flat_var_.get(), p + u}})));
+      b.Store(out_, out_base_ + p * kBlock, kernel::JoinLanes(results));
     };
     b.For("p", begin, main_end, kUnroll, [&](Block& b, Expr p) { pixels_from(b, p, kUnroll); });
     b.For("p", main_end, end, 1, [&](Block& b, Expr p) { pixels_from(b, p, 1); });
@@ -409,19 +408,25 @@ class StageEmitter {
     const Zones zones = ZonesOf(body, w, cols, ranges_);
     auto group = [&](Block& b, Expr first, int64_t n, Range range) {
       if (first->op == Op::kVar) ranges_[first->var.get()] = range;
-      std::vector<Expr> results, at;
-      for (int64_t u = 0; u < n; ++u) {
-        const Expr col = first + u;
-        Expr e = kernel::Simplify(kernel::Substitute(body, {{w.get(), col}}), ranges_);
-        results.push_back(b.Let("y", Stored(kernel::EmitReductions(b, e, kUnrollReduction, ranges_))));
-        index[inner] = col;
-        at.push_back(RestIndex(index, stage_->info.shape, 1));
+      // Pixels of a row are neighbours in memory: a power of two of them is a vector, which divides into registers.
+      // Results first, then stores: the loads are shared.
+      std::vector<std::pair<Expr, Expr>> stores;  // index, value
+      for (int64_t u = 0, together; u < n; u += together) {
+        for (together = 1; 2 * together <= std::min(n - u, PixelsTogether());) together *= 2;
+        std::vector<Expr> pixels;
+        for (int64_t i = 0; i < together; ++i) {
+          const Expr e = kernel::Substitute(body, {{w.get(), first + (u + i)}});
+          pixels.push_back(Broadcast(kernel::Simplify(e, ranges_), kBlock));
+        }
+        const Expr y = kernel::EmitReductions(b, kernel::JoinLanes(pixels), kUnrollReduction, ranges_);
+        index[inner] = first + u;
+        stores.emplace_back(RestIndex(index, stage_->info.shape, 1) * kBlock + out_base_, b.Let("y", ToStored(out_element_, y)));
       }
-      for (int64_t u = 0; u < n; ++u) b.Store(out_, at[u] * kBlock + out_base_, results[u]);
+      for (const auto& [at, y] : stores) b.Store(out_, at, y);
     };
     auto singles = [&](const Zone& z) {
       if (z.unroll) {
-        for (int64_t c = z.begin; c < z.end; ++c) group(b, Int(c), 1, {c, c});
+        group(b, Int(z.begin), z.end - z.begin, {z.begin, z.end - 1});
       } else {
         b.For("w", z.begin, z.end, [&](Block& b, Expr c) { group(b, c, 1, {z.begin, z.end - 1}); });
       }
@@ -439,17 +444,28 @@ class StageEmitter {
     singles(zones.after);
   }
 
-  // Pixels computed together: enough independent chains to hide latency, few enough to stay in registers.
-  static int64_t UnrollFor(int64_t length) {
-    int64_t best = 1, waste = 1 << 30;
-    for (int64_t u : {7, 8, 6, 5, 4}) {
-      if (u > length) continue;
-      if (length % u < waste) {
+  // How many pixels are at most computed together: enough independent chains to hide latency, few enough to stay in
+  // registers.
+  int64_t PixelsTogether() const { return s_.target().chains * s_.target().vector_lanes / kBlock; }
+
+  // Pixels per iteration of the loop over a row of `length`: as many as are computed together or less, for the fewest
+  // registers in all, the remainder's included.
+  int64_t UnrollFor(int64_t length) const {
+    const int64_t per_register = s_.target().vector_lanes / kBlock;
+    const auto registers = [&](int64_t n) {
+      int64_t sum = n / per_register;
+      for (int64_t rest = n % per_register; rest > 0; rest &= rest - 1) ++sum;
+      return sum;
+    };
+    int64_t best = 1, least = int64_t{1} << 60;
+    for (int64_t u = std::min<int64_t>(length, 8); u >= 1 && u >= std::min<int64_t>(length, 4); --u) {
+      const int64_t cost = length / u * registers(u) + registers(length % u);
+      if (cost < least) {
         best = u;
-        waste = length % u;
+        least = cost;
       }
     }
-    return best == 1 ? std::max<int64_t>(1, std::min<int64_t>(length, 3)) : best;
+    return best;
   }
 
   struct Access {
@@ -482,10 +498,22 @@ class StageEmitter {
 
 }  // namespace
 
+namespace {
+
+// Reads each element of its input many times: bringing that into blocks pays.
+bool IsWindowed(const graph::Node& node) {
+  const graph::Node* anchor = Anchor(node);
+  if (anchor == nullptr || (anchor->op != "conv2d" && anchor->op != "pool2d")) return false;
+  const graph::Shape& x = anchor->inputs[0]->type.shape;
+  return x.size() == 4 && x[1] >= kBlock / 2;
+}
+
+}  // namespace
+
 absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) {
   bool any_blocked = false;
   for (const graph::Value* v : node.inputs) any_blocked = any_blocked || s.placement(v).blocked;
-  if (!any_blocked) return false;
+  if (!any_blocked && !IsWindowed(node)) return false;
   ASSIGN_OR_RETURN(Definition d, DefinitionFor(node));
   for (Stage& stage : d.stages()) {
     if (stage.scan >= 0) return false;  // the loops here have an order of their own

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "compiler/kernel/join_lanes.h"
 #include "compiler/schedule/narrow_floats.h"
 #include "compiler/schedule/split.h"
 
@@ -19,6 +20,8 @@ using kernel::Scalar;
 constexpr int64_t kChunkEntries = 128;
 // Enough tasks that a static split over a few threads is even.
 constexpr int64_t kWantedTasks = 16;
+constexpr int64_t kLine = 64;  // bytes of a cache line
+constexpr int64_t kFewTiles = 8;
 
 // How many pixels a register tile covers for a panel part of `blocks` blocks.
 int TileHeight(const kernel::Target& target, int blocks) {
@@ -62,6 +65,8 @@ class Emitter {
     table_ = ArgumentBuffer("table", Scalar::kInt32, std::max<int64_t>(1, s_.block_entries + s_.single_entries), kTable, 64);
     weights_ = ArgumentBuffer("weights", s_.weight_scalar(), s_.batch * blocks_ * kBlock * k_size_, kWeights, 64);
     out_ = ArgumentBuffer("out", s_.out.stored, s_.out_size, kOutput, s_.out_alignment);
+    // A single tile reads its panel once, as fast as memory gives it.
+    prefetches_ = s_.block_entries > 0 && s_.rows * Tiling(s_.cols, MinHeight()).count > 1;
   }
 
   kernel::Kernel Build(const std::string& name) {
@@ -111,6 +116,7 @@ class Emitter {
 
   void EmitPanel(Block& b, const Expr& block, int width, const Expr& part) {
     const Expr weights = b.Let("panel_weights", block * (kBlock * k_size_) + batch_ * (blocks_ * kBlock * k_size_));
+    panel_ = weights;
     const std::vector<int> parts = PartsOf(width);
     if (parts.size() == 1) {
       EmitPart(b, block, weights, width, width, part);
@@ -144,6 +150,25 @@ class Emitter {
     else b.For("chunk", 0, chunks_, over_chunks);
   }
 
+  // While the tiles go through a panel (or a chunk of it) again and again, each fetches a part of what follows it in memory:
+  // the next chunk, the next panel, the next step's weights. Returns where tile number `tile` of `tiles` begins to do so; null
+  // for nothing.
+  Expr PrefetchFrom(Block& b, const Expr& weights, const Expr& tile, int64_t tiles, const Expr& chunk) {
+    if (!prefetches_) return nullptr;
+    const int64_t line = kLine / SizeOf(s_.weight_scalar());
+    const int64_t entries = chunks_ == 1 ? s_.block_entries : kChunkEntries;
+    const int64_t groups = chunks_ == 1 ? k_size_ / group_ : kChunkEntries * kBlock;
+    const int64_t part = row_stride_ * groups, lines = (part + line - 1) / line;
+    lines_per_step_ = (lines + tiles * entries - 1) / (tiles * entries);
+    // What comes much later would drive what is in use now from the first level of the cache.
+    near_ = tiles <= kFewTiles;
+    // Tiles that come after all lines have been asked for ask for the last ones again.
+    const int64_t per_tile = lines_per_step_ * entries;
+    const Expr first = Min(tile * (per_tile * line), Int(std::max<int64_t>(0, (lines - per_tile) * line)));
+    // The loop over entries counts those of earlier chunks, too.
+    return b.Let("ahead", first + (panel_ + part) + chunk * (part - per_tile * line));
+  }
+
   // Tiles [begin, end) of one row.
   void EmitTiles(Block& b, Expr block, Expr weights, Expr row, const Tiling& t, Expr begin, Expr end, Expr chunk) {
     const Expr in_row = b.Let("in_row", s_.in_row(row) + batch_ * s_.in_batch_stride);
@@ -151,7 +176,8 @@ class Emitter {
     auto tile = [&](int64_t height, int64_t extra) {
       return [=](Block& b, Expr i) {
         const Expr col = b.Let("col", i * t.base + extra + (height > t.base ? i : Int(0)));
-        EmitTile(b, static_cast<int>(height), block, weights, row, col, in_row, out_row, chunk);
+        EmitTile(b, static_cast<int>(height), block, weights, row, col, in_row, out_row, chunk,
+                 PrefetchFrom(b, weights, row * t.count + i, s_.rows * t.count, chunk));
       };
     };
     if (t.larger > 0) {
@@ -163,7 +189,7 @@ class Emitter {
   }
 
   void EmitTile(Block& b, int height, Expr block, Expr weights, Expr row, Expr col, Expr in_row, Expr out_row,
-                Expr chunk) {
+                Expr chunk, Expr ahead) {
     const std::vector<int> lanes = VectorsOf(target_, blocks_in_part_);
     std::vector<Buffer> acc;  // one register file per vector column
     for (int n : lanes) acc.push_back(kernel::RegisterBuffer("acc", s_.sum_scalar(), n, height));
@@ -204,11 +230,13 @@ class Emitter {
       for (int m = 0; m < height; ++m) {
         Expr x = Load(in_, a + (m * s_.in_col_stride + g * group_), group_);
         if (group_ == 1) {
-          if (bs.size() > 1) x = b.Let("a", x);
-          for (size_t v = 0; v < bs.size(); ++v) b.Set(acc[v], m, Fma(x, bs[v], Reg(acc[v], m)));
+          // The widest vector comes first; a narrower one takes a part of its operand.
+          if (bs.size() > 1) x = b.Let("a", Broadcast(x, lanes[0]));
+          for (size_t v = 0; v < bs.size(); ++v) {
+            b.Set(acc[v], m, Fma(bs.size() > 1 ? Slice(x, 0, lanes[v]) : x, bs[v], Reg(acc[v], m)));
+          }
           continue;
         }
-        // The widest vector comes first; a narrower one takes a part of its operand.
         const Expr repeated = b.Let("a", Repeat(x, lanes[0]));
         for (size_t v = 0; v < bs.size(); ++v) {
           b.Set(acc[v], m, Dot(Slice(repeated, 0, lanes[v] * group_), bs[v], Reg(acc[v], m)));
@@ -223,6 +251,10 @@ class Emitter {
     b.For("k", first, last, 1, [&](Block& b, Expr k) {
       const Expr a = address(b, k);
       const Expr w = b.Let("w", weights + k * (kBlock / group_ * row_stride_));
+      for (int64_t i = 0; ahead != nullptr && i < lines_per_step_; ++i) {
+        const int64_t line = kLine / SizeOf(s_.weight_scalar());
+        b.Prefetch(weights_, ahead + k * (lines_per_step_ * line) + i * line, near_);
+      }
       for (int g = 0; g < kBlock / group_; ++g) step(b, a, g, w);
     });
     auto singles = [&](Block& b) {
@@ -260,27 +292,41 @@ class Emitter {
 
   void StoreTile(Block& b, const std::vector<Buffer>& acc, const std::vector<int>& lanes, int height, Expr block,
                  Expr row, Expr col, Expr out, bool with_epilogue) {
-    // All results first, then all stores: the epilogue's loads are shared between pixels.
-    std::vector<Expr> results;
-    for (int m = 0; m < height; ++m) {
-      int j = 0;
-      for (size_t v = 0; v < lanes.size(); ++v) {
-        for (int half = 0; half < lanes[v] / kBlock; ++half, ++j) {
+    // The results that wait for being computed together, in blocks of 8 lanes, and where they go.
+    std::vector<Expr> results, indices, masks;
+    auto flush = [&] {
+      // Vectors of a power of two of lanes, which divide into registers.
+      for (size_t first = 0, n; first < results.size(); first += n) {
+        for (n = 1; 2 * n <= results.size() - first;) n *= 2;
+        const Expr y = b.Let("y", kernel::JoinLanes({results.begin() + first, results.begin() + first + n}));
+        for (size_t i = 0; i < n; ++i) {
+          b.Store(out_, indices[first + i], Slice(y, static_cast<int>(i) * kBlock, kBlock), masks[first + i]);
+        }
+      }
+      results.clear();
+      indices.clear();
+      masks.clear();
+    };
+    const size_t together = target_.chains * target_.vector_lanes / kBlock;
+    // Vectors of one width after the other, so that pairs of blocks stay registers.
+    int first_block = 0;
+    for (size_t v = 0; v < lanes.size(); first_block += lanes[v++] / kBlock) {
+      for (int m = 0; m < height; ++m) {
+        for (int half = 0; half < lanes[v] / kBlock; ++half) {
+          const int j = first_block + half;
           Expr y = Slice(Reg(acc[v], m), half * kBlock, kBlock);
           // Of several products with one row each, the epilogue wants to know which it is.
           const Expr& which = s_.batch > 1 && s_.rows == 1 ? batch_ : row;
           if (with_epilogue && s_.epilogue) y = s_.epilogue(y, block + j, which, col + m);
           if (with_epilogue) y = ToStored(s_.out, y);
-          results.push_back(b.Let("y", y));
+          results.push_back(y);
+          indices.push_back(out + (m * s_.out_col_stride + j * s_.out_block_stride));
+          masks.push_back(LastMask(block + j));
+          if (results.size() == together) flush();
         }
       }
     }
-    size_t i = 0;
-    for (int m = 0; m < height; ++m) {
-      for (int j = 0; j < blocks_in_part_; ++j) {
-        b.Store(out_, out + (m * s_.out_col_stride + j * s_.out_block_stride), results[i++], LastMask(block + j));
-      }
-    }
+    flush();
   }
 
   const ContractionSpec& s_;
@@ -289,7 +335,10 @@ class Emitter {
   int group_ = 1;
   std::vector<int> panels_;
   Buffer in_, table_, weights_, out_;
-  Expr batch_;
+  Expr batch_, panel_;
+  bool prefetches_ = false;
+  int64_t lines_per_step_ = 0;  // cache lines of the next panel that a block entry asks for
+  bool near_ = false;           // it is needed soon
   int blocks_in_part_ = 0;   // of the part being emitted
   int64_t row_stride_ = 0;   // of its packed panel, elements per group of K
 };

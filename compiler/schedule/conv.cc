@@ -10,6 +10,7 @@
 #include "compiler/ops/conv.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/epilogue.h"
+#include "compiler/schedule/gate.h"
 #include "compiler/schedule/int_operands.h"
 #include "compiler/schedule/k_list.h"
 #include "compiler/schedule/narrow_floats.h"
@@ -92,7 +93,8 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
       return {row / Int(out_h), Binary(Op::kMod, row, Int(out_h)), col};
     };
   }
-  spec.split_pixels = SplitsPixels(images * out_h * out_w);
+  spec.split_pixels = SplitsPixels(images * out_h * out_w, graph::ByteSize(x->type) + graph::ByteSize(node.output()->type),
+                                   graph::ByteSize(w->type));
   std::vector<plan::Argument> extra;
   if (!BuildEpilogue(s, node, d, /*blocked=*/true, pixels, spec, extra)) return false;
 
@@ -171,10 +173,13 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
     packed = PackFilter(s, node, {filter.storage, filter.offset, graph::ByteSize(w->type)}, p.out_channels, order);
   } else {
     const float* values = reinterpret_cast<const float*>(weights->data());
-    spec.float_weights = StorageForWeights(values, graph::NumElements(w->type.shape), s.float_storage());
+    // Weights that a gate multiplies are float32.
+    const bool gated = s.gate(x) != nullptr;
+    if (!gated) spec.float_weights = StorageForWeights(values, graph::NumElements(w->type.shape), s.float_storage());
     packed = s.program().AddConstant(PackWeights(k_size, p.out_channels, spec.float_weights, [&](int64_t i, int64_t n) {
       return values[WeightIndex(p, k.elements[i], n)];
     }));
+    if (const Gate* gate = s.gate(x)) packed = GateWeights(s, node, *gate, packed, k, p.out_channels);
   }
   std::vector<plan::Argument> arguments = {input, {table}, {packed}, {storage}};
   arguments.insert(arguments.end(), extra.begin(), extra.end());

@@ -99,6 +99,47 @@ TEST(ConvScheduleTest, FewPlanarChannelsAreReadWhereTheyAre) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+// A gate of channels between a blocked tensor and a 1x1 convolution.
+Value* Gated(ScheduleTester& t, const Shape& shape, Value** x) {
+  Value* in = t.Add("conv2d", {t.Input(shape), t.Constant({shape[1], shape[1], 1, 1})}, {});
+  t.Expect(in);  // otherwise the gate is part of its epilogue
+  Value* gate = t.Add("sigmoid", {t.Input({1, shape[1], 1, 1})}, {});
+  if (x != nullptr) *x = in;
+  return t.Coin() ? t.Add("mul", {in, gate}, {}) : t.Add("mul", {gate, in}, {});
+}
+
+TEST(ConvScheduleTest, GatesGoIntoFewWeights) {
+  for (uint32_t i = 0; i < 6; ++i) {
+    ScheduleTester t(350 + i);
+    const int64_t channels = t.Int(1, 40), out = t.Int(1, 40), extent = t.Int(10, 14);
+    Value* y = Gated(t, {1, channels, extent, extent}, nullptr);
+    y = t.Add("conv2d", {y, t.Constant({out, channels, 1, 1})}, {{"stride", Ints{t.Int(1, 2), 1}}});
+    t.Expect(y);
+    t.Check();
+    EXPECT_EQ(t.CountOps("mul"), 0);
+    EXPECT_EQ(t.CountOps("gate_weights"), 1);
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+TEST(ConvScheduleTest, GatesThatOthersNeedAreComputed) {
+  for (int kind = 0; kind < 4; ++kind) {
+    ScheduleTester t(360 + kind);
+    Value* x = nullptr;
+    Value* y = Gated(t, {1, 9, 12, 12}, &x);
+    Value* w = t.Constant({8, 9, 1, 1});
+    Value* z = kind == 0 ? t.Add("conv2d", {y, t.Constant({8, 9, 3, 3})}, {})  // larger windows
+               : kind == 1 ? t.Add("conv2d", {y, t.Constant({300, 9, 1, 1})}, {})  // more weights than pixels
+                           : t.Add("conv2d", {y, w}, {});
+    t.Expect(z);
+    if (kind == 2) t.Expect(y);
+    if (kind == 3) t.Expect(t.Add("add", {y, x}, {}));
+    t.Check();
+    EXPECT_EQ(t.CountOps("gate_weights"), 0) << kind;
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 TEST(ConvScheduleTest, ChannelsAnywhere) {
   for (uint32_t i = 0; i < 8; ++i) {
     ScheduleTester t(400 + i);

@@ -52,6 +52,17 @@ TEST(NarrowScheduleTest, WindowsOfChannels) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+// Weights that are multiplied by a gate of channels on the way are float32.
+TEST(NarrowScheduleTest, Gates) {
+  ScheduleTester t(5);
+  t.set_tolerance(2e-3);
+  t.graph().set_float_storage(DTypeKind::kFloat16);
+  Value* x = t.Add("mul", {t.Blocked({1, 64, 12, 12}), t.Input({1, 64, 1, 1})});
+  t.Expect(t.Add("conv2d", {x, t.Constant({8, 64, 1, 1})}));
+  t.Check();
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 // Other constants stay what they are: those that fit become narrow, the others do not.
 TEST(NarrowScheduleTest, ConstantsKeepTheirValues) {
   for (bool fits : {true, false}) {

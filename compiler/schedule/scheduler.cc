@@ -9,6 +9,7 @@
 #include "compiler/ops/op.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/exact_arithmetic.h"
+#include "compiler/schedule/gate.h"
 #include "compiler/schedule/narrow_floats.h"
 #include "compiler/schedule/relayout.h"
 
@@ -91,7 +92,7 @@ const Value* Outer(const Node& node, const Value* inner) {
 }
 
 Scheduler::Scheduler(const graph::Graph& g, const kernel::Target& target, const Options& options)
-    : graph_(g), target_(target), options_(options) {
+    : graph_(g), target_(target), options_(options), users_(g.Users()) {
   for (size_t i = 0; i < g.outputs().size(); ++i) output_of_.emplace(g.outputs()[i].value, static_cast<int>(i));
   for (size_t i = 0; i < g.inputs().size(); ++i) {
     const Value* v = g.inputs()[i]->output();
@@ -170,6 +171,22 @@ absl::Status Scheduler::Run() {
 }
 
 absl::Status Scheduler::ScheduleNode(const Node& node) {
+  if (const std::optional<Gate> gate = DeferrableGate(*this, graph_, users_, node)) {
+    gates_.emplace(node.output(), *gate);
+    Place(node.output(), placement(gate->x));
+    return absl::OkStatus();
+  }
+  if (std::any_of(node.inputs.begin(), node.inputs.end(), [&](const Value* v) { return gate(v) != nullptr; })) {
+    ASSIGN_OR_RETURN(const bool done, ScheduleConv(*this, node));
+    if (done) return absl::OkStatus();
+    for (const Value* v : node.inputs) {
+      if (gates_.erase(v) != 0) RETURN_IF_ERROR(ScheduleUngated(*v->producer));
+    }
+  }
+  return ScheduleUngated(node);
+}
+
+absl::Status Scheduler::ScheduleUngated(const Node& node) {
   for (auto* schedule : {&ScheduleView, &ScheduleWinograd, &ScheduleConv, &ScheduleMatMul, &ScheduleRoutine, &ScheduleChannelwise}) {
     ASSIGN_OR_RETURN(bool done, schedule(*this, node));
     if (done) return absl::OkStatus();

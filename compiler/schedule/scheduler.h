@@ -18,6 +18,12 @@
 
 namespace mgec::schedule {
 
+// A blocked tensor `x` of one image whose channels are to be multiplied by `gate`, [1, C, 1, 1].
+struct Gate {
+  const graph::Value* x;
+  const graph::Value* gate;
+};
+
 class Scheduler {
  public:
   Scheduler(const graph::Graph& g, const kernel::Target& target, const Options& options);
@@ -42,6 +48,12 @@ class Scheduler {
   kernel::Scalar float_storage() const;
   // A constant's elements in 16 bits where that is wanted and loses nothing; false, and nothing set, elsewhere.
   bool Narrow(const graph::Value* v, plan::StorageId* storage, kernel::Scalar* scalar);
+  // The multiplication of `v` that is left to the convolution that reads it (gate.h): v is placed as if it were gate->x. Null
+  // for other values.
+  const Gate* gate(const graph::Value* v) const {
+    const auto it = gates_.find(v);
+    return it == gates_.end() ? nullptr : &it->second;
+  }
 
   // The value in the wanted layout; adds a conversion step where it is not there yet (once per value).
   Placement Plain(const graph::Value* v);
@@ -65,6 +77,8 @@ class Scheduler {
 
  private:
   absl::Status ScheduleNode(const graph::Node& node);
+  // With all gates of operands computed, or none to compute.
+  absl::Status ScheduleUngated(const graph::Node& node);
   void PlaceConstant(const graph::Value* v);
   // Adds a dense copy of v: network output number `output` or, if that is negative, arena memory.
   Placement Copy(const graph::Value* v, const std::string& name, int output);
@@ -77,6 +91,8 @@ class Scheduler {
   std::unordered_map<const graph::Value*, Placement> placements_;
   std::unordered_map<const graph::Value*, Placement> plain_, blocked_, natural_;  // conversions done
   std::unordered_map<const graph::Value*, plan::StorageId> narrow_;  // constants in 16 bits; kWholeArena: does not fit
+  std::unordered_map<const graph::Value*, Gate> gates_;
+  const std::unordered_map<const graph::Value*, std::vector<graph::Node*>> users_;
   std::unordered_map<const graph::Value*, int> output_of_;  // the first output that a value is
   std::unordered_map<const graph::Value*, bool> written_to_output_;
   absl::Status copy_status_;  // the first error of a copy; Run() reports it

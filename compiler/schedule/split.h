@@ -14,6 +14,12 @@ namespace mgec::schedule {
 // Whether threads share the pixels of a tensor (all images together) rather than its channels.
 inline bool SplitsPixels(int64_t pixels) { return pixels >= 128; }
 
+// The same for a step that also reads weights: where they are much of what the step touches, each thread had better read its
+// own part of them once.
+inline bool SplitsPixels(int64_t pixels, int64_t tensor_bytes, int64_t weight_bytes) {
+  return SplitsPixels(pixels) && tensor_bytes >= 2 * weight_bytes;
+}
+
 // The number of parts that pixels are divided into: even, so that two threads meet in the middle in every step.
 inline int64_t PartsOfPixels(int64_t wanted) { return std::max<int64_t>(4, (wanted + 1) / 2 * 2); }
 

@@ -26,6 +26,7 @@
 
 ABSL_FLAG(int, threads, 1, "Threads of the network.");
 ABSL_FLAG(int, passes, 50, "Forward passes; the numbers are means over them.");
+ABSL_FLAG(bool, private_constants, false, "Copy the weights to memory of the process's own, on huge pages.");
 ABSL_FLAG(std::string, sort, "order", "order (of execution), time, or loss.");
 ABSL_FLAG(std::string, json, "", "Also write the profile to this file.");
 
@@ -107,7 +108,9 @@ absl::Status Main(const Arguments& arguments) {
   if (arguments.positional.size() != 1) return absl::InvalidArgumentError("give one artifact: profile MODEL.mgec; see --help");
   if (sort != "order" && sort != "time" && sort != "loss") return absl::InvalidArgumentError("--sort: want order, time or loss");
   if (absl::GetFlag(FLAGS_passes) < 1) return absl::InvalidArgumentError("--passes must be at least 1");
-  auto artifact = Artifact::Open(ResolvePath(arguments.positional[0]));
+  ArtifactOptions artifact_options;
+  artifact_options.private_constants = absl::GetFlag(FLAGS_private_constants);
+  auto artifact = Artifact::Open(ResolvePath(arguments.positional[0]), artifact_options);
   if (!artifact.ok()) return absl::InvalidArgumentError(artifact.status().message());
   NetworkOptions options;
   options.threads = absl::GetFlag(FLAGS_threads);

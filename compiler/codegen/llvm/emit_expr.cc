@@ -253,7 +253,7 @@ llvm::Value* KernelEmitter::EmitUnary(const ExprNode& e) {
       llvm::Value* magnitude = b_.CreateUnaryIntrinsic(Intrinsic::fabs, x);
       return b_.CreateFCmpOEQ(magnitude, llvm::ConstantFP::getInfinity(x->getType()));
     }
-    default: return VectorMath(b_, type.lanes).Unary(e.op, x);
+    default: return VectorMath(b_, type.lanes, target_).Unary(e.op, x);
   }
 }
 
@@ -336,7 +336,7 @@ llvm::Value* KernelEmitter::EmitBinary(const ExprNode& e) {
       if (is_float) return b_.CreateFDiv(a, b);
       return IsSigned(s) ? b_.CreateSDiv(a, b) : b_.CreateUDiv(a, b);
     case Op::kMod:
-      if (is_float) return VectorMath(b_, e.type.lanes).Binary(e.op, a, b);
+      if (is_float) return VectorMath(b_, e.type.lanes, target_).Binary(e.op, a, b);
       return IsSigned(s) ? b_.CreateSRem(a, b) : b_.CreateURem(a, b);
     case Op::kFloorDiv:
     case Op::kFloorMod: return EmitFloorDivMod(e, a, b);
@@ -351,7 +351,7 @@ llvm::Value* KernelEmitter::EmitBinary(const ExprNode& e) {
     case Op::kLe:
     case Op::kEq:
     case Op::kNe: return EmitCompare(e.op, s, a, b);
-    default: return VectorMath(b_, e.type.lanes).Binary(e.op, a, b);
+    default: return VectorMath(b_, e.type.lanes, target_).Binary(e.op, a, b);
   }
 }
 

@@ -218,9 +218,9 @@ void KernelEmitter::EmitStore(const StmtNode& s) {
 
 void KernelEmitter::EmitPrefetch(const StmtNode& s) {
   llvm::Value* pointer = EmitAddress(s.buffer, Linearize(s.index));
-  // Read, into every level of the cache, data.
+  // To be read; 3 is the first level of the cache, 2 the second; data.
   b_.CreateIntrinsic(llvm::Intrinsic::prefetch, {b_.getPtrTy()},
-                     {pointer, b_.getInt32(0), b_.getInt32(3), b_.getInt32(1)});
+                     {pointer, b_.getInt32(0), b_.getInt32(s.near ? 3 : 2), b_.getInt32(1)});
 }
 
 }  // namespace mgec::codegen

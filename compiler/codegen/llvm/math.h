@@ -4,13 +4,13 @@
 // The largest errors, in units in the last place of the result, against the exact value (math_test.cc samples all
 // binades):
 //
-//   exp 1, log 1, sigmoid 3, tanh 5, erf 5 (at most 3e-7 off in absolute terms), rsqrt 2
+//   exp 1, log 1, sigmoid 6, tanh 5, erf 5 (at most 3e-7 off in absolute terms), rsqrt 2
 //   expm1, log1p, asin, acos, atan, atan2, sinh, cosh, asinh, acosh, atanh, erfc, pow 1
 //   sin, cos, erfinv, erfcinv 2, tan 3, fmod 0
 //
 // NaN, infinities, zeros (with their signs) and denormals give what C's functions give, with two exceptions: sigmoid
-// gives 0 below -87.33, where the exact result is a denormal; sin, cos and tan are accurate for |x| <= 2^30 and beyond
-// that only stay within range.
+// gives 1.18e-38 below -87.33, where the exact result is a denormal; sin, cos and tan are accurate for |x| <= 2^30 and
+// beyond that only stay within range.
 //
 // exp, sigmoid, tanh, erf and log compute in float32, because they decide the speed of whole networks. The others go
 // through float64, where one short formula is accurate everywhere, at about half the speed.
@@ -20,13 +20,15 @@
 #include <initializer_list>
 
 #include "compiler/kernel/expr.h"
+#include "compiler/kernel/target.h"
 #include "llvm/IR/IRBuilder.h"
 
 namespace mgec::codegen {
 
 class VectorMath {
  public:
-  VectorMath(llvm::IRBuilder<>& b, int lanes) : b_(b), lanes_(lanes) {}
+  VectorMath(llvm::IRBuilder<>& b, int lanes, const kernel::Target& target)
+      : b_(b), lanes_(lanes), has_avx512_(target.has_avx512) {}
 
   // kSqrt .. kSigmoid of x.
   llvm::Value* Unary(kernel::Op op, llvm::Value* x);
@@ -42,6 +44,13 @@ class VectorMath {
   V Sigmoid(V x);
   V Tanh(V x);
   V Erf(V x);
+
+  // math_reciprocal.cc: divisions by normal numbers whose reciprocals are normal, too. A divider takes as long as a dozen
+  // multiplications; where the machine approximates reciprocals well, these start from there.
+  V Reciprocal(V x);       // at most 1 ulp off
+  V Quotient(V a, V b);    // at most 1 ulp off
+  V ReciprocalEstimate(V x);     // relative error below 2^-14; null where the machine has none
+  V Refined(V x, V estimate);    // one step of Newton's method: the error is squared
 
   // math_double.cc: arguments and results that end in D are float64
   V ExpD(V x);
@@ -94,6 +103,7 @@ class VectorMath {
 
   llvm::IRBuilder<>& b_;
   int lanes_;
+  bool has_avx512_;
 };
 
 }  // namespace mgec::codegen
