@@ -129,11 +129,16 @@ class Graph {
   std::unordered_map<const Value*, std::vector<Node*>> Users() const;
   bool IsOutput(const Value* v) const;
 
+  // How constants of type float32 are best kept: as float16 or bfloat16 where the network was made of those.
+  DTypeKind float_storage() const { return float_storage_; }
+  void set_float_storage(DTypeKind kind) { float_storage_ = kind; }
+
  private:
   std::list<std::unique_ptr<Node>> nodes_;  // topological order
   std::vector<Node*> inputs_;               // in the order of AddInput; also in nodes_
   std::vector<GraphOutput> outputs_;
   Node* insertion_point_ = nullptr;
+  DTypeKind float_storage_ = DTypeKind::kFloat32;
 };
 
 // Every operand defined before its use, types as the operators infer them, constants of the right size, input

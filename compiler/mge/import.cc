@@ -20,7 +20,13 @@ class ModelImporter {
         options_(options),
         shapes_(graph_),
         values_(model.variables.size()),
-        known_(model.variables.size()) {}
+        known_(model.variables.size()),
+        used_(model.variables.size()) {
+    for (const Operator& op : model.operators) {
+      for (int variable : op.inputs) used_[variable] = true;
+    }
+    for (const auto& output : model.outputs) used_[output.variable] = true;
+  }
 
   absl::StatusOr<graph::Graph> Run(std::vector<UnsupportedItem>* unsupported) {
     RETURN_IF_ERROR(CheckOptions());
@@ -68,6 +74,7 @@ class ModelImporter {
       inputs.push_back(values_[variable]);
     }
     ImportContext context(op, options_, graph_, shapes_, conditions_, NameOf(op), inputs);
+    context.set_used(used_);
     const absl::StatusOr<Values> outputs = ImportWith(*importer, context);
     if (!outputs.ok()) return Refuse(op, Classify(op, inputs, outputs.status()));
     if (const absl::Status s = conditions_.Follow(op); !s.ok()) return Refuse(op, Classify(op, {}, s));
@@ -213,6 +220,7 @@ class ModelImporter {
   Conditions conditions_;
   Values values_;            // of each variable; null where there is none
   std::vector<bool> known_;  // whether the variable's operator was imported
+  std::vector<bool> used_;  // by an operator, or as an output
   std::vector<UnsupportedItem> items_;
   absl::Status error_;  // the first that is no Unsupported
 };

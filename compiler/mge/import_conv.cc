@@ -131,22 +131,34 @@ absl::StatusOr<Value*> ImportConvBias(ImportContext& c) {
 
 absl::Status CheckBatchConvBias(const Operator& op) {
   const auto& p = *op.Param<param::BatchConvBias>();
-  if (p.sparse() != ConvolutionSparse::DENSE) return Unsupported("sparse=GROUP", "DENSE");
   if (p.nonline_mode() > NonlineMode::H_SWISH) return Unsupported("nonline_mode", "IDENTITY, RELU, SIGMOID, H_SWISH");
   return CheckConv<param::BatchConvBias>(op);
 }
 
-// Each image has weights of its own: the images become groups of channels of one image.
+// Each image has weights of its own: the images become groups of channels of one image. Where the weights of an image are
+// in groups, there are as many groups for each image.
 absl::StatusOr<Value*> ImportBatchConvBias(ImportContext& c) {
   const auto& p = c.Param<param::BatchConvBias>();
   ASSIGN_OR_RETURN(const ConvLayouts layouts, ConvLayoutsOf(p.format()));
   const Layout& layout = layouts.in;
-  ASSIGN_OR_RETURN(Value * w, WeightToOihw(c, c.input(1), layout, /*grouped=*/true, c.shape(0).size()));
+  Value* w = c.input(1);
+  if (p.sparse() == ConvolutionSparse::GROUP) {
+    Shape joined = w->type.shape;
+    if (joined.size() < 2) return absl::InvalidArgumentError("the weights have no groups");
+    joined[1] *= joined[0];
+    joined.erase(joined.begin());
+    ASSIGN_OR_RETURN(w, c.Reshape(w, joined));
+  }
+  ASSIGN_OR_RETURN(w, WeightToOihw(c, w, layout, /*grouped=*/true, c.shape(0).size()));
   ASSIGN_OR_RETURN(Value * x, ToNchw(c, c.input(0), layout));
   const Shape in = x->type.shape;
   if (in.size() != 4) return absl::InvalidArgumentError("the image does not have 4 dimensions");
+  if (w->type.shape.size() != 5 || w->type.shape[0] % in[0] != 0) {
+    return absl::InvalidArgumentError("there are not weights for each image");
+  }
+  const int64_t groups = w->type.shape[0];
   ASSIGN_OR_RETURN(x, c.Reshape(x, {1, in[0] * in[1], in[2], in[3]}));
-  ASSIGN_OR_RETURN(Value * y, Contract(c, "conv2d", x, w, AttributesOf(p, in[0])));
+  ASSIGN_OR_RETURN(Value * y, Contract(c, "conv2d", x, w, AttributesOf(p, groups)));
   const Shape out = y->type.shape;
   ASSIGN_OR_RETURN(y, c.Reshape(y, {in[0], out[1] / in[0], out[2], out[3]}));
   Values terms;

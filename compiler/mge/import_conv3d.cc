@@ -31,13 +31,6 @@ absl::Status CheckConv3d(const Operator& op) {
   return CheckModeAndSparse(static_cast<uint32_t>(p.mode()), static_cast<uint32_t>(p.sparse()));
 }
 
-absl::Status CheckDeconv3d(const Operator& op) {
-  if (op.Param<param::Convolution3D>()->format() != param::Convolution3DFormat::NCDHW) {
-    return Unsupported("format=NDHWC", "NCDHW");
-  }
-  return CheckConv3d(op);
-}
-
 // The part [begin, end) of an axis.
 absl::StatusOr<Value*> CutAxis(ImportContext& c, Value* x, size_t axis, int64_t begin, int64_t end, int64_t step = 1) {
   if (begin == 0 && end == x->type.shape[axis] && step == 1) return x;
@@ -218,8 +211,12 @@ absl::StatusOr<Value*> ImportConv3d(ImportContext& c, bool backward) {
     return channels_last ? c.Transpose(y, {0, 2, 3, 4, 1}) : y;
   }
   Shape out;
-  if (c.num_inputs() == 3 && c.shape(2).size() == 5) out.assign(c.shape(2).begin() + 2, c.shape(2).end());
-  return Deconvolve(c, x, w, stride, pad, dilation, flip, out);
+  if (c.num_inputs() == 3 && c.shape(2).size() == 5) {
+    const auto first = c.shape(2).begin() + (channels_last ? 1 : 2);
+    out.assign(first, first + 3);
+  }
+  ASSIGN_OR_RETURN(Value * y, Deconvolve(c, x, w, stride, pad, dilation, flip, out));
+  return channels_last ? c.Transpose(y, {0, 2, 3, 4, 1}) : y;
 }
 
 using C = ImportContext;
@@ -228,7 +225,7 @@ using C = ImportContext;
 
 void RegisterConv3d(Registry& r) {
   r.Add("Convolution3D", [](C& c) { return ImportConv3d(c, false); }, CheckConv3d);
-  r.Add("Convolution3DBackwardData", [](C& c) { return ImportConv3d(c, true); }, CheckDeconv3d);
+  r.Add("Convolution3DBackwardData", [](C& c) { return ImportConv3d(c, true); }, CheckConv3d);
   r.Add("ConvolutionBackwardData", ImportDeconv, CheckDeconv);
 }
 

@@ -43,8 +43,35 @@ absl::StatusOr<Values> ImportBatchNorm(ImportContext& c) {
   return outputs;
 }
 
+// What training wants to know: the mean over `axes` of x, and the inverse of its deviation or, as `variance`, that itself; both
+// float32 of the shape `shape`. Null where nobody uses them.
+struct Moments {
+  Value* mean = nullptr;
+  Value* spread = nullptr;
+};
+
+absl::StatusOr<Moments> MomentsOf(ImportContext& c, Value* x, std::vector<int64_t> axes, Shape shape, bool variance, float eps) {
+  Moments m;
+  if (!c.uses(1) && !c.uses(2)) return m;
+  if (shape.empty()) shape = {1};
+  const graph::Attributes mean_of = {{"mode", std::string("mean")}, {"axes", std::move(axes)}};
+  ASSIGN_OR_RETURN(x, c.Cast(x, graph::DTypeKind::kFloat32));
+  ASSIGN_OR_RETURN(m.mean, c.Add("reduce", {x}, mean_of));
+  ASSIGN_OR_RETURN(Value * deviation, c.Add("sub", {x, m.mean}));
+  ASSIGN_OR_RETURN(deviation, c.Add("square", {deviation}));
+  ASSIGN_OR_RETURN(m.spread, c.Add("reduce", {deviation}, mean_of));
+  if (!variance) {
+    ASSIGN_OR_RETURN(m.spread, c.Add("add", {m.spread, c.graph().AddScalar(eps)}));
+    ASSIGN_OR_RETURN(m.spread, c.Add("sqrt", {m.spread}));
+    ASSIGN_OR_RETURN(m.spread, c.Add("true_div", {c.graph().AddScalar(1), m.spread}));
+  }
+  ASSIGN_OR_RETURN(m.mean, c.Reshape(m.mean, shape));
+  ASSIGN_OR_RETURN(m.spread, c.Reshape(m.spread, shape));
+  return m;
+}
+
 // Normalises the axes [begin, end); weight and bias have the shape of these axes.
-absl::StatusOr<Value*> NormalizeAxes(ImportContext& c, uint64_t begin, uint64_t end, bool affine, float eps) {
+absl::StatusOr<Values> NormalizeAxes(ImportContext& c, uint64_t begin, uint64_t end, bool affine, float eps) {
   RETURN_IF_ERROR(c.RequireFloat(0));
   const Shape& shape = c.shape(0);
   if (begin >= end || end > shape.size()) {
@@ -63,10 +90,14 @@ absl::StatusOr<Value*> NormalizeAxes(ImportContext& c, uint64_t begin, uint64_t 
     ASSIGN_OR_RETURN(Value * parameter, c.Reshape(c.input(i), aligned));
     inputs.push_back(parameter);
   }
-  return c.Add("layer_norm", inputs, {{"axes", axes}, {"eps", static_cast<double>(eps)}});
+  ASSIGN_OR_RETURN(Value * y, c.Add("layer_norm", inputs, {{"axes", axes}, {"eps", static_cast<double>(eps)}}));
+  Shape kept(shape.begin(), shape.begin() + begin);
+  kept.insert(kept.end(), shape.begin() + end, shape.end());
+  ASSIGN_OR_RETURN(const Moments m, MomentsOf(c, c.input(0), axes, kept, /*variance=*/false, eps));
+  return Values{y, m.mean, m.spread};
 }
 
-absl::StatusOr<Value*> ImportLayerNorm(ImportContext& c) {
+absl::StatusOr<Values> ImportLayerNorm(ImportContext& c) {
   const auto& p = c.Param<param::LayerNorm>();
   const uint64_t rank = c.shape(0).size();
   if (p.normalized_dim() > rank) {
@@ -75,7 +106,7 @@ absl::StatusOr<Value*> ImportLayerNorm(ImportContext& c) {
   return NormalizeAxes(c, rank - p.normalized_dim(), rank, p.affine(), p.eps());
 }
 
-absl::StatusOr<Value*> ImportGeneralNorm(ImportContext& c) {
+absl::StatusOr<Values> ImportGeneralNorm(ImportContext& c) {
   const auto& p = c.Param<param::GeneralNorm>();
   return NormalizeAxes(c, p.axis_start(), p.axis_end(), p.affine(), p.eps());
 }
@@ -87,20 +118,28 @@ absl::Status CheckGroupNorm(const Operator& op) {
       absl::StrCat("format=", EnumText(EnumNameConvolutionFormat(format), static_cast<uint32_t>(format))), "NCHW");
 }
 
-absl::StatusOr<Value*> NormalizeGroups(ImportContext& c, int64_t group) {
+absl::StatusOr<Values> NormalizeGroups(ImportContext& c, int64_t group) {
   RETURN_IF_ERROR(c.RequireFloat(0));
   const auto& p = c.Param<param::GroupNorm>();
   if (p.affine() != (c.num_inputs() == 3)) {
     return absl::InvalidArgumentError(absl::StrCat("has ", c.num_inputs(), " inputs, affine=", p.affine()));
   }
-  return c.Add("group_norm", c.inputs(), {{"group", group}, {"eps", static_cast<double>(p.eps())}});
+  ASSIGN_OR_RETURN(Value * y, c.Add("group_norm", c.inputs(), {{"group", group}, {"eps", static_cast<double>(p.eps())}}));
+  const int64_t images = c.shape(0)[0], elements = graph::NumElements(c.shape(0));
+  Value* x = c.input(0);
+  if (c.uses(1) || c.uses(2)) {
+    ASSIGN_OR_RETURN(x, c.Reshape(x, {images, group, elements == 0 ? 0 : elements / (images * group)}));
+  }
+  // MegEngine calls it the inverse of the deviation, and gives the variance.
+  ASSIGN_OR_RETURN(const Moments m, MomentsOf(c, x, {2}, {images, group}, /*variance=*/true, p.eps()));
+  return Values{y, m.mean, m.spread};
 }
 
-absl::StatusOr<Value*> ImportGroupNorm(ImportContext& c) {
+absl::StatusOr<Values> ImportGroupNorm(ImportContext& c) {
   return NormalizeGroups(c, c.Param<param::GroupNorm>().group());
 }
 
-absl::StatusOr<Value*> ImportInstanceNorm(ImportContext& c) {
+absl::StatusOr<Values> ImportInstanceNorm(ImportContext& c) {
   if (c.shape(0).size() < 2) return absl::InvalidArgumentError("needs channels");
   return NormalizeGroups(c, c.shape(0)[1]);
 }
@@ -125,11 +164,11 @@ absl::StatusOr<Value*> ImportLrn(ImportContext& c) {
 
 void RegisterNorm(Registry& r) {
   r.AddMany("BatchNorm", ImportBatchNorm, CheckBatchNorm);
-  r.Add("GeneralNorm", ImportGeneralNorm);
-  r.Add("GroupNorm", ImportGroupNorm, CheckGroupNorm);
-  r.Add("InstanceNorm", ImportInstanceNorm, CheckGroupNorm);
+  r.AddMany("GeneralNorm", ImportGeneralNorm);
+  r.AddMany("GroupNorm", ImportGroupNorm, CheckGroupNorm);
+  r.AddMany("InstanceNorm", ImportInstanceNorm, CheckGroupNorm);
   r.Add("LRN", ImportLrn);
-  r.Add("LayerNorm", ImportLayerNorm);
+  r.AddMany("LayerNorm", ImportLayerNorm);
   r.Add("Softmax", ImportSoftmax);
 }
 

@@ -129,6 +129,9 @@ absl::StatusOr<Value*> ImportInteger(ImportContext& c, Mode mode) {
   }
 }
 
+// What ElemwiseMultiType's FUSE_MUL_ADD3_IXxF32xF32xI8 was before there was that.
+absl::StatusOr<Value*> ImportAffineInt(ImportContext& c) { return ImportInteger(c, Mode::FUSE_MUL_ADD3_IXxF32xF32xI8); }
+
 absl::StatusOr<Value*> ImportMultiType(ImportContext& c) {
   const Mode mode = c.Param<param::ElemwiseMultiType>().mode();
   if (PlainOp(mode) != nullptr) return c.Add(PlainOp(mode), c.inputs());
@@ -218,6 +221,7 @@ absl::StatusOr<Values> ImportCheckNonFinite(ImportContext& c) {
 }  // namespace
 
 void RegisterQuantize(Registry& r) {
+  r.Add("AffineInt", ImportAffineInt);
   r.AddMany("CheckNonFinite", ImportCheckNonFinite);
   r.Add("ElemwiseMultiType", ImportMultiType, CheckMultiType);
   r.Add("FakeQuant", ImportFakeQuant<param::FakeQuant>);

@@ -1,4 +1,5 @@
 // Random numbers. The generator is this project's own (ops/random.cc): distributions are MegEngine's, numbers are not.
+#include "compiler/mge/dropout.h"
 #include "compiler/mge/importer.h"
 
 namespace mgec::mge {
@@ -169,22 +170,28 @@ absl::StatusOr<Value*> ImportMultinomial(ImportContext& c) {
   return c.Cast(index, DTypeKind::kInt32);
 }
 
-// x / (1 - p), or 0 with probability p.
 absl::StatusOr<Value*> ImportDropout(ImportContext& c) {
+  RETURN_IF_ERROR(c.RequireFloat(0));
   const auto& p = c.Param<param::Dropout>();
-  if (!(p.drop_prob() >= 0 && p.drop_prob() < 1)) {
-    return absl::InvalidArgumentError(absl::StrCat("drop_prob is ", p.drop_prob(), ", need 0 <= drop_prob < 1"));
-  }
-  ASSIGN_OR_RETURN(Value * x, Float32(c, 0));
-  ASSIGN_OR_RETURN(Source source, Source::Make(c, p.seed()));
-  ASSIGN_OR_RETURN(Value * u, source.Uniform(x->type.shape));
-  ASSIGN_OR_RETURN(Value * kept, c.Add("less", {c.graph().AddScalar(p.drop_prob()), u}));
-  ASSIGN_OR_RETURN(Value * scaled, c.Add("mul", {x, c.graph().AddScalar(1 / (1 - p.drop_prob()))}));
-  ASSIGN_OR_RETURN(Value * y, c.Add("where", {kept, scaled, c.graph().AddScalar(0)}));
-  return c.Cast(y, c.input(0)->type.dtype);
+  return DropElements(c, c.input(0), p.drop_prob(), p.seed());
 }
 
 }  // namespace
+
+absl::StatusOr<Value*> DropElements(ImportContext& c, Value* x, float p, uint64_t seed) {
+  if (!(p >= 0 && p < 1)) {
+    return absl::InvalidArgumentError(absl::StrCat("drop_prob is ", p, ", need 0 <= drop_prob < 1"));
+  }
+  if (p == 0) return x;
+  const graph::DType dtype = x->type.dtype;
+  ASSIGN_OR_RETURN(x, c.Cast(x, DTypeKind::kFloat32));
+  ASSIGN_OR_RETURN(Source source, Source::Make(c, seed));
+  ASSIGN_OR_RETURN(Value * u, source.Uniform(x->type.shape));
+  ASSIGN_OR_RETURN(Value * kept, c.Add("less", {c.graph().AddScalar(p), u}));
+  ASSIGN_OR_RETURN(Value * scaled, c.Add("mul", {x, c.graph().AddScalar(1 / (1 - p))}));
+  ASSIGN_OR_RETURN(Value * y, c.Add("where", {kept, scaled, c.graph().AddScalar(0)}));
+  return c.Cast(y, dtype);
+}
 
 void RegisterRandom(Registry& r) {
   r.Add("BetaRNG", ImportBeta);

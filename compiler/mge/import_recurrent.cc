@@ -171,6 +171,7 @@ absl::StatusOr<Values> RunSequence(ImportContext& c, const Sequence& q) {
   return results;
 }
 
+// proj_size is not looked at: as in MegEngine, the state has hidden_size elements whatever it says.
 absl::StatusOr<Values> ImportLstm(ImportContext& c) {
   const auto& p = c.Param<param::LSTM>();
   return RunSequence(c, {p.num_layers(), p.hidden_size(), p.bidirectional(), p.bias(), 4, ""});
@@ -180,11 +181,6 @@ absl::StatusOr<Values> ImportRnn(ImportContext& c) {
   const auto& p = c.Param<param::RNN>();
   ASSIGN_OR_RETURN(std::string f, Nonlinearity(p.nonline_mode()));
   return RunSequence(c, {p.num_layers(), p.hidden_size(), p.bidirectional(), p.bias(), 1, f});
-}
-
-absl::Status CheckLstm(const Operator& op) {
-  if (op.Param<param::LSTM>()->proj_size() == 0) return absl::OkStatus();
-  return Unsupported("proj_size", "0");
 }
 
 // x W_ih' + b_ih + h W_hh' + b_hh for operands (x, W_ih, b_ih, h, W_hh, b_hh, ..).
@@ -204,7 +200,12 @@ absl::StatusOr<Values> ImportLstmCell(ImportContext& c) {
   ASSIGN_OR_RETURN(Value * gates, CellSum(c));
   if (gates->type.shape[1] % 4 != 0) return absl::InvalidArgumentError("the weights do not hold four gates");
   ASSIGN_OR_RETURN(State next, LstmStep(c, gates, {c.input(3), c.input(6)}));
-  return Values{next.h, next.c, gates};
+  // MegEngine gives the gates one after the other, each for the whole batch.
+  const Shape shape = gates->type.shape;
+  ASSIGN_OR_RETURN(Value * each, c.Reshape(gates, {shape[0], 4, shape[1] / 4}));
+  ASSIGN_OR_RETURN(each, c.Transpose(each, {1, 0, 2}));
+  ASSIGN_OR_RETURN(each, c.Reshape(each, shape));
+  return Values{next.h, next.c, each};
 }
 
 absl::StatusOr<Value*> ImportRnnCell(ImportContext& c) {
@@ -217,7 +218,7 @@ absl::StatusOr<Value*> ImportRnnCell(ImportContext& c) {
 
 void RegisterRecurrent(Registry& r) {
   r.AddMany("LSTMCellForward", ImportLstmCell);
-  r.AddMany("LSTMForward", ImportLstm, CheckLstm);
+  r.AddMany("LSTMForward", ImportLstm);
   r.Add("RNNCellForward", ImportRnnCell);
   r.AddMany("RNNForward", ImportRnn);
 }

@@ -193,12 +193,14 @@ absl::StatusOr<Value*> ImportResize(ImportContext& c) {
       (kind == graph::DTypeKind::kFloat32 || kind == graph::DTypeKind::kUint8)) {
     return ResizeLikeOpenCv(c, p.imode(), size);
   }
-  if (p.imode() == InterpolationMode::AREA || p.imode() == InterpolationMode::LANCZOS4) {
-    return Unsupported(absl::StrCat("imode=", ModeText(p.imode())),
-                       "NEAREST, LINEAR, CUBIC; NHWC images of 1 or 3 channels");
+  InterpolationMode mode = p.imode();
+  if (layout.kind != Layout::kNchw && mode != InterpolationMode::NEAREST) {
+    mode = InterpolationMode::LINEAR;  // MegEngine takes all others for that
+  } else if (mode == InterpolationMode::AREA || mode == InterpolationMode::LANCZOS4) {
+    return Unsupported(absl::StrCat("imode=", ModeText(mode)), "NEAREST, LINEAR, CUBIC; other formats");
   }
   ASSIGN_OR_RETURN(Value * x, ToNchw(c, c.input(0), layout));
-  ASSIGN_OR_RETURN(Value * y, c.Add("resize", {x}, {{"mode", absl::AsciiStrToLower(ModeText(p.imode()))},
+  ASSIGN_OR_RETURN(Value * y, c.Add("resize", {x}, {{"mode", absl::AsciiStrToLower(ModeText(mode))},
                                                     {"size", size}}));
   return FromNchw(c, y, layout);
 }

@@ -18,24 +18,32 @@ absl::Status CheckRoiAlign(const Operator& op) {
   return CheckMode(p.mode());
 }
 
-// The second output, where each maximum was, is for training.
-absl::StatusOr<Value*> ImportRoiPooling(ImportContext& c) {
+// Outputs: the result, and where each maximum was. MegEngine leaves the latter undefined where means are formed.
+absl::StatusOr<Values> ImportRoiPooling(ImportContext& c) {
   const auto& p = c.Param<param::ROIPooling>();
   ASSIGN_OR_RETURN(const Shape size, c.Ints(2));
-  return c.Add("roi_pooling", {c.input(0), c.input(1)},
-               {{"mode", std::string(p.mode() == param::ROIPoolingMode::MAX_ ? "max" : "average")},
-                {"scale", static_cast<double>(p.scale())},
-                {"size", size}});
+  const bool is_max = p.mode() == param::ROIPoolingMode::MAX_;
+  const graph::Attributes attributes = {{"mode", std::string(is_max ? "max" : "average")},
+                                        {"scale", static_cast<double>(p.scale())},
+                                        {"size", size}};
+  ASSIGN_OR_RETURN(Value * y, c.Add("roi_pooling", {c.input(0), c.input(1)}, attributes));
+  if (!is_max) return Values{y, nullptr};
+  ASSIGN_OR_RETURN(Value * index, c.Add("roi_pooling_index", {c.input(0), c.input(1), y}, attributes));
+  return Values{y, index};
 }
 
-absl::StatusOr<Value*> ImportRoiAlign(ImportContext& c) {
+absl::StatusOr<Values> ImportRoiAlign(ImportContext& c) {
   const auto& p = c.Param<param::ROIAlign>();
-  return c.Add("roi_align", {c.input(0), c.input(1)},
-               {{"mode", std::string(p.mode() == param::ROIAlignMode::MAX_ ? "max" : "average")},
-                {"scale", static_cast<double>(p.spatial_scale())},
-                {"offset", static_cast<double>(p.offset())},
-                {"size", Shape{p.pooled_height(), p.pooled_width()}},
-                {"samples", Shape{p.sample_height(), p.sample_width()}}});
+  const bool is_max = p.mode() == param::ROIAlignMode::MAX_;
+  const graph::Attributes attributes = {{"mode", std::string(is_max ? "max" : "average")},
+                                        {"scale", static_cast<double>(p.spatial_scale())},
+                                        {"offset", static_cast<double>(p.offset())},
+                                        {"size", Shape{p.pooled_height(), p.pooled_width()}},
+                                        {"samples", Shape{p.sample_height(), p.sample_width()}}};
+  ASSIGN_OR_RETURN(Value * y, c.Add("roi_align", {c.input(0), c.input(1)}, attributes));
+  if (!is_max) return Values{y, nullptr};
+  ASSIGN_OR_RETURN(Value * index, c.Add("roi_align_index", {c.input(0), c.input(1)}, attributes));
+  return Values{y, index};
 }
 
 absl::StatusOr<Values> ImportDeformableRoi(ImportContext& c) {
@@ -68,8 +76,8 @@ absl::StatusOr<Values> ImportNms(ImportContext& c) {
 void RegisterRoi(Registry& r) {
   r.AddMany("DeformablePSROIPoolingForward", ImportDeformableRoi);
   r.AddMany("NMSKeepMGB", ImportNms);
-  r.Add("ROIAlign", ImportRoiAlign, CheckRoiAlign);
-  r.Add("ROIPooling", ImportRoiPooling, CheckRoiPooling);
+  r.AddMany("ROIAlign", ImportRoiAlign, CheckRoiAlign);
+  r.AddMany("ROIPooling", ImportRoiPooling, CheckRoiPooling);
 }
 
 }  // namespace mgec::mge

@@ -109,12 +109,13 @@ TEST(ImportTest, ReportsEverythingThatIsNotSupported) {
 
 TEST(ImportTest, ReportsOutputsThatAreNotThere) {
   TestModel m;
-  const int x = m.Input("x", {2, 4});
-  const int norm = m.Op("LayerNorm", {x}, [](auto& b) { return param::CreateLayerNorm(b, false, 1e-5f, 1, 4); }, 3);
-  m.Output(norm);
+  const int x = m.Input("x", {1, 1, 4, 4}), rois = m.Input("rois", {2, 5});
+  const auto average = [](auto& b) { return param::CreateROIAlign(b, param::ROIAlignMode::AVERAGE); };
+  const int means = m.Op("ROIAlignV1", {x, rois}, average, 2);
+  m.Output(means);
   EXPECT_TRUE(m.Import().ok());
-  m.Output(norm + 1);
-  EXPECT_THAT(m.Text(), HasSubstr("LayerNorm  use of output 1  1 use"));
+  m.Output(means + 1);
+  EXPECT_THAT(m.Text(), HasSubstr("ROIAlign  use of output 1  1 use"));
 }
 
 TEST(ImportTest, SaysWhyAnOperatorIsNotSupported) {

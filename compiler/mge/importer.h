@@ -80,6 +80,11 @@ class ImportContext {
   const Shape& shape(int i) const { return inputs_[i]->type.shape; }
   void set_input(int i, Value* v) { inputs_[i] = v; }
 
+  // Whether anything in the model takes output i. True where nobody said.
+  bool uses(int i) const { return used_ == nullptr || (*used_)[op_.first_output + i]; }
+  // `used`, which must outlive the context, says so of each variable of the model.
+  void set_used(const std::vector<bool>& used) { used_ = &used; }
+
   // The parameter, which has the type that the table of operators gives for this operator.
   template <typename T>
   const T& Param() const {
@@ -112,6 +117,7 @@ class ImportContext {
   Conditions& conditions_;
   std::string name_;
   Values inputs_;
+  const std::vector<bool>* used_ = nullptr;
 };
 
 struct OperatorImporter {

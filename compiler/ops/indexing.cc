@@ -101,6 +101,7 @@ Types InferScatterNd(const OpContext& c) {
   }
   const std::string mode = c.attributes.String("mode");
   if (mode != "set" && mode != "add") return absl::InvalidArgumentError("the mode must be set or add");
+  if (mode == "add" && c.inputs[0].dtype.kind == DTypeKind::kBool) return absl::InvalidArgumentError("cannot add bool");
   return std::vector<TensorType>{c.inputs[0]};
 }
 
@@ -262,6 +263,9 @@ Types InferSliceUpdate(const OpContext& c) {
     return absl::InvalidArgumentError("values, begin and step need the rank of x");
   }
   if (c.inputs[1].dtype != c.inputs[0].dtype) return absl::InvalidArgumentError("operands have different dtypes");
+  if (c.attributes.String("mode") == "add" && c.inputs[0].dtype.kind == DTypeKind::kBool) {
+    return absl::InvalidArgumentError("cannot add bool");
+  }
   for (size_t i = 0; i < x.size(); ++i) {
     const int64_t last = begin[i] + (v[i] - 1) * step[i];
     if (step[i] == 0 || (v[i] > 0 && std::min(begin[i], last) < 0) || (v[i] > 0 && std::max(begin[i], last) >= x[i])) {

@@ -33,13 +33,13 @@ Expr Log1pExpNegAbs(Expr x) { return Unary(Op::kLog1p, Unary(Op::kExp, Unary(Op:
 // A comparison's 0 or 1 in the operands' own type.
 Expr AsOperand(Expr cond, const Expr& like) { return Select(cond, Const(like, 1), Zero(like)); }
 
-// (x * y + 2^(l-2)) >> (l-1) for l-bit integers; INT_MIN squared gives INT_MAX.
+// (x * y + 2^(l-1)) >> l for integers of l bits, without the sign; INT_MIN squared gives INT_MAX.
 Expr RoundingMulHigh(Expr x, Expr y) {
   const kernel::Type wide(Scalar::kInt64);
-  const int bits = SizeOf(x->type.scalar) * 8;
+  const int bits = SizeOf(x->type.scalar) * 8 - (IsSigned(x->type.scalar) ? 1 : 0);
   Expr p = kernel::Cast(wide, x) * kernel::Cast(wide, y);
-  p = Binary(Op::kShr, p + kernel::Int(int64_t{1} << (bits - 2)), kernel::Int(bits - 1));
-  return kernel::Cast(x->type, Min(p, kernel::Int((int64_t{1} << (bits - 1)) - 1)));
+  p = Binary(Op::kShr, p + kernel::Int(int64_t{1} << (bits - 1)), kernel::Int(bits));
+  return kernel::Cast(x->type, Min(p, kernel::Int((int64_t{1} << bits) - 1)));
 }
 
 // Division of integers, rounded down. The CPU stops the program for a divisor of 0 and for INT_MIN / -1: here the first
@@ -146,8 +146,8 @@ const Mode kModes[] = {
     {"fuse_add_tanh", 2, [](const Args& a) { return Unary(Op::kTanh, a[0] + a[1]); }},
     {"fuse_add_h_swish", 2, [](const Args& a) { return HSwish(a[0] + a[1]); }},
     {"abs_grad", 2, [](const Args& a) { return Select(a[0] > Zero(a[0]), a[1], Unary(Op::kNeg, a[1])); }},
-    {"sigmoid_grad", 2, [](const Args& a) { return a[0] * (Float(1) - a[0]) * a[1]; }},
-    {"tanh_grad", 2, [](const Args& a) { return (Float(1) - a[0] * a[0]) * a[1]; }},
+    {"sigmoid_grad", 2, [](const Args& a) { return a[0] * (Const(a[0], 1) - a[0]) * a[1]; }},
+    {"tanh_grad", 2, [](const Args& a) { return (Const(a[0], 1) - a[0] * a[0]) * a[1]; }},
     // Derivatives at a[0], times a[1].
     {"asinh_grad", 2, [](const Args& a) { return a[1] / Unary(Op::kSqrt, a[0] * a[0] + Float(1)); }},
     {"acosh_grad", 2, [](const Args& a) { return a[1] / Unary(Op::kSqrt, a[0] * a[0] - Float(1)); }},
@@ -202,7 +202,7 @@ bool TakesIntegers(absl::string_view name) {
       "acos", "asin", "ceil", "cos", "exp", "expm1", "floor", "log", "log1p", "sigmoid", "sin", "tan", "tanh", "sinh",
       "cosh", "asinh", "acosh", "atanh", "fast_tanh", "round", "erf", "erfc", "erfinv", "erfcinv", "h_swish", "hsigmoid",
       "silu", "gelu", "softplus", "logsigmoid", "sqrt", "true_div", "pow", "atan2", "log_sum_exp", "fuse_add_sigmoid",
-      "fuse_add_tanh", "fuse_add_h_swish", "sigmoid_grad", "tanh_grad", "asinh_grad", "acosh_grad", "atanh_grad",
+      "fuse_add_tanh", "fuse_add_h_swish", "asinh_grad", "acosh_grad", "atanh_grad",
       "fast_tanh_grad", "gelu_grad", "h_swish_grad", "hsigmoid_grad", "silu_grad", "softplus_grad"};
   return std::none_of(std::begin(kFloatOnly), std::end(kFloatOnly), [&](const char* n) { return name == n; });
 }

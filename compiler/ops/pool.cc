@@ -71,8 +71,14 @@ Definition DefineIntPool(const OpContext& c, const PoolParams& p) {
     if (p.mode != "average") {
       count = kernel::Cast(i32, CountInside(h0, p.window[0], in[2]) * CountInside(w0, p.window[1], in[3]));
     }
-    if (!IsQuantized(dtype)) return kernel::Cast(stored, y / count);
-    return QuantizeScaled(dtype, ToFloat(y) / ToFloat(count));
+    if (!IsQuantized(dtype)) {
+      if (p.mode == "average") return kernel::Cast(stored, y / count);
+      return kernel::Cast(stored, kernel::Unary(Op::kRound, ToFloat(y) / ToFloat(count)));
+    }
+    // What is rounded is the mean of the numbers as they are stored.
+    const int zero_point = ZeroPointOf(dtype);
+    if (zero_point != 0) y = y + count * Int(zero_point, i32);
+    return QuantizeScaled(DType(dtype.kind, dtype.scale), ToFloat(y) / ToFloat(count));
   });
   return d;
 }

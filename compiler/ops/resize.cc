@@ -77,8 +77,10 @@ absl::StatusOr<Definition> DefineResize(const OpContext& c) {
       row = row * h.weight[p];
       y = y == nullptr ? row : y + row;
     }
-    // Integers are rounded half away from zero, and kept in range by the conversion.
-    return FromFloat(s, IsFloating(x.dtype) ? y : kernel::Unary(Op::kRound, y));
+    if (IsFloating(x.dtype)) return FromFloat(s, y);
+    // Integers are rounded half away from zero, and kept in range by the conversion; int8 wraps.
+    y = kernel::Unary(Op::kRound, y);
+    return x.dtype.kind == DTypeKind::kInt8 ? Cast(Type(s), Cast(Type(Scalar::kInt32), y)) : FromFloat(s, y);
   });
   return d;
 }

@@ -1,4 +1,4 @@
-// Pooling of regions of interest: roi_pooling, roi_align, deformable_roi_pooling. NCHW. A region is a row (image, x0, y0,
+// Pooling of regions of interest: roi_pooling, roi_align, the places of their maxima, deformable_roi_pooling. NCHW. A region is a row (image, x0, y0,
 // x1, y1) of rois.
 #include "compiler/ops/common.h"
 
@@ -13,7 +13,7 @@ using kernel::Select;
 using kernel::Type;
 using kernel::Unary;
 
-const Type kF32(Scalar::kFloat32);
+const Type kF32(Scalar::kFloat32), kI32(Scalar::kInt32);
 
 absl::StatusOr<Shape> RoiShape(const OpContext& c) {
   RETURN_IF_ERROR(CheckRank(c.inputs[0], 4, "x"));
@@ -42,29 +42,32 @@ Expr Bilinear(const Expr& h, const Expr& w, At at) {
 }
 
 // --- roi_pooling: the maximum or mean of the elements in each bin; 0 where there is none. Rows first, columns then ---
+// [begin, end) of a bin along an axis.
+struct Bin {
+  Expr begin, end;
+};
+
+// Bin number `i` of region `roi`, cut to the image; axis 0: x.
+Bin BinOf(const Definition& d, const OpContext& c, const Shape& out, const Expr& roi, const Expr& i, int axis) {
+  const Shape& x = c.inputs[0].shape;
+  const double scale = c.attributes.Float("scale", 1);
+  const int64_t bins = out[axis == 0 ? 3 : 2], extent = x[axis == 0 ? 3 : 2];
+  auto corner = [&](int k) {
+    return Unary(Op::kRound, ToFloat(d.At(1, {roi, Int(k)})) * Float(scale));
+  };
+  const Expr first = corner(1 + axis), last = corner(3 + axis);
+  const Expr size = Max((last - first) + Float(1), Float(1));
+  const Expr at = Cast(kF32, i), count = Float(static_cast<double>(bins));
+  auto clamped = [&](Expr e) { return Min(Max(BoundedIndex(e + first), Int(0)), Int(extent)); };
+  return {clamped(Unary(Op::kFloor, at * size / count)), clamped(Unary(Op::kCeil, (at + Float(1)) * size / count))};
+}
+
 absl::StatusOr<Definition> DefineRoiPooling(const OpContext& c) {
   ASSIGN_OR_RETURN(Shape out, RoiShape(c));
   Definition d = DefinitionFor(c);
   const Shape& x = c.inputs[0].shape;
   const Scalar s = StorageOf(c.inputs[0].dtype);
-  const double scale = c.attributes.Float("scale", 1);
   const bool is_max = c.attributes.String("mode") == "max";
-  // [begin, end) of bin number `i` along an axis of the region; axis 0: x.
-  struct Bin {
-    Expr begin, end;
-  };
-  auto bin = [&](const Expr& roi, const Expr& i, int axis) {
-    const int64_t bins = out[axis == 0 ? 3 : 2], extent = x[axis == 0 ? 3 : 2];
-    auto corner = [&](int k) {
-      return Unary(Op::kRound, ToFloat(d.At(1, {roi, Int(k)})) * Float(scale));
-    };
-    const Expr first = corner(1 + axis), last = corner(3 + axis);
-    const Expr size = Max((last - first) + Float(1), Float(1));
-    const Expr at = Cast(kF32, i), count = Float(static_cast<double>(bins));
-    auto clamped = [&](Expr e) { return Min(Max(BoundedIndex(e + first), Int(0)), Int(extent)); };
-    return Bin{clamped(Unary(Op::kFloor, at * size / count)),
-               clamped(Unary(Op::kCeil, (at + Float(1)) * size / count))};
-  };
   auto combine = [&](const Expr& k, const Bin& b, Expr e) {
     const Expr inside = And(b.begin <= k, k < b.end);
     return Select(inside, e, Float(is_max ? -3.4028234663852886e38 : 0));
@@ -72,13 +75,13 @@ absl::StatusOr<Definition> DefineRoiPooling(const OpContext& c) {
   const Combiner combiner = is_max ? Combiner::kMax : Combiner::kSum;
   const int rows = d.AddStage({out[0], out[1], out[2], x[3]}, Scalar::kFloat32, [&](const Indices& i) {
     const Expr image = BoundedIndex(ToFloat(d.At(1, {i[0], Int(0)})));
-    const Bin b = bin(i[0], i[2], 1);
+    const Bin b = BinOf(d, c, out, i[0], i[2], 1);
     return d.Reduce(combiner, {x[2]}, [&](const Indices& r) {
       return combine(r[0], b, ToFloat(d.At(0, {image, i[1], r[0], i[3]})));
     });
   });
   d.AddStage(out, s, [&](const Indices& i) {
-    const Bin h = bin(i[0], i[2], 1), w = bin(i[0], i[3], 0);
+    const Bin h = BinOf(d, c, out, i[0], i[2], 1), w = BinOf(d, c, out, i[0], i[3], 0);
     Expr y = d.Reduce(combiner, {x[3]}, [&](const Indices& r) {
       return combine(r[0], w, d.At(rows, {i[0], i[1], i[2], r[0]}));
     });
@@ -91,29 +94,83 @@ absl::StatusOr<Definition> DefineRoiPooling(const OpContext& c) {
 
 REGISTER_OP(roi_pooling).Inputs(2).Infer(InferRoi).Define(DefineRoiPooling);
 
+// --- roi_pooling_index(x, rois, y): where in the image, as row * width + column, the maximum y of each bin was first; -1
+// where the bin is empty ---
+Types InferRoiIndex(const OpContext& c) {
+  ASSIGN_OR_RETURN(Shape shape, RoiShape(c));
+  if (c.inputs.size() == 3 && c.inputs[2] != TensorType{c.inputs[0].dtype, shape}) {
+    return absl::InvalidArgumentError(absl::StrCat("maxima ", ToString(c.inputs[2]), " do not fit"));
+  }
+  return std::vector<TensorType>{{DTypeKind::kInt32, shape}};
+}
+
+// The first row of the bin that has the maximum in the bin's columns, then the first column there.
+absl::StatusOr<Definition> DefineRoiPoolingIndex(const OpContext& c) {
+  ASSIGN_OR_RETURN(Shape out, RoiShape(c));
+  Definition d = DefinitionFor(c);
+  const Shape& x = c.inputs[0].shape;
+  const int64_t height = x[2], width = x[3];
+  auto image = [&](const Indices& i) { return BoundedIndex(ToFloat(d.At(1, {i[0], Int(0)}))); };
+  auto inside = [](const Bin& b, const Expr& k) { return And(b.begin <= k, k < b.end); };
+  const int row_maxima = d.AddStage({out[0], out[1], height, out[3]}, Scalar::kFloat32, [&](const Indices& i) {
+    const Bin w = BinOf(d, c, out, i[0], i[3], 0);
+    return d.Reduce(Combiner::kMax, {width}, [&](const Indices& r) {
+      const Expr e = ToFloat(d.At(0, {image(i), i[1], i[2], r[0]}));
+      return Select(inside(w, r[0]), e, Float(-3.4028234663852886e38));
+    });
+  });
+  const int rows = d.AddStage(out, Scalar::kInt32, [&](const Indices& i) {
+    const Bin h = BinOf(d, c, out, i[0], i[2], 1);
+    const Expr y = ToFloat(d.At(2, i));
+    return d.Reduce(Combiner::kMin, {height}, [&](const Indices& r) {
+      const Expr here = kernel::Binary(Op::kEq, d.At(row_maxima, {i[0], i[1], r[0], i[3]}), y);
+      return Select(And(inside(h, r[0]), here), Cast(kI32, r[0]), Int(height, kI32));
+    });
+  });
+  d.AddStage(out, Scalar::kInt32, [&](const Indices& i) {
+    const Bin w = BinOf(d, c, out, i[0], i[3], 0);
+    const Expr y = ToFloat(d.At(2, i)), row = d.At(rows, i);
+    const Expr in_image = Min(Cast(kernel::kIndexType, row), Int(height - 1));
+    const Expr column = d.Reduce(Combiner::kMin, {width}, [&](const Indices& r) {
+      const Expr here = kernel::Binary(Op::kEq, ToFloat(d.At(0, {image(i), i[1], in_image, r[0]})), y);
+      return Select(And(inside(w, r[0]), here), Cast(kI32, r[0]), Int(width, kI32));
+    });
+    return Select(row < height, row * Int(width, kI32) + column, Int(-1, kI32));
+  });
+  return d;
+}
+
+REGISTER_OP(roi_pooling_index).Inputs(3).Infer(InferRoiIndex).Define(DefineRoiPoolingIndex);
+
 // --- roi_align: the maximum or mean of interpolated samples in each bin; the image is zero outside ---
+// Sample number `r` (of rows and columns) of the bin i.
+Expr RoiSample(const Definition& d, const OpContext& c, const Shape& out, const std::vector<int64_t>& samples,
+               const Indices& i, const Indices& r) {
+  const double scale = c.attributes.Float("scale", 1), offset = c.attributes.Float("offset");
+  const Expr image = BoundedIndex(ToFloat(d.At(1, {i[0], Int(0)})));
+  // Where the sample lies along an axis.
+  auto place = [&](int axis, const Expr& bin, const Expr& sample) {
+    auto corner = [&](int k) { return ToFloat(d.At(1, {i[0], Int(k)})) * Float(scale) - Float(offset); };
+    const Expr start = corner(1 + axis), size = Max(corner(3 + axis) - start, Float(0));
+    const double bins = static_cast<double>(out[axis == 0 ? 3 : 2]);
+    const Expr in_bin = (Cast(kF32, sample) + Float(0.5)) / Float(static_cast<double>(samples[axis == 0 ? 1 : 0]));
+    return start + size / Float(bins) * (Cast(kF32, bin) + in_bin);
+  };
+  const Type type(StorageOf(c.inputs[0].dtype));
+  return Bilinear(place(1, i[2], r[0]), place(0, i[3], r[1]), [&](const Expr& h, const Expr& w) {
+    return ToFloat(d.AtOr(0, {image, i[1], h, w}, Cast(type, Int(0))));
+  });
+}
+
 absl::StatusOr<Definition> DefineRoiAlign(const OpContext& c) {
   ASSIGN_OR_RETURN(Shape out, RoiShape(c));
   ASSIGN_OR_RETURN(std::vector<int64_t> samples, PairOf(c.attributes, "samples", 2, 1));
   Definition d = DefinitionFor(c);
   const Scalar s = StorageOf(c.inputs[0].dtype);
-  const double scale = c.attributes.Float("scale", 1), offset = c.attributes.Float("offset");
   const bool is_max = c.attributes.String("mode") == "max";
   d.AddStage(out, s, [&](const Indices& i) {
-    const Expr image = BoundedIndex(ToFloat(d.At(1, {i[0], Int(0)})));
-    // Where sample r of bin number `bin` lies along an axis.
-    auto place = [&](int axis, const Expr& bin, const Expr& r) {
-      auto corner = [&](int k) { return ToFloat(d.At(1, {i[0], Int(k)})) * Float(scale) - Float(offset); };
-      const Expr start = corner(1 + axis), size = Max(corner(3 + axis) - start, Float(0));
-      const double bins = static_cast<double>(out[axis == 0 ? 3 : 2]);
-      const Expr in_bin = (Cast(kF32, r) + Float(0.5)) / Float(static_cast<double>(samples[axis == 0 ? 1 : 0]));
-      return start + size / Float(bins) * (Cast(kF32, bin) + in_bin);
-    };
-    Expr y = d.Reduce(is_max ? Combiner::kMax : Combiner::kSum, samples, [&](const Indices& r) {
-      return Bilinear(place(1, i[2], r[0]), place(0, i[3], r[1]), [&](const Expr& h, const Expr& w) {
-        return ToFloat(d.AtOr(0, {image, i[1], h, w}, Cast(Type(s), Int(0))));
-      });
-    });
+    Expr y = d.Reduce(is_max ? Combiner::kMax : Combiner::kSum, samples,
+                      [&](const Indices& r) { return RoiSample(d, c, out, samples, i, r); });
     if (!is_max) y = y * Float(1.0 / static_cast<double>(samples[0] * samples[1]));
     return FromFloat(s, y);
   });
@@ -121,6 +178,37 @@ absl::StatusOr<Definition> DefineRoiAlign(const OpContext& c) {
 }
 
 REGISTER_OP(roi_align).Inputs(2).Infer(InferRoi).Define(DefineRoiAlign);
+
+// --- roi_align_index(x, rois): the number of the first of the largest samples of each bin ---
+absl::StatusOr<Definition> DefineRoiAlignIndex(const OpContext& c) {
+  ASSIGN_OR_RETURN(Shape out, RoiShape(c));
+  ASSIGN_OR_RETURN(std::vector<int64_t> samples, PairOf(c.attributes, "samples", 2, 1));
+  Definition d = DefinitionFor(c);
+  const int64_t count = samples[0] * samples[1];
+  Shape all = out;
+  all.push_back(count);
+  RETURN_IF_ERROR(CheckSize(all));
+  auto at = [](Indices i, const Expr& r) {
+    i.push_back(r);
+    return i;
+  };
+  const int sampled = d.AddStage(all, Scalar::kFloat32, [&](const Indices& i) {
+    const Expr row = FloorDiv(i[4], Int(samples[1])), column = kernel::FloorMod(i[4], Int(samples[1]));
+    return RoiSample(d, c, out, samples, {i[0], i[1], i[2], i[3]}, {row, column});
+  });
+  const int best = d.AddStage(out, Scalar::kFloat32, [&](const Indices& i) {
+    return d.Reduce(Combiner::kMax, {count}, [&](const Indices& r) { return d.At(sampled, at(i, r[0])); });
+  });
+  d.AddStage(out, Scalar::kInt32, [&](const Indices& i) {
+    return d.Reduce(Combiner::kMin, {count}, [&](const Indices& r) {
+      const Expr here = kernel::Binary(Op::kEq, d.At(sampled, at(i, r[0])), d.At(best, i));
+      return Select(here, Cast(kI32, r[0]), Int(count - 1, kI32));
+    });
+  });
+  return d;
+}
+
+REGISTER_OP(roi_align_index).Inputs(2).Infer(InferRoiIndex).Define(DefineRoiAlignIndex);
 
 // --- deformable_roi_pooling(x, rois [, trans]): means of samples in bins that are shifted by trans, [K, 2 * classes, P, P]
 // with the shifts along x and y of each class of channels, and how many samples lie in the image ---

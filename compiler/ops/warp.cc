@@ -138,8 +138,8 @@ REGISTER_OP(affine_grid).Inputs(1).Infer(InferGrid<2>).Define(DefineAffineGrid);
 // --- sample_image(x, grid [, image]): image[n] is the batch element of x that grid element n looks at, n itself if it is
 // absent. x is NCHW or, with channels_last, NHWC. ---
 struct Sample {
-  bool channels_last, nearest, away;
-  std::string border;
+  bool channels_last, away;
+  std::string mode, border;
   double value;
   int64_t height, width;
   Shape out;
@@ -152,7 +152,7 @@ absl::StatusOr<Sample> SampleOf(const OpContext& c) {
   RETURN_IF_ERROR(CheckRank(grid, 4, "grid"));
   Sample p;
   p.channels_last = c.attributes.Int("channels_last") != 0;
-  p.nearest = c.attributes.String("mode", "linear") == "nearest";
+  p.mode = c.attributes.String("mode", "linear");
   p.away = c.attributes.String("rounding", "away") == "away";
   p.border = c.attributes.String("border", "replicate");
   p.value = c.attributes.Float("value");
@@ -161,6 +161,9 @@ absl::StatusOr<Sample> SampleOf(const OpContext& c) {
   const bool known = p.border == "replicate" || p.border == "reflect" || p.border == "reflect_101" ||
                      p.border == "wrap" || p.border == "constant";
   if (!known) return absl::InvalidArgumentError(absl::StrCat("there is no border '", p.border, "'"));
+  if (p.mode != "nearest" && p.mode != "linear" && p.mode != "cubic" && p.mode != "lanczos4") {
+    return absl::InvalidArgumentError(absl::StrCat("there is no mode '", p.mode, "'"));
+  }
   if (grid.shape[3] != 2 || grid.dtype.kind != DTypeKind::kFloat32 || p.height < 1 || p.width < 1 ||
       (c.inputs.size() == 2 && grid.shape[0] != x.shape[0]) || x.shape[0] < 1) {
     return absl::InvalidArgumentError(absl::StrCat("grid ", ToString(grid), " does not fit ", ToString(x)));
@@ -189,11 +192,40 @@ Expr Bordered(const std::string& border, const Expr& i, int64_t n) {
   return Select(m < n, m, Int(border == "reflect" ? period - 1 : period) - m);
 }
 
+// The weight, up to a factor that all share, of tap `k` (a float) of 4 or 8 for a place at `a`, 0 <= a < 1, behind the middle.
+Expr TapWeight(const std::string& mode, const Expr& k, const Expr& a) {
+  if (mode == "cubic") {
+    constexpr double kA = -0.75;
+    const Expr t = Unary(Op::kAbs, (k - Float(1)) - a);
+    const Expr near = ((t * Float(kA + 2) - Float(kA + 3)) * t) * t + Float(1);
+    const Expr far = ((t * Float(kA) - Float(5 * kA)) * t + Float(8 * kA)) * t - Float(4 * kA);
+    return Select(t <= Float(1), near, far);
+  }
+  // sin(x) / x^2 with alternating signs, for x = pi / 4 times the distance.
+  const Expr t = (a + Float(3)) - k;
+  const Expr half = k * Float(0.5);
+  const Expr odd = Unary(Op::kFloor, half) < half;
+  const Expr wave = Unary(Op::kSin, t * Float(0.78539816339744830962)) / Max(t * t, Float(1e-12));
+  const Expr on_pixel = Select(kernel::Binary(Op::kEq, k, Float(3)), Float(1), Float(0));
+  return Select(a <= Float(1.1920929e-7), on_pixel, Select(odd, Unary(Op::kNeg, wave), wave));
+}
+
 absl::StatusOr<Definition> DefineSample(const OpContext& c) {
   ASSIGN_OR_RETURN(Sample p, SampleOf(c));
   Definition d = DefinitionFor(c);
   const TensorType& x = c.inputs[0];
   const Scalar s = StorageOf(x.dtype);
+  const int64_t taps = p.mode == "cubic" ? 4 : 8;
+  int weights = -1;  // of the taps along both axes
+  if (p.mode == "cubic" || p.mode == "lanczos4") {
+    Shape shape = c.inputs[1].shape;
+    shape.push_back(taps);
+    RETURN_IF_ERROR(CheckSize(shape));
+    weights = d.AddStage(shape, Scalar::kFloat32, [&](const Indices& i) {
+      const Expr place = d.At(1, {i[0], i[1], i[2], i[3]});
+      return TapWeight(p.mode, Cast(kF32, i[4]), place - Unary(Op::kFloor, place));
+    });
+  }
   d.AddStage(p.out, s, [&](const Indices& i) {
     const Expr oh = i[p.channels_last ? 1 : 2], ow = i[p.channels_last ? 2 : 3], channel = i[p.channels_last ? 3 : 1];
     Expr image = i[0];
@@ -209,7 +241,17 @@ absl::StatusOr<Definition> DefineSample(const OpContext& c) {
     };
     const Expr column = d.At(1, {i[0], oh, ow, Int(0)}), row = d.At(1, {i[0], oh, ow, Int(1)});
     Expr y;
-    if (p.nearest) {
+    if (weights >= 0) {
+      const Expr top = BoundedIndex(Unary(Op::kFloor, row)) + (1 - taps / 2);
+      const Expr left = BoundedIndex(Unary(Op::kFloor, column)) + (1 - taps / 2);
+      auto sum = [&](auto term) {
+        return d.Reduce(Combiner::kSum, {taps, taps}, [&](const Indices& r) {
+          return term(r, d.At(weights, {i[0], oh, ow, Int(1), r[0]}) * d.At(weights, {i[0], oh, ow, Int(0), r[1]}));
+        });
+      };
+      y = sum([&](const Indices& r, const Expr& weight) { return at(top + r[0], left + r[1]) * weight; }) /
+          sum([](const Indices&, const Expr& weight) { return weight; });
+    } else if (p.mode == "nearest") {
       y = at(BoundedIndex(Unary(Op::kRoundEven, row)), BoundedIndex(Unary(Op::kRoundEven, column)));
     } else {
       const Expr top = Unary(Op::kFloor, row), left = Unary(Op::kFloor, column);

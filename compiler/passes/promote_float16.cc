@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <map>
+
 #include "compiler/base/status_macros.h"
 #include "compiler/graph/infer_hook.h"
 #include "compiler/ops/evaluate.h"
@@ -15,6 +18,17 @@ using graph::Value;
 
 bool IsHalf(const DType& d) { return d.kind == DTypeKind::kFloat16 || d.kind == DTypeKind::kBFloat16; }
 
+// The type that most elements of constants have.
+DTypeKind StorageOf(const Graph& g) {
+  std::map<DTypeKind, int64_t> elements;
+  for (const auto& n : g.nodes()) {
+    if (n->op == "constant") elements[n->output()->type.dtype.kind] += graph::NumElements(n->output()->type.shape);
+  }
+  const int64_t half = elements[DTypeKind::kFloat16], bfloat = elements[DTypeKind::kBFloat16];
+  if (std::max(half, bfloat) <= elements[DTypeKind::kFloat32]) return DTypeKind::kFloat32;
+  return half >= bfloat ? DTypeKind::kFloat16 : DTypeKind::kBFloat16;
+}
+
 }  // namespace
 
 PassResult PromoteFloat16(Graph& g) {
@@ -23,6 +37,7 @@ PassResult PromoteFloat16(Graph& g) {
     for (const auto& v : n->outputs) any = any || IsHalf(v->type.dtype);
   }
   if (!any) return false;
+  g.set_float_storage(StorageOf(g));
   const graph::Attributes to_float = {{"dtype", std::string("f32")}};
   std::vector<DType> output_dtypes;
   for (const graph::GraphOutput& o : g.outputs()) output_dtypes.push_back(o.value->type.dtype);

@@ -42,6 +42,22 @@ TEST(PromoteFloat16Test, CastsToHalfBecomeCastsToFloat) {
   })");
 }
 
+TEST(PromoteFloat16Test, RemembersWhatMostConstantsWere) {
+  using graph::DTypeKind;
+  for (DTypeKind kind : {DTypeKind::kFloat16, DTypeKind::kBFloat16}) {
+    for (int64_t floats : {3, 9}) {
+      graph::Graph g;
+      graph::Value* x = g.AddInput("x", {kind, {8}});
+      graph::Value* w = g.AddConstant({kind, {8}}, std::string(16, '\0'));
+      g.AddOutput(*g.Add("add", {x, w}), "y");
+      g.AddOutput(g.AddConstant({DTypeKind::kFloat32, {floats}}, std::string(floats * 4, '\0')), "table");
+      EXPECT_EQ(g.float_storage(), DTypeKind::kFloat32);
+      ASSERT_TRUE(PromoteFloat16(g).ok());
+      EXPECT_EQ(g.float_storage(), floats < 8 ? kind : DTypeKind::kFloat32);
+    }
+  }
+}
+
 TEST(PromoteFloat16Test, LeavesOtherGraphsAlone) {
   ExpectRewrite(PromoteFloat16, R"(graph {
     %x = input() "x" : f32[2]

@@ -32,7 +32,9 @@ Expr Flipped(Expr bits) { return Binary(Op::kXor, std::move(bits), Int(128, kern
 
 Expr FromStored(const BlockElement& element, Expr stored) {
   if (element.bias != 0) return Bitcast(element.value, Flipped(std::move(stored)));
-  return element.plain() ? stored : ExactCast(element.value, std::move(stored));
+  if (element.plain()) return stored;
+  if (IsFloat(element.value) && IsFloat(element.stored)) return Cast(element.value, std::move(stored));
+  return ExactCast(element.value, std::move(stored));
 }
 
 Expr ToStored(const BlockElement& element, Expr value) {

@@ -12,6 +12,7 @@
 #include "compiler/schedule/channel_roles.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/exact_arithmetic.h"
+#include "compiler/schedule/narrow_floats.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/split.h"
 #include "compiler/schedule/zones.h"
@@ -32,6 +33,21 @@ using kernel::Stage;
 
 constexpr int64_t kUnrollReduction = 64;  // windows up to 8x8 become straight code
 constexpr int64_t kWantedTasks = 16;
+
+// Packed float32 numbers in 16 bits, where that is wanted: weights of windows rounded, others where they do not change.
+Scalar NarrowPacked(std::string& packed, bool weights, Scalar wanted) {
+  if (wanted == Scalar::kFloat32) return wanted;
+  const int64_t count = static_cast<int64_t>(packed.size() / sizeof(float));
+  const float* values = reinterpret_cast<const float*>(packed.data());
+  if (weights && StorageForWeights(values, count, wanted) == wanted) {
+    packed = Narrowed(packed, wanted);
+    return wanted;
+  }
+  std::string narrow = NarrowExactly(packed, wanted);
+  if (narrow.empty()) return Scalar::kFloat32;
+  packed = std::move(narrow);
+  return wanted;
+}
 
 // Emits one stage.
 class StageEmitter {
@@ -99,9 +115,9 @@ class StageEmitter {
         a.buffer = AddArgument(name, scalar, graph::NumElements(shape), {p.storage, p.offset});
       } else if (roles_[t].role == Role::kPerChannel) {
         a.element = PackedElement(scalar, SumsFloats(*stage_));
-        const plan::StorageId packed =
-            s_.program().AddConstant(PackPerChannel(a.element, *constant, shape, roles_[t].channel_dim, blocks_));
-        a.buffer = AddArgument(name, a.element.stored, all, {packed});
+        std::string packed = PackPerChannel(a.element, *constant, shape, roles_[t].channel_dim, blocks_);
+        if (scalar == Scalar::kFloat32) a.element.stored = NarrowPacked(packed, rest > kBlock, s_.float_storage());
+        a.buffer = AddArgument(name, a.element.stored, all, {s_.program().AddConstant(std::move(packed))});
       } else if (t >= n) {
         a.buffer = AddArgument(name, a.element.stored, all, {stage_storage_[t - n]});
       } else {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "compiler/kernel/join_lanes.h"
+#include "compiler/schedule/narrow_floats.h"
 #include "compiler/schedule/split.h"
 
 namespace mgec::schedule {
@@ -221,7 +222,9 @@ class Emitter {
       std::vector<Expr> bs;
       int first = 0;
       for (int n : lanes) {
-        bs.push_back(b.Let("b", Load(weights_, w + (g * row_stride_ + first * group_), n * group_)));
+        Expr packed = Load(weights_, w + (g * row_stride_ + first * group_), n * group_);
+        if (group_ == 1) packed = Cast(kernel::Type(Scalar::kFloat32, n), packed);
+        bs.push_back(b.Let("b", packed));
         first += n;
       }
       for (int m = 0; m < height; ++m) {
@@ -391,8 +394,10 @@ std::string Pack(int64_t k_size, int64_t channels, int group, const Weight& weig
 
 }  // namespace
 
-std::string PackWeights(int64_t k_size, int64_t channels, const std::function<float(int64_t k, int64_t n)>& weight) {
-  return Pack<float>(k_size, channels, 1, weight);
+std::string PackWeights(int64_t k_size, int64_t channels, Scalar scalar,
+                        const std::function<float(int64_t k, int64_t n)>& weight) {
+  if (scalar == Scalar::kFloat32) return Pack<float>(k_size, channels, 1, weight);
+  return Pack<uint16_t>(k_size, channels, 1, [&](int64_t k, int64_t n) { return NarrowBits(weight(k, n), scalar); });
 }
 
 std::string PackIntWeights(int64_t k_size, int64_t channels, Scalar scalar, int group,

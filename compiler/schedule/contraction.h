@@ -41,6 +41,7 @@ struct ContractionSpec {
   int64_t block_entries = 0, single_entries = 0;
   // What is multiplied: float32, or the groups of integers described above by the type of the input.
   kernel::Scalar in_scalar = kernel::Scalar::kFloat32;
+  kernel::Scalar float_weights = kernel::Scalar::kFloat32;    // of float32 operands: how the packed weights are stored
   BlockElement out = PlainElement(kernel::Scalar::kFloat32);  // the epilogue's result, and how it is stored
   int64_t channels = 0;       // N
   bool mask_last = false;     // store only the channels that exist (dense outputs); blocked outputs have room for all
@@ -57,7 +58,9 @@ struct ContractionSpec {
   int group() const {
     return in_scalar == kernel::Scalar::kFloat32 ? 1 : in_scalar == kernel::Scalar::kInt16 ? 2 : 4;
   }
-  kernel::Scalar weight_scalar() const { return group() == 4 ? kernel::Scalar::kInt8 : in_scalar; }
+  kernel::Scalar weight_scalar() const {
+    return group() == 1 ? float_weights : group() == 4 ? kernel::Scalar::kInt8 : in_scalar;
+  }
   kernel::Scalar sum_scalar() const { return group() == 1 ? kernel::Scalar::kFloat32 : kernel::Scalar::kInt32; }
 };
 
@@ -71,8 +74,10 @@ std::vector<int> Panels(int64_t blocks);
 void ForPanel(kernel::Block& b, const std::vector<int>& panels, const kernel::Expr& panel,
               const std::function<void(kernel::Block&, const kernel::Expr& block, int width)>& body);
 
-// Packs `weight(k, n)` for k in [0, k_size), n in [0, channels); channels that do not exist are zero.
-std::string PackWeights(int64_t k_size, int64_t channels, const std::function<float(int64_t k, int64_t n)>& weight);
+// Packs `weight(k, n)` for k in [0, k_size), n in [0, channels), as float32, float16 or bfloat16; channels that do not exist
+// are zero.
+std::string PackWeights(int64_t k_size, int64_t channels, kernel::Scalar scalar,
+                        const std::function<float(int64_t k, int64_t n)>& weight);
 // The same for integers, as `scalar` (int8 or int16) in groups of `group`, which divides k_size.
 std::string PackIntWeights(int64_t k_size, int64_t channels, kernel::Scalar scalar, int group,
                            const std::function<int64_t(int64_t k, int64_t n)>& weight);

@@ -37,7 +37,7 @@ TEST(PanelsTest, WidthsOfAtMostFourThatAddUp) {
 
 TEST(PackWeightsTest, PanelByPanelThenKThenChannel) {
   const auto weight = [](int64_t k, int64_t n) { return static_cast<float>(k * 100 + n); };
-  const std::vector<float> packed = Floats(PackWeights(3, 37, weight));  // 5 blocks: panels of 24 and 16 channels
+  const std::vector<float> packed = Floats(PackWeights(3, 37, kernel::Scalar::kFloat32, weight));  // 5 blocks: panels of 24 and 16 channels
   ASSERT_EQ(packed.size(), 3u * 40);
   EXPECT_EQ(packed[0], 0);
   EXPECT_EQ(packed[23], 23);
@@ -64,7 +64,7 @@ TEST_P(ContractionKernelTest, SumsOverItsTable) {
   for (auto& row : weights) {
     for (float& v : row) v = uniform(random);
   }
-  std::string packed = PackWeights(k_size, channels, [&](int64_t k, int64_t n) { return weights[k][n]; });
+  std::string packed = PackWeights(k_size, channels, kernel::Scalar::kFloat32, [&](int64_t k, int64_t n) { return weights[k][n]; });
 
   ContractionSpec spec;
   spec.cols = cols;

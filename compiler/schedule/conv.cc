@@ -1,4 +1,4 @@
-// Dense 2-d convolution by the contraction micro-kernel.
+// Dense 2-d convolution by the contraction micro-kernel; weights that the network computes are packed first.
 //
 // Blocked inputs are read block by block wherever the channels live; planar ones (the network's image) element by
 // element. Padding is copied into a border of zeros first, so that the micro-kernel has no tests; integers are converted
@@ -13,6 +13,8 @@
 #include "compiler/schedule/gate.h"
 #include "compiler/schedule/int_operands.h"
 #include "compiler/schedule/k_list.h"
+#include "compiler/schedule/narrow_floats.h"
+#include "compiler/schedule/pack_operand.h"
 #include "compiler/schedule/pad.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/split.h"
@@ -50,7 +52,10 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
   const graph::Value* w = Outer(node, anchor->inputs[1]);
   const std::string* weights = Scheduler::ConstantData(w);
   ASSIGN_OR_RETURN(ops::ConvParams p, ops::ConvParamsOf(ops::ContextOf(*anchor)));
-  if (weights == nullptr || p.group != 1 || w->type.shape.size() != 4 || node.outputs.size() != 1 ||
+  // Packing computed weights costs about as much as convolving a few pixels.
+  constexpr int64_t kFewestPixels = 8;
+  const bool few_pixels = x->type.shape[0] * p.out_h * p.out_w < kFewestPixels;
+  if ((weights == nullptr && few_pixels) || p.group != 1 || w->type.shape.size() != 4 || node.outputs.size() != 1 ||
       node.output()->type.shape != anchor->output()->type.shape || p.activation != "identity" ||
       graph::NumElements(node.output()->type.shape) == 0 || p.in_channels == 0 || !CanBeBlocked(node.output())) {
     return false;
@@ -161,9 +166,17 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
   if (integers) {
     auto index = [&](int64_t i, int64_t n) { return WeightIndex(p, k.elements[i], n); };
     packed = AddIntWeights(s, *integers, k_size, index, spec, extra);
+  } else if (weights == nullptr) {
+    std::vector<int32_t> order;
+    for (const KElement& e : k.elements) order.push_back(static_cast<int32_t>(WeightIndex(p, e, 0)));
+    const Placement filter = s.Plain(w);
+    packed = PackFilter(s, node, {filter.storage, filter.offset, graph::ByteSize(w->type)}, p.out_channels, order);
   } else {
     const float* values = reinterpret_cast<const float*>(weights->data());
-    packed = s.program().AddConstant(PackWeights(k_size, p.out_channels, [&](int64_t i, int64_t n) {
+    // Weights that a gate multiplies are float32.
+    const bool gated = s.gate(x) != nullptr;
+    if (!gated) spec.float_weights = StorageForWeights(values, graph::NumElements(w->type.shape), s.float_storage());
+    packed = s.program().AddConstant(PackWeights(k_size, p.out_channels, spec.float_weights, [&](int64_t i, int64_t n) {
       return values[WeightIndex(p, k.elements[i], n)];
     }));
     if (const Gate* gate = s.gate(x)) packed = GateWeights(s, node, *gate, packed, k, p.out_channels);

@@ -266,5 +266,24 @@ TEST(ConvScheduleTest, DuplicatedChannels) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+TEST(ConvScheduleTest, WeightsThatTheNetworkComputes) {
+  for (uint32_t i = 0; i < 6; ++i) {
+    ScheduleTester t(900 + i);
+    const int64_t ic = t.OneOf<int64_t>({3, 8, 21}), oc = t.OneOf<int64_t>({1, 16, 37}), kernel = t.Int(1, 3);
+    Value* x = i % 3 == 0 ? t.Input({2, ic, 7, 6}) : i % 3 == 1 ? t.Blocked({1, ic, 7, 6}) : t.Scattered({1, ic, 7, 6});
+    Value* w = t.Add("relu", {t.Input({oc, ic, kernel, kernel})});
+    Value* y = t.Add("conv2d", {x, w}, {{"pad", Ints{1, 1}}, {"flip", int64_t{i % 2}}});
+    t.Expect(t.Add("relu", {t.Add("add", {y, t.Constant({1, oc, 1, 1})})}));
+    t.Check();
+    EXPECT_EQ(t.CountOps("pack_filter"), 1);
+  }
+  // Too few pixels to pack for.
+  ScheduleTester t(910);
+  t.Expect(t.Add("conv2d", {t.Input({1, 9, 2, 2}), t.Input({16, 9, 2, 2})}));
+  t.Check();
+  EXPECT_EQ(t.CountOps("pack_filter"), 0);
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 }  // namespace
 }  // namespace mgec::schedule

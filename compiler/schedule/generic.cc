@@ -1,6 +1,7 @@
 // Schedules any definition on plain tensors, stage by stage: adjacent dimensions that memory does not tell apart are
 // merged, the innermost one (or, for reductions along contiguous memory, the reduced one) becomes vectors, the others are
-// divided into tasks. The steps of a scan are one more loop around all that, in a single task.
+// divided into tasks. The steps of a scan are one more loop around all that, in a single task. Stages that work row by row
+// (softmax, normalizations) become one kernel: a row goes through all of them while it is in the cache.
 #include <algorithm>
 #include <map>
 
@@ -8,6 +9,7 @@
 #include "compiler/kernel/lower.h"
 #include "compiler/ops/op.h"
 #include "compiler/schedule/merge.h"
+#include "compiler/schedule/rows.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/transpose.h"
 #include "compiler/schedule/vector_reduce.h"
@@ -72,7 +74,80 @@ class StageEmitter {
     s_.program().AddStep(std::move(k), std::move(bindings_), info_);
   }
 
+  // All stages, row by row.
+  void EmitRows(const Rows& rows, const std::vector<Placement>& results) {
+    info_ = s_.Info(node_, OpName(node_));
+    rows_ = &rows;
+    max_tasks_ = 1;
+    kernel::Kernel k;
+    k.name = OpName(node_);
+    k.task = kernel::MakeVar("task");
+    k.tasks = rows.tasks;
+    task_ = Use(k.task);
+    ranges_[k.task.get()] = {0, rows.tasks - 1};
+    const int64_t per_task = (rows.count + rows.tasks - 1) / rows.tasks;
+    const std::vector<int64_t>& shape = d_.stages().back().info.shape;
+    Block b;
+    const Expr begin = task_ * per_task;
+    b.For("row", begin, Min(begin + per_task, Int(rows.count)), 1, [&](Block& b, Expr row) {
+      std::vector<Expr> at(rows.dims);
+      Expr rest = row;
+      for (size_t i = rows.dims; i-- > 0;) {
+        at[i] = i == 0 ? rest : b.Let("i", Binary(Op::kMod, rest, Int(shape[i])));
+        if (i > 0) rest = b.Let("rest", rest / Int(shape[i]));
+        if (at[i]->op == Op::kVar) ranges_[at[i]->var.get()] = {0, shape[i] - 1};
+      }
+      for (size_t stage = 0; stage < d_.stages().size(); ++stage) EmitRowOf(b, stage, at, results);
+    });
+    k.arguments = arguments_;
+    k.body = b.Take();
+    s_.program().AddStep(std::move(k), std::move(bindings_), info_);
+  }
+
  private:
+  // The row of a stage at the index `at`.
+  void EmitRowOf(Block& b, size_t stage, const std::vector<Expr>& at, const std::vector<Placement>& results) {
+    const Stage& st = d_.stages()[stage];
+    const int t = d_.num_inputs() + static_cast<int>(stage);
+    const bool is_result = stage + 1 == d_.stages().size();
+    const int64_t scratch = rows_->scratch[stage];
+    vars_ = st.vars;
+    extents_ = st.info.shape;
+    for (size_t i = 0; i < vars_.size(); ++i) ranges_[vars_[i].get()] = {0, extents_[i] - 1};
+    body_ = kernel::ReplaceReads(st.body, d_, ranges_, [&](int read, const std::vector<Expr>& index) {
+      return Access(read, index, results);
+    });
+    std::unordered_map<const kernel::VarNode*, Expr> values;
+    for (size_t i = 0; i < at.size(); ++i) values[vars_[i].get()] = at[i];
+    std::vector<Expr> uses;
+    for (const kernel::Var& v : vars_) uses.push_back(Use(v));
+    offset_ = is_result ? kernel::FlatIndex(uses, st.info.shape) : ScratchIndex(t, uses);
+    if (!is_result && scratch == 0) {
+      for (size_t i = at.size(); i < vars_.size(); ++i) values[vars_[i].get()] = Int(0);
+    }
+    body_ = kernel::Simplify(kernel::Substitute(body_, values), ranges_);
+    offset_ = kernel::Simplify(kernel::Substitute(offset_, values), ranges_);
+    if (!is_result && scratch == 0) {
+      numbers_[t] = b.Let("of_row", EmitVectorReductions(b, body_, s_.target().vector_lanes, ranges_));
+      return;
+    }
+    const Placement& p = results[t];
+    const int64_t elements = is_result ? graph::NumElements(st.info.shape) : scratch * rows_->tasks;
+    out_ = buffers_[t] = AddArgument("out", st.info.scalar, elements, {p.storage, p.offset});
+    vars_.erase(vars_.begin(), vars_.begin() + at.size());
+    extents_.erase(extents_.begin(), extents_.begin() + at.size());
+    MergeDimensions({vars_, extents_, ranges_, body_, offset_}, scan_);
+    EmitLoops(b, Int(0));
+  }
+
+  // Where an element of a row of stage tensor t lies in this task's scratch memory.
+  Expr ScratchIndex(int t, const std::vector<Expr>& index) const {
+    const std::vector<int64_t>& shape = d_.info(t).shape;
+    const std::vector<Expr> in_row(index.begin() + rows_->dims, index.end());
+    return task_ * rows_->scratch[t - d_.num_inputs()] +
+           kernel::FlatIndex(in_row, {shape.begin() + rows_->dims, shape.end()});
+  }
+
   Buffer AddArgument(const std::string& name, Scalar scalar, int64_t elements, plan::Argument binding) {
     arguments_.push_back(
         kernel::ArgumentBuffer(name, scalar, elements, static_cast<int>(arguments_.size()), SizeOf(scalar)));
@@ -85,12 +160,22 @@ class StageEmitter {
   Expr Access(int t, const std::vector<Expr>& index, const std::vector<Placement>& results) {
     const std::vector<int64_t>& shape = d_.info(t).shape;
     const Scalar scalar = d_.info(t).scalar;
+    if (rows_ != nullptr && t >= d_.num_inputs()) {
+      if (const auto it = numbers_.find(t); it != numbers_.end()) return it->second;
+      return Load(buffers_.at(t), ScratchIndex(t, index));
+    }
     if (t < d_.num_inputs()) {
       if (Expr immediate = Scheduler::Immediate(node_.inputs[t])) return immediate;
     }
     const Placement& p = results[t];
     auto [it, is_new] = buffers_.emplace(t, nullptr);
     if (!p.blocked) {
+      plan::Argument narrow{};
+      Scalar narrow_scalar;
+      if (t < d_.num_inputs() && s_.Narrow(node_.inputs[t], &narrow.storage, &narrow_scalar)) {
+        if (is_new) it->second = AddArgument("t" + std::to_string(t), narrow_scalar, graph::NumElements(shape), narrow);
+        return Cast(kernel::Type(scalar), Load(it->second, kernel::FlatIndex(index, shape)));
+      }
       if (is_new) {
         it->second = AddArgument("t" + std::to_string(t), scalar, graph::NumElements(shape), {p.storage, p.offset});
       }
@@ -252,6 +337,10 @@ class StageEmitter {
   std::map<Scalar, Buffer> arenas_;  // the whole arena as elements of each type
   kernel::Var scan_;  // of a scan
   int64_t max_tasks_ = kWantedTasks;
+  // Of EmitRows.
+  const Rows* rows_ = nullptr;
+  Expr task_;
+  std::unordered_map<int, Expr> numbers_;  // stages that have one number for each row
 };
 
 }  // namespace
@@ -267,6 +356,7 @@ absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node) {
     placements.push_back(as_is ? s.placement(v) : s.Plain(v));
   }
   const std::vector<int> outputs = d.outputs();
+  const Rows rows = RowsOf(d, kMinTaskElements, kWantedTasks);
   for (size_t i = 0; i < d.stages().size(); ++i) {
     const int t = d.num_inputs() + static_cast<int>(i);
     const auto it = std::find(outputs.begin(), outputs.end(), t);
@@ -274,11 +364,16 @@ absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node) {
     if (it != outputs.end()) {
       p = s.NewPlain(node.outputs[it - outputs.begin()].get());
     } else {
-      p.storage = s.program().AddArena(graph::NumElements(d.info(t).shape) * SizeOf(d.info(t).scalar));
+      const int64_t elements = rows.dims > 0 ? rows.scratch[i] * rows.tasks : graph::NumElements(d.info(t).shape);
+      p.storage = s.program().AddArena(elements * SizeOf(d.info(t).scalar));
     }
     placements.push_back(p);
   }
-  for (size_t i = 0; i < d.stages().size(); ++i) StageEmitter(s, node, d).Emit(static_cast<int>(i), placements);
+  if (rows.dims > 0) {
+    StageEmitter(s, node, d).EmitRows(rows, placements);
+  } else {
+    for (size_t i = 0; i < d.stages().size(); ++i) StageEmitter(s, node, d).Emit(static_cast<int>(i), placements);
+  }
   for (size_t i = 0; i < outputs.size(); ++i) s.Place(node.outputs[i].get(), placements[outputs[i]]);
   return absl::OkStatus();
 }

@@ -35,6 +35,29 @@ TEST(GenericScheduleTest, SoftmaxOnEveryAxis) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+TEST(GenericScheduleTest, RowsGoThroughAllStagesAtOnce) {
+  for (uint32_t i = 0; i < 6; ++i) {
+    ScheduleTester t(150 + i);
+    t.set_tolerance(5e-5);
+    const int64_t columns = t.OneOf<int64_t>({1, 2, 7, 16, 33, 100});
+    const Shape shape = i % 2 == 0 ? Shape{t.Int(16, 40), columns} : Shape{3, t.Int(6, 9), t.Int(1, 3), columns};
+    const int64_t axis = static_cast<int64_t>(shape.size()) - 1;
+    t.Expect(t.Add("softmax", {t.Input(shape)}, Axis(axis)));
+    t.Expect(t.Add("layer_norm", {t.Input(shape), t.Constant({columns}), t.Input({columns})}, {{"axes", Ints{axis}}}));
+    t.Expect(t.Add("argmax", {t.Input(shape)}, Axis(axis)));
+    t.Check();
+    for (const char* op : {"softmax", "layer_norm", "argmax"}) EXPECT_EQ(t.CountOps(op), 1) << op;
+  }
+  // Rows of several dimensions, of which each stage has some.
+  ScheduleTester t(160);
+  t.set_tolerance(5e-5);
+  t.Expect(t.Add("softmax", {t.Input({20, 9, 19})}, Axis(1)));
+  t.Expect(t.Add("layer_norm", {t.Input({20, 9, 19})}, {{"axes", Ints{1, 2}}}));
+  t.Check();
+  EXPECT_EQ(t.CountOps("softmax"), 1);
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 TEST(GenericScheduleTest, ArgMaxAndArgMin) {
   for (int64_t axis = 0; axis < 3; ++axis) {
     ScheduleTester t(200 + static_cast<uint32_t>(axis));

@@ -7,6 +7,7 @@
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/epilogue.h"
 #include "compiler/schedule/int_operands.h"
+#include "compiler/schedule/narrow_floats.h"
 #include "compiler/schedule/pack_operand.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/ops/op.h"
@@ -138,9 +139,10 @@ absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node) {
     packed = AddIntWeights(s, *integers, pitch, index, spec, extra);
   } else if (weights != nullptr) {
     const float* w = reinterpret_cast<const float*>(weights->data());
+    spec.float_weights = StorageForWeights(w, batch * k * n, s.float_storage());
     std::string data;
     for (int64_t i = 0; i < batch; ++i, w += k * n) {
-      data += PackWeights(k, n, [&](int64_t i, int64_t j) { return w[index(i, j)]; });
+      data += PackWeights(k, n, spec.float_weights, [&](int64_t i, int64_t j) { return w[index(i, j)]; });
     }
     packed = s.program().AddConstant(std::move(data));
   } else {

@@ -96,4 +96,39 @@ plan::StorageId PackComputed(Scheduler& s, const graph::Node& node, const Comput
   return packed;
 }
 
+plan::StorageId PackFilter(Scheduler& s, const graph::Node& node, const plan::Argument& memory, int64_t channels,
+                           const std::vector<int32_t>& order) {
+  const int64_t k_size = static_cast<int64_t>(order.size()), blocks = (channels + kBlock - 1) / kBlock;
+  const int64_t row = memory.bytes / (channels * 4);
+  const std::vector<int> panels = Panels(blocks);
+  const plan::StorageId packed = s.program().AddArena(k_size * blocks * kBlock * 4);
+  kernel::Kernel k;
+  k.name = "pack_filter";
+  k.task = kernel::MakeVar("task");
+  k.tasks = static_cast<int64_t>(panels.size());
+  const Buffer in = kernel::ArgumentBuffer("in", kernel::Scalar::kFloat32, channels * row, 0, 4);
+  const Buffer table = kernel::ArgumentBuffer("order", kernel::Scalar::kInt32, k_size, 1, 64);
+  const Buffer out = kernel::ArgumentBuffer("out", kernel::Scalar::kFloat32, k_size * blocks * kBlock, 2, 64);
+  k.arguments = {in, table, out};
+  Block b;
+  ForPanel(b, panels, Use(k.task), [&](Block& b, const Expr& block, int width) {
+    const Expr to = b.Let("to", block * (kBlock * k_size));
+    std::vector<Expr> rows;
+    for (int j = 0; j < width * kBlock; ++j) {
+      rows.push_back(b.Let("row", Min(block * kBlock + j, Int(channels - 1)) * row));
+    }
+    b.For("k", 0, k_size, [&](Block& b, const Expr& i) {
+      const Expr at = b.Let("at", Cast(kernel::kIndexType, Load(table, i)));
+      for (int j = 0; j < width * kBlock; ++j) b.Store(out, to + (i * (width * kBlock) + j), Load(in, rows[j] + at));
+    });
+  });
+  k.body = b.Take();
+  plan::StepInfo info = s.Info(node, "pack_filter");
+  info.macs = 0;
+  info.bytes = channels * (row + k_size) * 4;
+  const std::string data(reinterpret_cast<const char*>(order.data()), order.size() * sizeof(order[0]));
+  s.program().AddStep(std::move(k), {memory, {s.program().AddConstant(data)}, {packed}}, std::move(info));
+  return packed;
+}
+
 }  // namespace mgec::schedule

@@ -1,7 +1,10 @@
-// The right operand of a matrix product that the network computes, packed as the micro-kernel's weights by a step of its
-// own.
+// Right operands of matrix products and filters of convolutions that the network computes, packed as the micro-kernel's
+// weights by a step of their own.
 #ifndef MGEC_COMPILER_SCHEDULE_PACK_OPERAND_H_
 #define MGEC_COMPILER_SCHEDULE_PACK_OPERAND_H_
+
+#include <cstdint>
+#include <vector>
 
 #include "compiler/schedule/scheduler.h"
 
@@ -17,6 +20,10 @@ struct ComputedOperand {
 // Adds the step; the result is what PackWeights makes of constants, one matrix after the other. Channels that do not exist
 // hold arbitrary numbers.
 plan::StorageId PackComputed(Scheduler& s, const graph::Node& node, const ComputedOperand& operand);
+
+// The same for a filter of `channels` rows of equal length in `memory`, float32: element i along K is number order[i] of its row.
+plan::StorageId PackFilter(Scheduler& s, const graph::Node& node, const plan::Argument& memory, int64_t channels,
+                           const std::vector<int32_t>& order);
 
 }  // namespace mgec::schedule
 

@@ -10,6 +10,7 @@
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/exact_arithmetic.h"
 #include "compiler/schedule/gate.h"
+#include "compiler/schedule/narrow_floats.h"
 #include "compiler/schedule/relayout.h"
 
 namespace mgec::schedule {
@@ -120,6 +121,26 @@ kernel::Expr Scheduler::Immediate(const Value* v) {
     case kernel::Scalar::kInt16: return kernel::Int(element(int16_t{0}), scalar);
     default: return kernel::Int(element(int32_t{0}), scalar);
   }
+}
+
+kernel::Scalar Scheduler::float_storage() const { return ops::StorageOf(graph_.float_storage()); }
+
+bool Scheduler::Narrow(const Value* v, plan::StorageId* storage, kernel::Scalar* scalar) {
+  constexpr size_t kFewestBytes = 256;
+  const std::string* data = ConstantData(v);
+  if (data == nullptr || float_storage() == kernel::Scalar::kFloat32 || data->size() < kFewestBytes ||
+      v->type.dtype.kind != graph::DTypeKind::kFloat32) {
+    return false;
+  }
+  const auto [it, is_new] = narrow_.emplace(v, plan::kWholeArena);
+  if (is_new) {
+    std::string narrow = NarrowExactly(*data, float_storage());
+    if (!narrow.empty()) it->second = program_.AddConstant(std::move(narrow));
+  }
+  if (it->second == plan::kWholeArena) return false;
+  *storage = it->second;
+  *scalar = float_storage();
+  return true;
 }
 
 void Scheduler::PlaceConstant(const Value* v) {

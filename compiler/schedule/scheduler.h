@@ -44,6 +44,10 @@ class Scheduler {
   // The one element of a constant that has no more; null for other values, and for kinds that are only stored.
   static kernel::Expr Immediate(const graph::Value* v);
 
+  // How constants of type float32 are best kept: float32, float16 or bfloat16 (narrow_floats.h).
+  kernel::Scalar float_storage() const;
+  // A constant's elements in 16 bits where that is wanted and loses nothing; false, and nothing set, elsewhere.
+  bool Narrow(const graph::Value* v, plan::StorageId* storage, kernel::Scalar* scalar);
   // The multiplication of `v` that is left to the convolution that reads it (gate.h): v is placed as if it were gate->x. Null
   // for other values.
   const Gate* gate(const graph::Value* v) const {
@@ -87,6 +91,7 @@ class Scheduler {
   plan::Program program_;
   std::unordered_map<const graph::Value*, Placement> placements_;
   std::unordered_map<const graph::Value*, Placement> plain_, blocked_, natural_;  // conversions done
+  std::unordered_map<const graph::Value*, plan::StorageId> narrow_;  // constants in 16 bits; kWholeArena: does not fit
   std::unordered_map<const graph::Value*, Gate> gates_;
   const std::unordered_map<const graph::Value*, std::vector<graph::Node*>> users_;
   std::unordered_map<const graph::Value*, int> output_of_;  // the first output that a value is

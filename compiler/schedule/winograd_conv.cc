@@ -12,6 +12,7 @@
 #include "compiler/schedule/epilogue.h"
 #include "compiler/schedule/int_operands.h"
 #include "compiler/schedule/k_list.h"
+#include "compiler/schedule/narrow_floats.h"
 #include "compiler/schedule/pad.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/winograd.h"
@@ -180,7 +181,7 @@ kernel::Kernel OutputKernel(const Sizes& s, const ContractionSpec& spec) {
 // The transformed weights of every position, packed; weight(i) is number i of [OC, IC, 3, 3]. Those of integers are
 // multiplied by 4.
 std::string PackTransformed(const std::function<float(int64_t i)>& weight, bool integers, const ops::ConvParams& p,
-                            const KList& k, int m) {
+                            const KList& k, int m, Scalar wanted, Scalar* stored) {
   const int positions = (m + 2) * (m + 2);
   const int64_t ic = p.in_channels, oc = p.out_channels, k_size = static_cast<int64_t>(k.elements.size());
   std::vector<float> u(positions * ic * oc);
@@ -194,6 +195,7 @@ std::string PackTransformed(const std::function<float(int64_t i)>& weight, bool 
       }
     }
   }
+  *stored = StorageForWeights(u.data(), static_cast<int64_t>(u.size()), wanted);
   std::string packed;
   for (int q = 0; q < positions; ++q) {
     auto at = [&](int64_t e, int64_t o) {
@@ -201,7 +203,7 @@ std::string PackTransformed(const std::function<float(int64_t i)>& weight, bool 
       return channel < 0 ? 0.0f : u[(q * ic + channel) * oc + o];
     };
     packed += integers ? PackIntWeights(k_size, oc, Scalar::kInt16, 2, [&](int64_t e, int64_t o) { return std::llrint(at(e, o)); })
-                       : PackWeights(k_size, oc, at);
+                       : PackWeights(k_size, oc, *stored, at);
   }
   return packed;
 }
@@ -302,7 +304,8 @@ absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node) {
     return integers ? static_cast<float>(integers->weights[i]) : reinterpret_cast<const float*>(weights->data())[i];
   };
   const plan::StorageId table = s.program().AddConstant(FixedTable(k));
-  const plan::StorageId packed = s.program().AddConstant(PackTransformed(weight, is_int, p, k, m));
+  const Scalar wanted = is_int ? Scalar::kFloat32 : s.float_storage();
+  const plan::StorageId packed = s.program().AddConstant(PackTransformed(weight, is_int, p, k, m, wanted, &spec.float_weights));
   const plan::StorageId out = s.NewBlocks(node.output()->type.shape, z.out_blocks, epilogue.out);
 
   plan::StepInfo info = s.Info(node, OpName(node));

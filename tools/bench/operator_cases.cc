@@ -77,6 +77,9 @@ std::vector<OperatorCase> WrittenCases() {
       {"cvt_color", "yuv2rgb_nv12", {{"u8[1,1620,1920,1]", 0, 255}}, {{"mode", string("yuv2rgb_nv12")}}},
       {"roi_align", "", {{"f32[1,64,64,64]"}, rois}, {{"size", Ints{7, 7}}, {"scale", 60.0}, {"mode", string("average")}}},
       {"roi_pooling", "", {{"f32[1,64,64,64]"}, rois}, {{"size", Ints{7, 7}}, {"scale", 60.0}, {"mode", string("max")}}},
+      {"roi_pooling_index", "", {{"f32[1,64,64,64]"}, rois, {"f32[256,64,7,7]"}},
+       {{"size", Ints{7, 7}}, {"scale", 60.0}, {"mode", string("max")}}},
+      {"roi_align_index", "", {{"f32[1,64,64,64]"}, rois}, {{"size", Ints{7, 7}}, {"scale", 60.0}, {"mode", string("max")}}},
       {"deformable_roi_pooling", "", {{"f32[1,64,64,64]"}, rois}, {{"size", Ints{7, 7}}, {"scale", 60.0}, {"samples", int64_t{2}}}},
       // Normalizations, reductions, scans, sorting.
       {"batch_norm", "", {image, per_channel, per_channel, per_channel, per_channel}, {}},
@@ -140,7 +143,7 @@ std::vector<OperatorCase> WrittenCases() {
 string ReasonOf(const OperatorCase& c) {
   static const auto* reasons = new std::map<string, string>{
       {"conv2d 3x3 depthwise", "input and output are no blocks of channels here, as they are between layers: two copies"},
-      {"conv2d 3x3, weights computed", "no schedule for weights that are no constants: as a reduction"},
+      {"conv2d 3x3, weights computed", "weights are packed first; input and output are no blocks of channels: two copies"},
       {"local_conv2d", "every weight is used once: a pass over them, in parts that are no whole vectors"},
       {"region_conv2d", "a comparison for each multiply-add; no schedule of its own"},
       {"correlation", "as many multiply-adds as a convolution of 81 channels; no schedule of its own"},
@@ -157,6 +160,8 @@ string ReasonOf(const OperatorCase& c) {
       {"cvt_color yuv2rgb_nv12", "chroma is loaded for each element; three results from one"},
       {"roi_align", "sixteen loads at computed places for each element"},
       {"roi_pooling", "windows of computed sizes: every element of the largest is looked at"},
+      {"roi_pooling_index", "windows of computed sizes: every element of the largest is looked at"},
+      {"roi_align_index", "sixteen loads at computed places for each element"},
       {"deformable_roi_pooling", "sixteen loads at computed places for each element"},
       {"lrn", "a power for each element"},
       {"reduce sum of columns", "columns are read in strips of one vector"},
