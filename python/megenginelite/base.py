@@ -23,6 +23,12 @@ def _logger():
     return logging.getLogger("megenginelite")
 
 
+def __getattr__(name):
+    if name == "logger":
+        return _logger()
+    raise AttributeError("module %r has no attribute %r" % (__name__, name))
+
+
 def set_log_level(level):
     """Messages below `level`, a LiteLogLevel, are not logged."""
     global _log_level
