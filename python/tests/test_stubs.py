@@ -62,6 +62,8 @@ def own(container, module_name):
         public = not name.startswith("_") or (name.startswith("__") and name.endswith("__") and callable(value))
         if not public or name in KNOWN or inspect.ismodule(value):
             continue
+        if inspect.ismodule(container) and name == "__getattr__":
+            continue  # what it gives stands in the stub by its name
         if inspect.isclass(container) or getattr(value, "__module__", None) == module_name:
             names[name] = value
     return names
