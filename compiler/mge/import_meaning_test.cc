@@ -1,10 +1,9 @@
 // What operators mean, from a model made by hand to numbers: those of which testdata/ops has no case.
 #include <cmath>
-#include <cstring>
 #include <numeric>
 
 #include "compiler/mge/test_model.h"
-#include "compiler/ops/evaluate.h"
+#include "compiler/mge/test_results.h"
 #include "gtest/gtest.h"
 
 namespace mgec::mge {
@@ -13,31 +12,6 @@ namespace {
 namespace param = fbs::param;
 using fbs::DTypeEnum;
 using Item = param::IndexDescMaskItem;
-using Floats = std::vector<float>;
-
-// All outputs, one after the other.
-template <typename T = float>
-std::vector<T> Results(const TestModel& m) {
-  const auto g = m.Import();
-  EXPECT_TRUE(g.ok()) << g.status();
-  std::vector<T> values;
-  if (!g.ok()) return values;
-  const auto outputs = ops::EvaluateGraph(*g, {});
-  EXPECT_TRUE(outputs.ok()) << outputs.status();
-  if (!outputs.ok()) return values;
-  for (const ops::TensorData& data : *outputs) {
-    const size_t before = values.size();
-    values.resize(before + data->size() / sizeof(T));
-    std::memcpy(&values[before], data->data(), data->size());
-  }
-  return values;
-}
-
-Floats Range(int n, float first = 0) {
-  Floats values(n);
-  std::iota(values.begin(), values.end(), first);
-  return values;
-}
 
 // An operator on the rows and columns of [[0 1 2] [3 4 5]], with values, if any, before the indices.
 Floats Indexed(const char* op, std::vector<Item> items, const std::vector<int>& operands, TestModel& m) {

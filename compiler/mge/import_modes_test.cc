@@ -1,11 +1,9 @@
 // What rare modes and formats mean, from a model made by hand to numbers: those that MegEngine's CPU kernels do not run, or of
 // which testdata/ops has no case.
 #include <cmath>
-#include <cstring>
-#include <numeric>
 
 #include "compiler/mge/test_model.h"
-#include "compiler/ops/evaluate.h"
+#include "compiler/mge/test_results.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -14,33 +12,9 @@ namespace {
 
 namespace param = fbs::param;
 using fbs::DTypeEnum;
-using Floats = std::vector<float>;
 using testing::FloatNear;
 using testing::HasSubstr;
 using testing::Pointwise;
-
-template <typename T = float>
-std::vector<T> Results(const TestModel& m) {
-  const auto g = m.Import();
-  EXPECT_TRUE(g.ok()) << g.status();
-  std::vector<T> values;
-  if (!g.ok()) return values;
-  const auto outputs = ops::EvaluateGraph(*g, {});
-  EXPECT_TRUE(outputs.ok()) << outputs.status();
-  if (!outputs.ok()) return values;
-  for (const ops::TensorData& data : *outputs) {
-    const size_t before = values.size();
-    values.resize(before + data->size() / sizeof(T));
-    std::memcpy(&values[before], data->data(), data->size());
-  }
-  return values;
-}
-
-Floats Range(int n, float first = 0) {
-  Floats values(n);
-  std::iota(values.begin(), values.end(), first);
-  return values;
-}
 
 // One head, nothing projected, one query [1, 0] in a sequence of two keys, [1, 0] and [0, 1], with values [1, 2] and [3, 4].
 struct Attention {

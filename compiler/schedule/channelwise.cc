@@ -206,15 +206,15 @@ class StageEmitter {
     const Expr begin = parts == 1 ? Int(0) : b.Let("begin", part * per_part);
     const Expr end = parts == 1 ? Int(pixels) : b.Let("end", Min(begin + per_part, Int(pixels)));
     const Expr body = Body(true);
-    const int64_t kUnroll = PixelsTogether();
-    const Expr main_end = parts == 1 ? Int(pixels / kUnroll * kUnroll)
-                                     : b.Let("main_end", begin + (end - begin) / Int(kUnroll) * Int(kUnroll));
+    const int64_t together = PixelsTogether();
+    const Expr main_end = parts == 1 ? Int(pixels / together * together)
+                                     : b.Let("main_end", begin + (end - begin) / Int(together) * Int(together));
     auto pixels_from = [&](Block& b, Expr p, int64_t n) {
       std::vector<Expr> results;
       for (int64_t u = 0; u < n; ++u) results.push_back(Stored(kernel::Substitute(body, {{flat_var_.get(), p + u}})));
       b.Store(out_, out_base_ + p * kBlock, kernel::JoinLanes(results));
     };
-    b.For("p", begin, main_end, kUnroll, [&](Block& b, Expr p) { pixels_from(b, p, kUnroll); });
+    b.For("p", begin, main_end, together, [&](Block& b, Expr p) { pixels_from(b, p, together); });
     b.For("p", main_end, end, 1, [&](Block& b, Expr p) { pixels_from(b, p, 1); });
     return blocks * parts;
   }
@@ -369,10 +369,6 @@ class StageEmitter {
   Expr out_base_;
   kernel::Var flat_var_;
 };
-
-}  // namespace
-
-namespace {
 
 // Reads each element of its input many times: bringing that into blocks pays.
 bool IsWindowed(const graph::Node& node) {

@@ -21,7 +21,7 @@ constexpr int64_t kChunkEntries = 128;
 // Enough tasks that a static split over a few threads is even.
 constexpr int64_t kWantedTasks = 16;
 constexpr int64_t kLine = 64;  // bytes of a cache line
-constexpr int64_t kFewTiles = 8;
+constexpr int64_t kFewTiles = 8;  // after at most this many, the next panel is needed
 
 // How many pixels a register tile covers for a panel part of `blocks` blocks.
 int TileHeight(const kernel::Target& target, int blocks) {
@@ -229,17 +229,13 @@ class Emitter {
       }
       for (int m = 0; m < height; ++m) {
         Expr x = Load(in_, a + (m * s_.in_col_stride + g * group_), group_);
-        if (group_ == 1) {
-          // The widest vector comes first; a narrower one takes a part of its operand.
-          if (bs.size() > 1) x = b.Let("a", Broadcast(x, lanes[0]));
-          for (size_t v = 0; v < bs.size(); ++v) {
-            b.Set(acc[v], m, Fma(bs.size() > 1 ? Slice(x, 0, lanes[v]) : x, bs[v], Reg(acc[v], m)));
-          }
-          continue;
-        }
-        const Expr repeated = b.Let("a", Repeat(x, lanes[0]));
+        // The widest vector comes first; a narrower one takes a part of its operand. A float that meets one vector only is
+        // broadcast there, from memory where the machine can.
+        if (group_ > 1) x = b.Let("a", Repeat(x, lanes[0]));
+        else if (bs.size() > 1) x = b.Let("a", Broadcast(x, lanes[0]));
         for (size_t v = 0; v < bs.size(); ++v) {
-          b.Set(acc[v], m, Dot(Slice(repeated, 0, lanes[v] * group_), bs[v], Reg(acc[v], m)));
+          const Expr own = x->type.lanes == 1 ? x : Slice(x, 0, lanes[v] * group_);
+          b.Set(acc[v], m, group_ > 1 ? Dot(own, bs[v], Reg(acc[v], m)) : Fma(own, bs[v], Reg(acc[v], m)));
         }
       }
     };

@@ -3,14 +3,13 @@ import compileall
 import os
 import subprocess
 
-from peers.engine import Engine
+from peers.engines.megengine_lite import MegEngineLite
 from peers.environments import Environment
 
 
-class Mgec(Engine):
+class Mgec(MegEngineLite):
     name = "mgec"
     environment = Environment("numpy", ("numpy",))
-    needs_mge = True
     suffix = ".mgec"
     keeps_artifact = False  # the compiler may be another one each time
 
@@ -22,18 +21,4 @@ class Mgec(Engine):
     def load(self, model, threads):
         import sys
         sys.path.insert(0, os.environ["MGEC_PYTHON"])
-        from megenginelite import LiteNetwork
-        self.network = LiteNetwork()
-        self.network.threads_number = threads
-        self.network.load(self.artifact(model))
-        self.x = model.input()
-        self.input, self.result = (self.network.get_io_tensor(name) for name in ("x", "y"))
-
-    def run(self):
-        self.input.set_data_by_copy(self.x)
-        self.network.forward()
-        self.network.wait()
-        self.y = self.result.to_numpy()
-
-    def output(self):
-        return self.y
+        super().load(model, threads)
