@@ -98,9 +98,11 @@ absl::StatusOr<plan::TargetProgram> CompileForTarget(const graph::Graph& graph, 
   plan::TargetProgram result;
   result.target = target.name;
   plan::Program program;
+  schedule::Alternatives alternatives;
   {
     const StageTimes::Scope time(report.times, target.name + " schedule");
-    ASSIGN_OR_RETURN(program, schedule::ScheduleGraph(graph, target, options.schedule));
+    ASSIGN_OR_RETURN(program, schedule::ScheduleGraph(graph, target, options.schedule,
+                                                      options.report_alternatives ? &alternatives : nullptr));
   }
   {
     const StageTimes::Scope time(report.times, target.name + " plan memory and constants");
@@ -124,9 +126,13 @@ absl::StatusOr<plan::TargetProgram> CompileForTarget(const graph::Graph& graph, 
   if (report.targets.empty()) report.macs = macs;
   report.targets.push_back({target.name, static_cast<int>(result.program.kernels.size()),
                             static_cast<int>(result.program.steps.size()), code_bytes,
-                            result.program.arena_bytes, result.program.arena_lower_bound, SecondsSince(start), {}});
+                            result.program.arena_bytes, result.program.arena_lower_bound, SecondsSince(start), {},
+                            std::move(alternatives), {}});
   for (size_t k = 0; k < kernel_seconds.size(); ++k) {
     report.targets.back().kernel_seconds.emplace_back(result.program.kernels[k].name, kernel_seconds[k]);
+  }
+  if (options.report_alternatives) {
+    for (const plan::PlannedStep& step : result.program.steps) report.targets.back().step_keys.push_back(step.info.node_key);
   }
   return result;
 }
@@ -235,7 +241,7 @@ absl::Status CompileForAnyBatch(const mge::Model& model, const InputShapes& shap
     report.input_rows = rows.inputs;
     report.output_rows = rows.outputs;
   }
-  for (int64_t batch : {8, 1}) {
+  for (int64_t batch : kBatchParts) {
     ASSIGN_OR_RETURN(plan::ShapeProgram program,
                      CompileForShapes(model, WithBatch(shapes, batch), options, constants, report));
     program.batch = batch;

@@ -23,7 +23,9 @@
 
 namespace mgec {
 
+// The first dimension of an input shape for a batch of any size, and the sizes of the parts that it is computed in.
 inline constexpr int64_t kAnyBatch = -1;
+inline constexpr int64_t kBatchParts[] = {8, 1};
 
 struct CompileOptions {
   // Each is taken once; order does not matter. None: kernel::DefaultTargets() for the model.
@@ -35,6 +37,7 @@ struct CompileOptions {
   std::string source_name;                                         // recorded in the artifact
   int threads = 1;                                                 // of the code generator
   schedule::Options schedule;
+  bool report_alternatives = false;  // for measurements: CompileReport::Target::alternatives and step_keys
   // Called while kernels are generated: target, kernels done, kernels in all. From any thread, one call at a time.
   std::function<void(const std::string& target, int done, int total)> progress;
   // What to write down on the way; see CompileReport.
@@ -57,8 +60,10 @@ struct CompileReport {
     int64_t code_bytes = 0, arena_bytes = 0, arena_lower_bound = 0;
     double seconds = 0;
     std::vector<std::pair<std::string, double>> kernel_seconds;  // generating the code of each, of one thread
+    schedule::Alternatives alternatives;  // what schedules could have chosen instead
+    std::vector<std::string> step_keys;   // of each step the key of its node among them, or nothing
   };
-  std::vector<Target> targets;
+  std::vector<Target> targets;  // one after the other for each program
   int64_t macs = 0, constant_bytes = 0;
   double import_seconds = 0, passes_seconds = 0;
   StageTimes times;  // of all programs

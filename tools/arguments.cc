@@ -19,13 +19,17 @@ std::string WithUnderscores(std::string argument) {
 
 }  // namespace
 
-Arguments ParseArguments(int argc, char** argv, const std::vector<std::string>& repeatable) {
+Arguments ParseArguments(int argc, char** argv, const std::vector<std::string>& repeatable,
+                         const std::map<std::string, std::string>& values) {
   Arguments arguments;
   for (const std::string& name : repeatable) arguments.repeated[name];
   std::vector<std::string> rest = {argv[0]};
   bool flags_ended = false;
   for (int i = 1; i < argc; ++i) {
-    const std::string argument = flags_ended ? argv[i] : WithUnderscores(argv[i]);
+    std::string argument = flags_ended ? argv[i] : WithUnderscores(argv[i]);
+    for (const auto& [name, value] : values) {
+      if (!flags_ended && argument == "--" + name) argument += "=" + value;
+    }
     flags_ended = flags_ended || argument == "--";
     bool taken = false;
     for (const std::string& name : repeatable) {

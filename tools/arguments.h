@@ -17,8 +17,10 @@ struct Arguments {
 
 // Parses flags by absl::ParseCommandLine(), which ends the process with a message on mistakes. Before that, `--a-b` becomes
 // `--a_b`, and the flags in `repeatable` (names with underscores) are taken out with their values: `--name value` or
-// `--name=value`, any number of times. Give each an ABSL_FLAG of the same name for --help.
-Arguments ParseArguments(int argc, char** argv, const std::vector<std::string>& repeatable = {});
+// `--name=value`, any number of times. Give each an ABSL_FLAG of the same name for --help. Flags in `values` may be given
+// without a value, `--name` alone, and have that one then; others that they are to have need `--name=value`.
+Arguments ParseArguments(int argc, char** argv, const std::vector<std::string>& repeatable = {},
+                         const std::map<std::string, std::string>& values = {});
 
 // `path` if it is absolute; else relative to the folder where `bazel run` was called, or to the current one.
 std::string ResolvePath(const std::string& path);

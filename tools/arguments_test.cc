@@ -7,6 +7,7 @@
 #include "absl/flags/flag.h"
 
 ABSL_FLAG(int, test_number, 0, "A number.");
+ABSL_FLAG(double, test_seconds, 0, "May be given without a value.");
 ABSL_FLAG(std::string, o, "", "A short one.");
 ABSL_FLAG(std::vector<std::string>, test_shape, {}, "May be repeated.");
 
@@ -17,7 +18,7 @@ Arguments Parse(std::vector<std::string> words) {
   words.insert(words.begin(), "tool");
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
-  return ParseArguments(static_cast<int>(argv.size()), argv.data(), {"test_shape"});
+  return ParseArguments(static_cast<int>(argv.size()), argv.data(), {"test_shape"}, {{"test_seconds", "60"}});
 }
 
 TEST(ParseArguments, DashesAndUnderscoresAreTheSame) {
@@ -33,6 +34,13 @@ TEST(ParseArguments, RepeatedFlagsAndPositionals) {
   EXPECT_EQ(arguments.positional, (std::vector<std::string>{"model-a.mge", "second"}));
   EXPECT_EQ(arguments.repeated.at("test_shape"), (std::vector<std::string>{"x=1x3", "y=2,3"}));
   EXPECT_EQ(absl::GetFlag(FLAGS_o), "out-1");
+}
+
+TEST(ParseArguments, FlagsMayHaveAValueOfTheirOwn) {
+  EXPECT_EQ(Parse({"--test-seconds", "model.mge"}).positional, std::vector<std::string>{"model.mge"});
+  EXPECT_EQ(absl::GetFlag(FLAGS_test_seconds), 60);
+  Parse({"--test-seconds=2.5"});
+  EXPECT_EQ(absl::GetFlag(FLAGS_test_seconds), 2.5);
 }
 
 TEST(ParseArguments, NothingIsAFlagAfterTwoDashes) {

@@ -22,6 +22,7 @@
 #include "nlohmann/json.hpp"
 #include "tools/arguments.h"
 #include "tools/files.h"
+#include "tools/tuning/session.h"
 
 ABSL_FLAG(std::string, o, "", "Where the artifact goes; MODEL.mgec beside the model if not given.");
 ABSL_FLAG(std::string, target, "", "Comma-separated targets, for example x86-64-v3; x86-64-v4,x86-64-v3 if not given, and x86-64-v4-vnni for models with integer contractions. The "
@@ -34,6 +35,10 @@ ABSL_FLAG(bool, winograd, true, "Compute 3x3 convolutions by Winograd's algorith
                                "last digits of accuracy.");
 ABSL_FLAG(bool, json, false, "Print the report as JSON, also where the model is not supported or damaged.");
 ABSL_FLAG(int, threads, 0, "Threads that generate code; all CPUs if 0.");
+ABSL_FLAG(double, tune, 0, "Measure on this machine for about so many seconds (60 for --tune alone) which schedules are fastest, "
+                           "and use them. Ctrl-C ends it early and keeps the results.");
+ABSL_FLAG(std::string, tuning_db, "", "A file of measurements: used, and with --tune added to. Holds for all models; may be copied.");
+ABSL_FLAG(int, tune_threads, 1, "The number of threads that the network will run on, for --tune and --tuning-db.");
 ABSL_FLAG(bool, time, false, "Also print where the time went: by stage, and the kernels whose code took longest.");
 ABSL_FLAG(std::string, emit, "", "Also print, comma-separated: graph (after all passes), kernels, llvm, asm, cuda, ptx.");
 
@@ -43,7 +48,8 @@ namespace {
 constexpr char kUsage[] =
     "compiles a MegEngine model (.mge) into an artifact (.mgec) that the runtime and megenginelite load.\n\n"
     "  compile MODEL.mge [-o MODEL.mgec] [--target=x86-64-v3] [--input-shape data=8x3x224x224] [--threads=2]\n"
-    "          [--emit=graph,kernels,llvm,asm,cuda,ptx] [--time] [--json]\n\n"
+    "          [--emit=graph,kernels,llvm,asm,cuda,ptx] [--time] [--json]\n"
+    "          [--tune[=SECONDS]] [--tuning-db=FILE] [--tune-threads=1]\n\n"
     "The artifact is written only when everything succeeded. A model that needs something unsupported is listed with "
     "everything it needs.";
 
@@ -229,7 +235,7 @@ int Main(int argc, char** argv) {
   absl::FlagsUsageConfig config;
   config.version_string = [] { return absl::StrCat("mgec ", plan::CompilerVersion(), "\n"); };
   absl::SetFlagsUsageConfig(config);
-  const Arguments arguments = ParseArguments(argc, argv, {"input_shape"});
+  const Arguments arguments = ParseArguments(argc, argv, {"input_shape"}, {{"tune", "60"}});
   if (arguments.positional.size() != 1) return Fail(absl::StrCat("give one model file\n\n", kUsage));
 
   const std::string model = ResolvePath(arguments.positional[0]), name = BaseName(model);
@@ -260,10 +266,22 @@ int Main(int argc, char** argv) {
     };
   }
 
+  tuning::Request tune;
+  tune.seconds = absl::GetFlag(FLAGS_tune);
+  tune.threads = absl::GetFlag(FLAGS_tune_threads);
+  tune.database = ResolvePath(absl::GetFlag(FLAGS_tuning_db));
+  tune.terminal = terminal;
+  if (!(tune.seconds >= 0 && tune.seconds <= 1e6)) return Fail("--tune must be in [0, 1000000] seconds");
+  if (tune.threads < 1 || tune.threads > 1024) return Fail("--tune-threads must be in [1, 1024]");
+
   absl::StatusOr<std::string> bytes = ReadFile(model);
   if (!bytes.ok()) return Fail(std::string(bytes.status().message()));
   CompileReport report;
+  tuning::Report tuned;
+  const absl::Status tuning_status = tuning::Apply(*bytes, tune, &options, &tuned);
   const absl::StatusOr<std::string> artifact = Compile(*bytes, options, &report);
+  // What is wrong with the model, compilation says better.
+  if (artifact.ok() && !tuning_status.ok()) return Fail(absl::StrCat(tuning_status.message(), "; nothing was written"));
   if (terminal) absl::FPrintF(stderr, "\r\033[K");
   const bool json = absl::GetFlag(FLAGS_json);
   if (json && !artifact.ok()) PrintJson(name, report, "", std::string(artifact.status().message()));
@@ -289,6 +307,7 @@ int Main(int argc, char** argv) {
   PrintModel(name, report);
   PrintSummary(report);
   if (absl::GetFlag(FLAGS_time)) PrintTimes(report);
+  absl::PrintF("%s", tuning::ToText(tuned));
   if (absl::Status s = WriteFileAtomically(output, *artifact); !s.ok()) return Fail(std::string(s.message()));
   absl::PrintF("wrote %s (%s)\n", output, Size(static_cast<int64_t>(artifact->size())));
   return 0;

@@ -2,7 +2,9 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -195,6 +197,53 @@ def test_cuda_without_nvrtc(tool, folder, monkeypatch):
     error = tool("compile", "lenet.mge", "--target=cuda", ok=False)
     assert "MGEC_NVRTC=" + str(folder) in error and "has no libnvrtc.so" in error
     assert files(folder) == ["lenet.mge"]
+
+
+def test_measures_schedules(tool, folder):
+    out = tool("compile", "lenet.mge", "--target=x86-64-v3", "--tune=0.5", "--tuning-db=db.json")
+    assert files(folder) == ["db.json", "db.json.lock", "lenet.mge", "lenet.mgec"]
+    assert "tuning x86-64-v3: " in out
+    entries = json.loads((folder / "db.json").read_text())["entries"]
+    assert entries and all(e["target"] == "x86-64-v3" and e["threads"] == 1 and e["ratio"] <= 1 for e in entries)
+    # Compilations use what it holds, and change nothing.
+    before = (folder / "db.json").read_bytes()
+    tool("compile", "lenet.mge", "-o", "a.mgec", "--target=x86-64-v3", "--tuning-db=db.json")
+    assert (folder / "a.mgec").read_bytes() == (folder / "lenet.mgec").read_bytes()
+    assert (folder / "db.json").read_bytes() == before
+
+
+def test_what_a_tuning_database_says_is_done(tool, folder):
+    tool("compile", "lenet.mge", "--target=x86-64-v3", "--tune=0.001", "--tuning-db=db.json")
+    database = json.loads((folder / "db.json").read_text())
+    for e in database["entries"]:
+        e["choice"], e["cpu"] = "tile_height=1 unroll=1 registers=1", "another"
+    (folder / "db.json").write_text(json.dumps(database))
+    for name, flags in ("rule", []), ("other", ["--tuning-db=db.json"]):
+        tool("compile", "lenet.mge", "--target=x86-64-v3", "-o", name + ".mgec", *flags)
+    assert (folder / "rule.mgec").read_bytes() != (folder / "other.mgec").read_bytes()
+
+
+def test_an_interrupt_ends_tuning_and_keeps_its_results(tool, folder):
+    env = dict(os.environ, BUILD_WORKING_DIRECTORY=str(folder))
+    args = ["tools/compile", "lenet.mge", "--target=x86-64-v3", "--tune=90", "--tuning-db=db.json"]
+    with subprocess.Popen(args, env=env, stdout=subprocess.PIPE, text=True) as process:
+        time.sleep(3)  # it takes far less to begin
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=80)
+    assert process.returncode == 0 and "tuning x86-64-v3: " in out
+    assert json.loads((folder / "db.json").read_text())["entries"]
+    assert (folder / "lenet.mgec").exists()
+
+
+@pytest.mark.parametrize("text, message", [
+    ("", "is no tuning database"), ('{"mgec_tuning": 9, "entries": []}', "version 9"),
+])
+def test_a_wrong_tuning_database_is_left_alone(tool, folder, text, message):
+    (folder / "db.json").write_text(text)
+    for flags in [], ["--tune=0.1"]:
+        error = tool("compile", "lenet.mge", "--tuning-db=db.json", *flags, ok=False)
+        assert message in error and "db.json" in error and "nothing was written" in error
+    assert (folder / "db.json").read_text() == text and files(folder) == ["db.json", "lenet.mge"]
 
 
 def test_says_where_the_time_goes(tool):

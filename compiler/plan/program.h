@@ -48,6 +48,7 @@ struct StepInfo {
   int64_t macs = 0;
   int64_t bytes = 0;
   std::vector<StorageId> touches;  // storages reached through the whole-arena argument
+  std::string node_key;            // what measurements call the node (schedule/node_key.h), where they are being made
 };
 
 struct Step {

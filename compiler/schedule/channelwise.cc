@@ -196,7 +196,7 @@ class StageEmitter {
 
   int64_t EmitFlat(Block& b, const Expr& task) {
     const int64_t pixels = RestElements(stage_->info.shape, 1), blocks = static_cast<int64_t>(blocks_.size());
-    int64_t parts = std::clamp<int64_t>(kWantedTasks / blocks, 1, std::max<int64_t>(1, pixels / 256));
+    int64_t parts = std::clamp<int64_t>(WantedTasks() / blocks, 1, std::max<int64_t>(1, pixels / 256));
     if (SplitsPixels(pixels)) parts = PartsOfPixels(parts);
     const int64_t per_part = (pixels + parts - 1) / parts;
     flat_var_ = kernel::MakeVar("p");
@@ -234,7 +234,7 @@ class StageEmitter {
     int64_t outer = 1;
     for (size_t i = 0; i + 2 < dims.size(); ++i) outer *= stage_->info.shape[dims[i]];
     const int64_t blocks = static_cast<int64_t>(blocks_.size());
-    int64_t parts = std::clamp<int64_t>(kWantedTasks / (blocks * outer), 1, rows);
+    int64_t parts = std::clamp<int64_t>(WantedTasks() / (blocks * outer), 1, rows);
     if (SplitsPixels(outer * rows * stage_->info.shape[inner])) parts = std::min(PartsOfPixels(parts), rows);
     const int64_t per_part = (rows + parts - 1) / parts;
 
@@ -320,11 +320,14 @@ class StageEmitter {
 
   // How many pixels are at most computed together: enough independent chains to hide latency, few enough to stay in
   // registers.
-  int64_t PixelsTogether() const { return s_.target().chains * s_.target().vector_lanes / kBlock; }
+  int64_t PixelsTogether() const { return Registers() * s_.target().vector_lanes / kBlock; }
+  int64_t Registers() const { return s_.choice().registers > 0 ? s_.choice().registers : s_.target().chains; }
+  int64_t WantedTasks() const { return s_.choice().tasks > 0 ? s_.choice().tasks : kWantedTasks; }
 
   // Pixels per iteration of the loop over a row of `length`: as many as are computed together or less, for the fewest
   // registers in all, the remainder's included.
   int64_t UnrollFor(int64_t length) const {
+    if (s_.choice().unroll > 0) return std::clamp<int64_t>(s_.choice().unroll, 1, std::max<int64_t>(1, length));
     const int64_t per_register = s_.target().vector_lanes / kBlock;
     const auto registers = [&](int64_t n) {
       int64_t sum = n / per_register;
@@ -369,6 +372,21 @@ class StageEmitter {
   Expr out_base_;
   kernel::Var flat_var_;
 };
+
+// What could be chosen instead, one decision at a time.
+std::vector<Choice> ChannelwiseAlternatives(const kernel::Target& target) {
+  std::vector<Choice> result;
+  auto offer = [&](int Choice::*field, int value) {
+    result.emplace_back();
+    result.back().*field = value;
+  };
+  for (int registers : {1, 2, 4, 8}) {
+    if (registers != target.chains) offer(&Choice::registers, registers);
+  }
+  for (int unroll : {2, 4, 7, 8}) offer(&Choice::unroll, unroll);
+  for (int64_t tasks : {kWantedTasks / 4, kWantedTasks * 4}) offer(&Choice::tasks, static_cast<int>(tasks));
+  return result;
+}
 
 // Reads each element of its input many times: bringing that into blocks pays.
 bool IsWindowed(const graph::Node& node) {
@@ -420,6 +438,7 @@ absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) 
       lanes = blocked[t];
     }
   }
+  s.Offer(ChannelwiseAlternatives(s.target()));
   const std::vector<BlockUse> blocks = BlocksOf(*lanes);
   std::vector<plan::StorageId> storage;
   for (size_t i = 0; i < d.stages().size(); ++i) {

@@ -51,6 +51,21 @@ struct Tiling {
       : count((cols + height - 1) / height), base(cols / count), larger(cols % count) {}
 };
 
+// A panel of 4 blocks takes two passes where registers are few.
+std::vector<int> PartsOf(const kernel::Target& target, int panel_blocks) {
+  if (target.vector_registers < 32 && panel_blocks == 4) return {2, 2};
+  return {panel_blocks};
+}
+
+// The least pixels that a register tile of some panel covers.
+int LeastHeight(const kernel::Target& target, const std::vector<int>& panels) {
+  int h = 1 << 20;
+  for (int p : panels) {
+    for (int part : PartsOf(target, p)) h = std::min(h, TileHeight(target, part));
+  }
+  return h;
+}
+
 class Emitter {
  public:
   Emitter(const ContractionSpec& spec, const kernel::Target& target) : s_(spec), target_(target) {
@@ -58,23 +73,26 @@ class Emitter {
     panels_ = Panels(blocks_);
     group_ = s_.group();
     k_size_ = s_.block_entries * kBlock + s_.single_entries * group_;
+    split_pixels_ = s_.choice.split_pixels != Choice::kRule ? s_.choice.split_pixels != 0 : s_.split_pixels;
+    if (s_.choice.chunk > 0) chunk_entries_ = s_.choice.chunk;
     // Integer sums cannot wait in an output of a narrower type; their panels are also smaller.
-    if (group_ == 1) chunks_ = std::max<int64_t>(1, (s_.block_entries + kChunkEntries - 1) / kChunkEntries);
+    if (group_ == 1) chunks_ = std::max<int64_t>(1, (s_.block_entries + chunk_entries_ - 1) / chunk_entries_);
     using kernel::ArgumentBuffer;
     in_ = ArgumentBuffer("in", s_.in_scalar, s_.in_size, kInput, SizeOf(s_.in_scalar));
     table_ = ArgumentBuffer("table", Scalar::kInt32, std::max<int64_t>(1, s_.block_entries + s_.single_entries), kTable, 64);
     weights_ = ArgumentBuffer("weights", s_.weight_scalar(), s_.batch * blocks_ * kBlock * k_size_, kWeights, 64);
     out_ = ArgumentBuffer("out", s_.out.stored, s_.out_size, kOutput, s_.out_alignment);
     // A single tile reads its panel once, as fast as memory gives it.
-    prefetches_ = s_.block_entries > 0 && s_.rows * Tiling(s_.cols, MinHeight()).count > 1;
+    prefetches_ = s_.choice.prefetch != 0 && s_.block_entries > 0 && s_.rows * Tiling(s_.cols, MinHeight()).count > 1;
   }
 
   kernel::Kernel Build(const std::string& name) {
     const int64_t panels = static_cast<int64_t>(panels_.size());
     // A task is one panel times one part of the rows or, where there is one row, of its tiles.
     const int64_t divisible = s_.rows > 1 ? s_.rows : Tiling(s_.cols, MinHeight()).count;
-    const int64_t wanted = (kWantedTasks + panels * s_.batch - 1) / (panels * s_.batch);
-    parts_ = std::clamp<int64_t>(s_.split_pixels ? PartsOfPixels(wanted) : wanted, 1, divisible);
+    const int64_t tasks = s_.choice.tasks > 0 ? s_.choice.tasks : kWantedTasks;
+    const int64_t wanted = (tasks + panels * s_.batch - 1) / (panels * s_.batch);
+    parts_ = std::clamp<int64_t>(split_pixels_ ? PartsOfPixels(wanted) : wanted, 1, divisible);
     kernel::Kernel k;
     k.name = name;
     k.task = kernel::MakeVar("task");
@@ -85,10 +103,10 @@ class Emitter {
     const Expr task = Use(k.task);
     // One of the two numbers counts faster.
     const int64_t all_panels = panels * s_.batch;
-    const int64_t divisor = s_.split_pixels ? all_panels : parts_;
+    const int64_t divisor = split_pixels_ ? all_panels : parts_;
     const Expr slow = b.Let("slow", task / Int(divisor)), fast = b.Let("fast", Binary(kernel::Op::kMod, task, Int(divisor)));
-    Expr panel = s_.split_pixels ? fast : slow;
-    const Expr part = parts_ == 1 ? Int(0) : s_.split_pixels ? slow : fast;
+    Expr panel = split_pixels_ ? fast : slow;
+    const Expr part = parts_ == 1 ? Int(0) : split_pixels_ ? slow : fast;
     batch_ = Int(0);
     if (s_.batch > 1) {
       batch_ = b.Let("batch", panel / Int(panels));
@@ -100,24 +118,21 @@ class Emitter {
   }
 
  private:
-  int MinHeight() const {
-    int h = 1 << 20;
-    for (int p : panels_) {
-      for (int part : PartsOf(p)) h = std::min(h, TileHeight(target_, part));
-    }
-    return h;
+  // Pixels of a register tile for a part of `blocks` blocks.
+  int Height(int blocks) const {
+    const int most = TileHeight(target_, blocks);
+    return s_.choice.tile_height > 0 ? std::min(s_.choice.tile_height, most) : most;
   }
 
-  // A panel of 4 blocks takes two passes where registers are few.
-  std::vector<int> PartsOf(int panel_blocks) const {
-    if (target_.vector_registers < 32 && panel_blocks == 4) return {2, 2};
-    return {panel_blocks};
+  int MinHeight() const {
+    const int least = LeastHeight(target_, panels_);
+    return s_.choice.tile_height > 0 ? std::min(s_.choice.tile_height, least) : least;
   }
 
   void EmitPanel(Block& b, const Expr& block, int width, const Expr& part) {
     const Expr weights = b.Let("panel_weights", block * (kBlock * k_size_) + batch_ * (blocks_ * kBlock * k_size_));
     panel_ = weights;
-    const std::vector<int> parts = PartsOf(width);
+    const std::vector<int> parts = PartsOf(target_, width);
     if (parts.size() == 1) {
       EmitPart(b, block, weights, width, width, part);
     } else {
@@ -132,7 +147,7 @@ class Emitter {
   void EmitPart(Block& b, Expr block, Expr weights, int blocks, int panel_blocks, Expr part) {
     blocks_in_part_ = blocks;
     row_stride_ = panel_blocks * kBlock * group_;
-    const Tiling tiling(s_.cols, TileHeight(target_, blocks));
+    const Tiling tiling(s_.cols, Height(blocks));
     const int64_t divided = s_.rows > 1 ? s_.rows : tiling.count;
     const int64_t per_part = (divided + parts_ - 1) / parts_;
     const Expr begin = parts_ == 1 ? Int(0) : b.Let("begin", part * per_part);
@@ -156,8 +171,8 @@ class Emitter {
   Expr PrefetchFrom(Block& b, const Expr& weights, const Expr& tile, int64_t tiles, const Expr& chunk) {
     if (!prefetches_) return nullptr;
     const int64_t line = kLine / SizeOf(s_.weight_scalar());
-    const int64_t entries = chunks_ == 1 ? s_.block_entries : kChunkEntries;
-    const int64_t groups = chunks_ == 1 ? k_size_ / group_ : kChunkEntries * kBlock;
+    const int64_t entries = chunks_ == 1 ? s_.block_entries : chunk_entries_;
+    const int64_t groups = chunks_ == 1 ? k_size_ / group_ : chunk_entries_ * kBlock;
     const int64_t part = row_stride_ * groups, lines = (part + line - 1) / line;
     lines_per_step_ = (lines + tiles * entries - 1) / (tiles * entries);
     // What comes much later would drive what is in use now from the first level of the cache.
@@ -242,8 +257,8 @@ class Emitter {
     auto address = [&](Block& b, Expr entry) {
       return b.Let("at", Cast(kernel::kIndexType, Load(table_, entry)) + in);
     };
-    const Expr first = chunk * kChunkEntries;
-    const Expr last = chunks_ == 1 ? Int(s_.block_entries) : Min(first + kChunkEntries, Int(s_.block_entries));
+    const Expr first = chunk * chunk_entries_;
+    const Expr last = chunks_ == 1 ? Int(s_.block_entries) : Min(first + chunk_entries_, Int(s_.block_entries));
     b.For("k", first, last, 1, [&](Block& b, Expr k) {
       const Expr a = address(b, k);
       const Expr w = b.Let("w", weights + k * (kBlock / group_ * row_stride_));
@@ -327,7 +342,8 @@ class Emitter {
 
   const ContractionSpec& s_;
   const kernel::Target& target_;
-  int64_t blocks_, k_size_, chunks_ = 1, parts_ = 1;
+  int64_t blocks_, k_size_, chunk_entries_ = kChunkEntries, chunks_ = 1, parts_ = 1;
+  bool split_pixels_ = false;
   int group_ = 1;
   std::vector<int> panels_;
   Buffer in_, table_, weights_, out_;
@@ -400,6 +416,37 @@ std::string PackIntWeights(int64_t k_size, int64_t channels, Scalar scalar, int 
                            const std::function<int64_t(int64_t k, int64_t n)>& weight) {
   return scalar == Scalar::kInt8 ? Pack<int8_t>(k_size, channels, group, weight)
                                  : Pack<int16_t>(k_size, channels, group, weight);
+}
+
+std::vector<Choice> ContractionAlternatives(const ContractionSpec& spec, const kernel::Target& target) {
+  std::vector<Choice> result;
+  auto offer = [&](int Choice::*field, int64_t value) {
+    result.emplace_back();
+    result.back().*field = static_cast<int>(value);
+  };
+  const std::vector<int> panels = Panels((spec.channels + kBlock - 1) / kBlock);
+  // Tiles that are a little lower, and about half as high.
+  const int highest = TileHeight(target, PartsOf(target, panels[0])[0]);
+  const int64_t tiles = Tiling(spec.cols, highest).count;
+  int64_t offered = (spec.cols + tiles - 1) / tiles;
+  for (int64_t count : {tiles + 1, tiles * 2}) {
+    const int64_t height = (spec.cols + count - 1) / count;
+    if (height < 3 || height >= offered) continue;
+    offer(&Choice::tile_height, height);
+    offered = height;
+  }
+  const bool several = panels.size() * spec.batch > 1 && spec.rows * tiles > 1;
+  if (several) offer(&Choice::split_pixels, spec.split_pixels ? 0 : 1);
+  if (spec.group() == 1) {
+    if (spec.block_entries > kChunkEntries) offer(&Choice::chunk, spec.block_entries);
+    if (spec.block_entries > kChunkEntries / 2) offer(&Choice::chunk, kChunkEntries / 2);
+  }
+  if (spec.block_entries > 0 && spec.rows * tiles > 1) {
+    offer(&Choice::prefetch, 0);
+    offer(&Choice::tasks, kWantedTasks / 4);
+    offer(&Choice::tasks, kWantedTasks * 4);
+  }
+  return result;
 }
 
 kernel::Kernel ContractionKernel(const ContractionSpec& spec, const kernel::Target& target, const std::string& name) {

@@ -22,6 +22,7 @@
 #include "compiler/kernel/stmt.h"
 #include "compiler/kernel/target.h"
 #include "compiler/schedule/block_element.h"
+#include "compiler/schedule/choice.h"
 
 namespace mgec::schedule {
 
@@ -34,6 +35,7 @@ struct ContractionSpec {
   int64_t rows = 1, cols = 1;
   // Tasks go through the pixels first and the panels second, so that threads share pixels out among them (split.h).
   bool split_pixels = false;
+  Choice choice;  // of tile_height, chunk, prefetch, tasks, and of split_pixels instead of the above
   std::function<kernel::Expr(kernel::Expr row)> in_row;   // element offset of (row, 0) in the input
   int64_t in_col_stride = 0;
   std::function<kernel::Expr(kernel::Expr row)> out_row;  // element offset of (row, 0), channel block 0
@@ -81,6 +83,9 @@ std::string PackWeights(int64_t k_size, int64_t channels, kernel::Scalar scalar,
 // The same for integers, as `scalar` (int8 or int16) in groups of `group`, which divides k_size.
 std::string PackIntWeights(int64_t k_size, int64_t channels, kernel::Scalar scalar, int group,
                            const std::function<int64_t(int64_t k, int64_t n)>& weight);
+
+// What could be chosen for a contraction instead, one decision at a time.
+std::vector<Choice> ContractionAlternatives(const ContractionSpec& spec, const kernel::Target& target);
 
 kernel::Kernel ContractionKernel(const ContractionSpec& spec, const kernel::Target& target, const std::string& name);
 

@@ -124,6 +124,7 @@ absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node) {
   spec.block_entries = step != 1 ? 0 : pitch / kBlock;
   spec.single_entries = (pitch - spec.block_entries * kBlock) / group;
   spec.mask_last = true;
+  spec.choice = s.choice();
   spec.out_size = batch * m * n;
   spec.out_alignment = spec.out.bytes();
   std::string table((spec.block_entries + spec.single_entries) * 4, '\0');
@@ -157,6 +158,7 @@ absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node) {
                                            {packed},
                                            {out.storage, out.offset, graph::ByteSize(node.output()->type)}};
   arguments.insert(arguments.end(), extra.begin(), extra.end());
+  s.Offer(ContractionAlternatives(spec, s.target()));
   s.program().AddStep(ContractionKernel(spec, s.target(), info.op), std::move(arguments), std::move(info));
   s.Place(node.output(), out);
   return true;

@@ -6,8 +6,8 @@
 namespace mgec::schedule {
 
 absl::StatusOr<plan::Program> ScheduleGraph(const graph::Graph& g, const kernel::Target& target,
-                                            const Options& options) {
-  Scheduler scheduler(g, target, options);
+                                            const Options& options, Alternatives* alternatives) {
+  Scheduler scheduler(g, target, options, alternatives);
   RETURN_IF_ERROR(scheduler.Run());
   return scheduler.TakeProgram();
 }

@@ -11,6 +11,7 @@
 #include "compiler/schedule/exact_arithmetic.h"
 #include "compiler/schedule/gate.h"
 #include "compiler/schedule/narrow_floats.h"
+#include "compiler/schedule/node_key.h"
 #include "compiler/schedule/relayout.h"
 
 namespace mgec::schedule {
@@ -91,8 +92,8 @@ const Value* Outer(const Node& node, const Value* inner) {
   return inner;
 }
 
-Scheduler::Scheduler(const graph::Graph& g, const kernel::Target& target, const Options& options)
-    : graph_(g), target_(target), options_(options), users_(g.Users()) {
+Scheduler::Scheduler(const graph::Graph& g, const kernel::Target& target, const Options& options, Alternatives* alternatives)
+    : graph_(g), target_(target), options_(options), alternatives_(alternatives), users_(g.Users()) {
   for (size_t i = 0; i < g.outputs().size(); ++i) output_of_.emplace(g.outputs()[i].value, static_cast<int>(i));
   for (size_t i = 0; i < g.inputs().size(); ++i) {
     const Value* v = g.inputs()[i]->output();
@@ -166,6 +167,7 @@ absl::Status Scheduler::Run() {
       return absl::Status(status.code(), absl::StrCat(OpName(*node), " \"", node->name, "\": ", status.message()));
     }
   }
+  key_.clear();
   FinishOutputs();
   return copy_status_;
 }
@@ -174,7 +176,24 @@ absl::Status Scheduler::ScheduleAnything(const Node& node) {
   return target_.cuda ? ScheduleGenericCuda(*this, node) : ScheduleGeneric(*this, node);
 }
 
+void Scheduler::BeginNode(const Node& node) {
+  if (alternatives_ == nullptr && !options_.choose) return;
+  std::string layouts;
+  for (const Value* v : node.inputs) layouts += ConstantData(v) != nullptr ? 'c' : placement(v).blocked ? 'b' : 'p';
+  key_ = NodeKey(node, layouts);
+  choice_ = options_.choose ? options_.choose(target_, key_) : Choice();
+}
+
+void Scheduler::Offer(const std::vector<Choice>& alternatives) {
+  if (alternatives_ == nullptr || alternatives.empty()) return;
+  std::vector<Choice>& known = (*alternatives_)[key_];
+  for (const Choice& c : alternatives) {
+    if (std::find(known.begin(), known.end(), c) == known.end()) known.push_back(c);
+  }
+}
+
 absl::Status Scheduler::ScheduleNode(const Node& node) {
+  BeginNode(node);
   if (const std::optional<Gate> gate = DeferrableGate(*this, graph_, users_, node)) {
     gates_.emplace(node.output(), *gate);
     Place(node.output(), placement(gate->x));
@@ -305,6 +324,7 @@ Placement Scheduler::Natural(const Value* v) {
 plan::StepInfo Scheduler::Info(const Node& node, std::string op) const {
   plan::StepInfo info;
   info.name = node.name;
+  info.node_key = key_;
   info.op = std::move(op);
   info.macs = MultiplyAdds(node);
   for (const Value* v : node.inputs) info.bytes += graph::ByteSize(v->type);

@@ -26,7 +26,7 @@ struct Gate {
 
 class Scheduler {
  public:
-  Scheduler(const graph::Graph& g, const kernel::Target& target, const Options& options);
+  Scheduler(const graph::Graph& g, const kernel::Target& target, const Options& options, Alternatives* alternatives = nullptr);
 
   // Schedules every node. Errors: Unimplemented, naming the node, for what no schedule takes.
   absl::Status Run();
@@ -35,6 +35,11 @@ class Scheduler {
   const kernel::Target& target() const { return target_; }
   const Options& options() const { return options_; }
   plan::Program& program() { return program_; }
+
+  // What measurements wish for the node that is being scheduled.
+  const Choice& choice() const { return choice_; }
+  // Adds what could be chosen instead for that node.
+  void Offer(const std::vector<Choice>& alternatives);
 
   const Placement& placement(const graph::Value* v) const { return placements_.at(v); }
   bool placed(const graph::Value* v) const { return placements_.count(v) != 0; }
@@ -76,6 +81,7 @@ class Scheduler {
   plan::StepInfo Info(const graph::Node& node, std::string op) const;
 
  private:
+  void BeginNode(const graph::Node& node);
   absl::Status ScheduleNode(const graph::Node& node);
   // With all gates of operands computed, or none to compute.
   absl::Status ScheduleUngated(const graph::Node& node);
@@ -88,6 +94,9 @@ class Scheduler {
   const graph::Graph& graph_;
   const kernel::Target& target_;
   const Options options_;
+  Alternatives* const alternatives_;  // may be null
+  std::string key_;                   // of the node that is being scheduled; empty if nobody asks
+  Choice choice_;
   plan::Program program_;
   std::unordered_map<const graph::Value*, Placement> placements_;
   std::unordered_map<const graph::Value*, Placement> plain_, blocked_, natural_;  // conversions done

@@ -44,7 +44,7 @@ struct Sizes {
   int64_t transformed(int64_t blocks) const { return positions() * blocks * tiles() * kBlock; }  // elements
 };
 
-Sizes SizesOf(int m, const ops::ConvParams& p, int64_t images, int64_t in_blocks) {
+Sizes SizesOf(int m, const ops::ConvParams& p, int64_t images, int64_t in_blocks, int64_t group_tiles) {
   Sizes s;
   s.m = m;
   s.images = images;
@@ -57,7 +57,7 @@ Sizes SizesOf(int m, const ops::ConvParams& p, int64_t images, int64_t in_blocks
   s.in_blocks = in_blocks;
   s.out_blocks = (p.out_channels + kBlock - 1) / kBlock;
   const int64_t rows = images * s.tiles_h;
-  s.groups = (rows * s.tiles_w + kGroupTiles - 1) / kGroupTiles;
+  s.groups = (rows * s.tiles_w + group_tiles - 1) / group_tiles;
   s.group_rows = (rows + s.groups - 1) / s.groups;
   s.groups = (rows + s.group_rows - 1) / s.group_rows;
   return s;
@@ -225,6 +225,27 @@ std::string Int32(int64_t v) {
   return std::string(reinterpret_cast<const char*>(&i), 4);
 }
 
+// Outputs per tile and axis, 0 for the direct way; offers what else there is.
+int WinogradChoice(Scheduler& s, bool is_int, int by_rule, const ops::ConvParams& p) {
+  constexpr int64_t kFewestChannels = 8, kFewestPixels = 4;  // with less, there is nothing to win
+  const bool possible = p.in_channels >= kFewestChannels && p.out_channels >= kFewestChannels &&
+                        p.out_h >= kFewestPixels && p.out_w >= kFewestPixels;
+  std::vector<Choice> others;
+  auto offer = [&](int Choice::*field, int value) {
+    others.emplace_back();
+    others.back().*field = value;
+  };
+  for (int m : {0, 2, 4}) {
+    if (m != by_rule && (m == 0 || (possible && (m == 2 || !is_int)))) offer(&Choice::winograd, m);
+  }
+  if (by_rule != 0) {
+    for (int64_t tiles : {kGroupTiles / 2, kGroupTiles * 2}) offer(&Choice::group_tiles, static_cast<int>(tiles));
+  }
+  s.Offer(others);
+  const int wish = s.choice().winograd;
+  return wish == 0 || wish == 2 || (wish == 4 && !is_int) ? wish : by_rule;
+}
+
 }  // namespace
 
 absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node) {
@@ -237,8 +258,8 @@ absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node) {
   const graph::Value* w = Outer(node, anchor->inputs[1]);
   const std::string* weights = Scheduler::ConstantData(w);
   ASSIGN_OR_RETURN(ops::ConvParams p, ops::ConvParamsOf(ops::ContextOf(*anchor)));
-  const int m = (is_int ? IntWinogradTile : WinogradTile)(p.in_channels, p.out_channels, p.out_h, p.out_w);
-  const bool fits = m != 0 && weights != nullptr && p.group == 1 && p.kernel == std::vector<int64_t>{3, 3} &&
+  const int by_rule = (is_int ? IntWinogradTile : WinogradTile)(p.in_channels, p.out_channels, p.out_h, p.out_w);
+  const bool fits = weights != nullptr && p.group == 1 && p.kernel == std::vector<int64_t>{3, 3} &&
                     w->type.shape.size() == 4 && p.stride == std::vector<int64_t>{1, 1} &&
                     p.dilation == std::vector<int64_t>{1, 1} && p.activation == "identity" && node.outputs.size() == 1 &&
                     node.output()->type.shape == anchor->output()->type.shape && x->type.shape[0] > 0 &&
@@ -249,6 +270,8 @@ absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node) {
   if (is_int ? !integers || !IntegersFit(*integers, p.out_channels) : x->type.dtype != graph::DTypeKind::kFloat32) {
     return false;
   }
+  const int m = WinogradChoice(s, is_int, by_rule, p);
+  if (m == 0) return false;
   ASSIGN_OR_RETURN(kernel::Definition d, DefinitionFor(node));
 
   PixelMap pixels;
@@ -267,7 +290,8 @@ absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node) {
   if (!BuildEpilogue(s, node, d, /*blocked=*/true, pixels, epilogue, extra)) return false;
 
   std::vector<BlockUse> blocks = BlocksOf(s.Blocked(x));
-  Sizes z = SizesOf(m, p, images, static_cast<int64_t>(blocks.size()));
+  const int64_t group_tiles = s.choice().group_tiles > 0 ? s.choice().group_tiles : kGroupTiles;
+  Sizes z = SizesOf(m, p, images, static_cast<int64_t>(blocks.size()), group_tiles);
   PadElements elements;
   if (integers) {
     elements = {s.Element(x), integers->in, integers->zero_point};
@@ -288,6 +312,7 @@ absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node) {
   spec.in_scalar = z.in;
   spec.out = PlainElement(z.sum);
   const KList k = BlockedKList(blocks, pointwise, 0, z.tiles() * kBlock, spec.group());
+  spec.choice = s.choice();
   spec.batch = z.positions();
   spec.in_batch_stride = z.in_blocks * z.tiles() * kBlock;
   spec.out_batch_stride = z.out_blocks * z.tiles() * kBlock;
@@ -300,6 +325,7 @@ absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node) {
   spec.channels = p.out_channels;
   spec.in_size = z.transformed(z.in_blocks);
   spec.out_size = z.transformed(z.out_blocks);
+  s.Offer(ContractionAlternatives(spec, s.target()));
   auto weight = [&](int64_t i) {
     return integers ? static_cast<float>(integers->weights[i]) : reinterpret_cast<const float*>(weights->data())[i];
   };

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 
 namespace mgec::bench {
 namespace {
@@ -88,16 +87,6 @@ char* Allocate(size_t bytes) {
 }
 
 }  // namespace
-
-std::string CpuName() {
-  std::ifstream info("/proc/cpuinfo");
-  std::string line;
-  while (std::getline(info, line)) {
-    const size_t colon = line.find(": ");
-    if (line.rfind("model name", 0) == 0 && colon != std::string::npos) return line.substr(colon + 2);
-  }
-  return "unknown CPU";
-}
 
 double FusedMultiplyAddsPerSecond(int lanes) {
   if (lanes == 0) lanes = __builtin_cpu_supports("avx512f") != 0 ? 16 : 8;

@@ -3,12 +3,8 @@
 #define MGEC_TOOLS_BENCH_LIMITS_H_
 
 #include <cstddef>
-#include <string>
 
 namespace mgec::bench {
-
-// "AMD EPYC 7B13", as the system calls it; "unknown CPU" where it does not.
-std::string CpuName();
 
 // Float32 multiply-adds per second of one core, from independent chains of FMA instructions in registers of `lanes` floats:
 // 16 (needs AVX-512), 8 (needs AVX2), or 0 for the widest that the CPU has.

@@ -28,6 +28,7 @@
 #include "tools/arguments.h"
 #include "tools/bench/limits.h"
 #include "tools/bench/operator_cases.h"
+#include "tools/cpu_name.h"
 
 ABSL_FLAG(std::string, match, "", "Measure only operators whose name has this text in it.");
 ABSL_FLAG(double, seconds, 0.2, "Time for each operator.");

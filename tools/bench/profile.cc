@@ -23,6 +23,7 @@
 #include "runtime/network.h"
 #include "tools/arguments.h"
 #include "tools/bench/limits.h"
+#include "tools/cpu_name.h"
 
 ABSL_FLAG(int, threads, 1, "Threads of the network.");
 ABSL_FLAG(int, passes, 50, "Forward passes; the numbers are means over them.");

@@ -24,6 +24,7 @@
 #include "runtime/network.h"
 #include "tools/bench/limits.h"
 #include "tools/bench/schedule_cases.h"
+#include "tools/cpu_name.h"
 
 namespace mgec::bench {
 namespace {
@@ -133,7 +134,7 @@ void RegisterAll() {
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::AddCustomContext("cpu", mgec::bench::CpuName());
+  benchmark::AddCustomContext("cpu", mgec::CpuName());
   mgec::bench::RegisterAll();
   return benchmark::RunSpecifiedBenchmarks() == 0 ? 1 : 0;
 }

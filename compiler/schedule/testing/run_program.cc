@@ -6,13 +6,13 @@
 #include "compiler/codegen/llvm/codegen.h"
 #include "compiler/codegen/llvm/testing/run_image.h"
 #include "compiler/kernel/interpreter.h"
-#include "compiler/schedule/schedule.h"
 #include "compiler/schedule/testing/run_steps.h"
 
 namespace mgec::schedule {
-absl::StatusOr<RunnableProgram> RunnableProgram::Make(const graph::Graph& g, const kernel::Target& target) {
+absl::StatusOr<RunnableProgram> RunnableProgram::Make(const graph::Graph& g, const kernel::Target& target,
+                                                      const Options& options, Alternatives* alternatives) {
   RunnableProgram result;
-  ASSIGN_OR_RETURN(plan::Program program, ScheduleGraph(g, target));
+  ASSIGN_OR_RETURN(plan::Program program, ScheduleGraph(g, target, options, alternatives));
   plan::ConstantPool pool;
   ASSIGN_OR_RETURN(result.program_, std::move(program).Finish(pool));
   result.constants_ = pool.bytes();

@@ -14,13 +14,15 @@
 #include "compiler/graph/graph.h"
 #include "compiler/kernel/target.h"
 #include "compiler/plan/program.h"
+#include "compiler/schedule/schedule.h"
 
 namespace mgec::schedule {
 
 class RunnableProgram {
  public:
   // Schedules the graph and plans its memory.
-  static absl::StatusOr<RunnableProgram> Make(const graph::Graph& g, const kernel::Target& target);
+  static absl::StatusOr<RunnableProgram> Make(const graph::Graph& g, const kernel::Target& target, const Options& options = {},
+                                              Alternatives* alternatives = nullptr);
 
   // The outputs' bytes for the inputs' bytes, both in the graph's order. The arena and the outputs hold NaNs at first, and
   // the tasks of a step run in reverse: results that depend on either show.

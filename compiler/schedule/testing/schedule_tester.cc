@@ -160,35 +160,76 @@ Value* ScheduleTester::Scattered(const graph::Shape& shape) {
 
 void ScheduleTester::Expect(Value* v) { graph_.AddOutput(v, absl::StrCat("out", graph_.outputs().size())); }
 
-void ScheduleTester::CheckScheduled(const std::vector<std::string>& expected, const char* which) {
+std::string ScheduleTester::Trace(const std::string& which, const kernel::Target& target) const {
+  return absl::StrCat(which, ", ", target.name, ", MGEC_TEST_SEED=", TestSeed(), "\n", graph::ToText(graph_, {64}));
+}
+
+void ScheduleTester::CheckProgram(const RunnableProgram& program, const kernel::Target& target,
+                                  const std::vector<std::string>& expected) {
+  auto check = [&](const char* how, const absl::StatusOr<std::vector<std::string>>& got) {
+    ASSERT_TRUE(got.ok()) << how << ": " << got.status();
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const graph::DType dtype = graph_.outputs()[i].value->type.dtype;
+      EXPECT_EQ(Difference((*got)[i], expected[i], dtype, tolerance_), "") << how << ", output " << i;
+    }
+  };
+  check("interpreted", program.Interpret(inputs_));
+  std::string why_not;
+  if (codegen::CanRun(target, &why_not)) check("generated", program.RunNatively(inputs_, target));
+  if (target.has_avx512) {
+    const kernel::Target in_avx2 = codegen::InAvx2(target);
+    if (codegen::CanRun(in_avx2, &why_not)) check("generated for AVX2", program.RunNatively(inputs_, in_avx2));
+  }
+}
+
+void ScheduleTester::CheckScheduled(const std::vector<std::string>& expected, const std::string& which) {
   for (const kernel::Target& target : TargetsOf(graph_)) {
-    SCOPED_TRACE(absl::StrCat(which, ", ", target.name, ", MGEC_TEST_SEED=", TestSeed(), "\n",
-                              graph::ToText(graph_, {64})));
+    SCOPED_TRACE(Trace(which, target));
     auto program = RunnableProgram::Make(graph_, target);
     ASSERT_TRUE(program.ok()) << program.status();
     ops_ = program->Ops();
     kernels_.clear();
     for (const kernel::Kernel& k : program->program().kernels) kernels_ += ToString(k);
-    auto check = [&](const char* how, const absl::StatusOr<std::vector<std::string>>& got) {
-      ASSERT_TRUE(got.ok()) << how << ": " << got.status();
-      for (size_t i = 0; i < expected.size(); ++i) {
-        const graph::DType dtype = graph_.outputs()[i].value->type.dtype;
-        EXPECT_EQ(Difference((*got)[i], expected[i], dtype, tolerance_), "") << how << ", output " << i;
-      }
-    };
-    check("interpreted", program->Interpret(inputs_));
-    std::string why_not;
-    if (codegen::CanRun(target, &why_not)) check("generated", program->RunNatively(inputs_, target));
-    if (target.has_avx512) {
-      const kernel::Target in_avx2 = codegen::InAvx2(target);
-      if (codegen::CanRun(in_avx2, &why_not)) check("generated for AVX2", program->RunNatively(inputs_, in_avx2));
-    }
+    CheckProgram(*program, target, expected);
     if (testing::Test::HasFailure()) return;
   }
 }
 
+std::set<std::string> ScheduleTester::CheckAlternatives() {
+  std::set<std::string> tried;
+  const std::vector<std::string> expected = Expected();
+  const absl::Status passes = passes::RunPasses(graph_);
+  EXPECT_TRUE(passes.ok()) << passes;
+  if (testing::Test::HasFailure()) return tried;
+  for (const kernel::Target& target : TargetsOf(graph_)) {
+    Alternatives alternatives;
+    const auto program = RunnableProgram::Make(graph_, target, {}, &alternatives);
+    EXPECT_TRUE(program.ok()) << program.status();
+    size_t most = 0;
+    for (const auto& [node, others] : alternatives) most = std::max(most, others.size());
+    for (size_t i = 0; i < most; ++i) {
+      std::string which = "choices:";
+      Options options;
+      options.choose = [&](const kernel::Target&, const std::string& node) {
+        const auto it = alternatives.find(node);
+        if (it == alternatives.end() || i >= it->second.size()) return Choice();
+        tried.insert(ToString(it->second[i]));
+        absl::StrAppend(&which, " ", ToString(it->second[i]));
+        return it->second[i];
+      };
+      const auto other = RunnableProgram::Make(graph_, target, options);
+      SCOPED_TRACE(Trace(which, target));
+      EXPECT_TRUE(other.ok()) << other.status();
+      if (testing::Test::HasFailure()) return tried;
+      CheckProgram(*other, target, expected);
+      if (testing::Test::HasFailure()) return tried;
+    }
+  }
+  return tried;
+}
+
 void ScheduleTester::CheckEmulated(const std::vector<std::string>& expected, const char* which) {
-  SCOPED_TRACE(absl::StrCat(which, ", cuda, MGEC_TEST_SEED=", TestSeed(), "\n", graph::ToText(graph_, {64})));
+  SCOPED_TRACE(Trace(which, kernel::CudaTarget()));
   auto program = RunnableProgram::Make(graph_, kernel::CudaTarget());
   ASSERT_TRUE(program.ok()) << program.status();
   ops_ = program->Ops();

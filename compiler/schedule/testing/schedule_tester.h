@@ -11,12 +11,14 @@
 #define MGEC_COMPILER_SCHEDULE_TESTING_SCHEDULE_TESTER_H_
 
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "compiler/graph/graph.h"
 #include "compiler/kernel/target.h"
 #include "compiler/plan/program.h"
+#include "compiler/schedule/testing/run_program.h"
 
 namespace mgec::schedule {
 
@@ -59,6 +61,9 @@ class ScheduleTester {
   // Schedules the graph as it is and after all passes, for every target, and compares the interpreter's and the generated
   // code's results with the definitions': natively where this CPU can, and beyond AVX2 also limited to AVX2. Fails the test with everything needed to repeat it.
   void Check();
+  // The same for the graph after all passes with every alternative that schedules offer (choice.h). The text of each that was
+  // tried, "winograd=2", once.
+  std::set<std::string> CheckAlternatives();
   // The same for CUDA, by the emulator.
   void CheckCuda();
   // The steps of the last program: the graph after all passes, for x86-64-v3.
@@ -75,7 +80,9 @@ class ScheduleTester {
   std::string RandomBytes(const graph::TensorType& type);
   // What the definitions say, in the order of the outputs.
   std::vector<std::string> Expected();
-  void CheckScheduled(const std::vector<std::string>& expected, const char* which);
+  void CheckScheduled(const std::vector<std::string>& expected, const std::string& which);
+  void CheckProgram(const RunnableProgram& program, const kernel::Target& target, const std::vector<std::string>& expected);
+  std::string Trace(const std::string& which, const kernel::Target& target) const;
   void CheckEmulated(const std::vector<std::string>& expected, const char* which);
 
   std::mt19937 random_;
