@@ -198,13 +198,12 @@ class StageEmitter {
     const int64_t pixels = RestElements(stage_->info.shape, 1), blocks = static_cast<int64_t>(blocks_.size());
     int64_t parts = std::clamp<int64_t>(WantedTasks() / blocks, 1, std::max<int64_t>(1, pixels / 256));
     if (SplitsPixels(pixels)) parts = PartsOfPixels(parts);
-    const int64_t per_part = (pixels + parts - 1) / parts;
     flat_var_ = kernel::MakeVar("p");
     // Parts of the pixels are the slower count (split.h).
     EmitBases(b, parts == 1 ? task : b.Let("block", Binary(Op::kMod, task, Int(blocks))));
     const Expr part = parts == 1 ? Int(0) : b.Let("part", task / Int(blocks));
-    const Expr begin = parts == 1 ? Int(0) : b.Let("begin", part * per_part);
-    const Expr end = parts == 1 ? Int(pixels) : b.Let("end", Min(begin + per_part, Int(pixels)));
+    const Expr begin = parts == 1 ? Int(0) : b.Let("begin", PartBegin(part, parts, pixels));
+    const Expr end = parts == 1 ? Int(pixels) : b.Let("end", PartBegin(part + 1, parts, pixels));
     const Expr body = Body(true);
     const int64_t together = PixelsTogether();
     const Expr main_end = parts == 1 ? Int(pixels / together * together)
@@ -236,7 +235,6 @@ class StageEmitter {
     const int64_t blocks = static_cast<int64_t>(blocks_.size());
     int64_t parts = std::clamp<int64_t>(WantedTasks() / (blocks * outer), 1, rows);
     if (SplitsPixels(outer * rows * stage_->info.shape[inner])) parts = std::min(PartsOfPixels(parts), rows);
-    const int64_t per_part = (rows + parts - 1) / parts;
 
     Expr rest = task;
     const Expr part = parts == 1 ? Int(0) : b.Let("part", rest / Int(blocks * outer));
@@ -262,8 +260,8 @@ class StageEmitter {
       return blocks;
     }
     const size_t row_dim = dims[dims.size() - 2];
-    const Expr begin = parts == 1 ? Int(0) : b.Let("begin", part * per_part);
-    const Expr end = parts == 1 ? Int(rows) : b.Let("end", Min(begin + per_part, Int(rows)));
+    const Expr begin = parts == 1 ? Int(0) : b.Let("begin", PartBegin(part, parts, rows));
+    const Expr end = parts == 1 ? Int(rows) : b.Let("end", PartBegin(part + 1, parts, rows));
     const Zones zones = ZonesOf(body, stage_->vars[row_dim], rows, ranges_);
     auto row = [&](Block& b, Expr r, Range range) {
       if (r->op == Op::kVar) ranges_[r->var.get()] = range;

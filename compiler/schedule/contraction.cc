@@ -149,9 +149,8 @@ class Emitter {
     row_stride_ = panel_blocks * kBlock * group_;
     const Tiling tiling(s_.cols, Height(blocks));
     const int64_t divided = s_.rows > 1 ? s_.rows : tiling.count;
-    const int64_t per_part = (divided + parts_ - 1) / parts_;
-    const Expr begin = parts_ == 1 ? Int(0) : b.Let("begin", part * per_part);
-    const Expr end = parts_ == 1 ? Int(divided) : b.Let("end", Min(begin + per_part, Int(divided)));
+    const Expr begin = parts_ == 1 ? Int(0) : b.Let("begin", PartBegin(part, parts_, divided));
+    const Expr end = parts_ == 1 ? Int(divided) : b.Let("end", PartBegin(part + 1, parts_, divided));
     auto over_chunks = [&](Block& b, Expr chunk) {
       if (s_.rows > 1) {
         b.For("row", begin, end, 1, [&](Block& b, Expr row) {

@@ -45,8 +45,7 @@ void EmitPlane(Block& b, const Plane& p, const PadElements& e, const Buffer& in,
     return same ? stored : ToStored(e.to, FromStored(e.from, std::move(stored)));
   };
   b.If(part < int64_t{1}, [&](Block& b) { EmitRun(b, out, to, p.top * p.row_out(), lanes, outside); });
-  const int64_t per_part = (p.height + parts - 1) / parts;
-  b.For("row", part * per_part, Min(part * per_part + per_part, Int(p.height)), 1, [&](Block& b, Expr row) {
+  b.For("row", PartBegin(part, parts, p.height), PartBegin(part + 1, parts, p.height), 1, [&](Block& b, Expr row) {
     const Expr source = b.Let("source", from + row * p.row_in());
     const Expr target = b.Let("target", to + row * p.row_out() + p.top * p.row_out());
     EmitRun(b, out, target, p.left * p.pixel, lanes, outside);

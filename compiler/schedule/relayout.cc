@@ -34,7 +34,6 @@ Placement BlockedFromPlain(Scheduler& s, const Placement& in, const graph::Shape
   // Squares of 8 channels and 8 pixels, turned around in registers. Parts of the pixels are the slower count (split.h).
   const int64_t squares = (pixels + kBlock - 1) / kBlock;
   const int64_t parts = SplitsPixels(images * pixels) ? std::min(PartsOfPixels(1), std::max<int64_t>(1, squares)) : 1;
-  const int64_t per_part = (squares + parts - 1) / parts;
   k.tasks = images * blocks * parts;
   Block b;
   const Expr part = parts == 1 ? Int(0) : b.Let("part", Use(k.task) / Int(images * blocks));
@@ -54,7 +53,7 @@ Placement BlockedFromPlain(Scheduler& s, const Placement& in, const graph::Shape
       }
       return;
     }
-    b.For("square", part * per_part, Min(part * per_part + per_part, Int(squares)), 1, [&](Block& b, Expr square) {
+    b.For("square", PartBegin(part, parts, squares), PartBegin(part + 1, parts, squares), 1, [&](Block& b, Expr square) {
       const Expr p = b.Let("p", Min(square * kBlock, Int(pixels - kBlock)));  // the last overlaps the one before
       std::vector<Expr> rows;
       for (int64_t c = 0; c < kBlock; ++c) rows.push_back(row(b, c, p, kBlock));

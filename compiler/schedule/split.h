@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "compiler/kernel/expr.h"
+
 namespace mgec::schedule {
 
 // Whether threads share the pixels of a tensor (all images together) rather than its channels.
@@ -22,6 +24,10 @@ inline bool SplitsPixels(int64_t pixels, int64_t tensor_bytes, int64_t weight_by
 
 // The number of parts that pixels are divided into: even, so that two threads meet in the middle in every step.
 inline int64_t PartsOfPixels(int64_t wanted) { return std::max<int64_t>(4, (wanted + 1) / 2 * 2); }
+
+// Where part `part` of `parts` of n things begins, and the part before it ends: no two parts differ by more than one, and the
+// second half of an even number of parts begins in the middle.
+inline kernel::Expr PartBegin(const kernel::Expr& part, int64_t parts, int64_t n) { return part * n / kernel::Int(parts); }
 
 }  // namespace mgec::schedule
 
