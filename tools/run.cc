@@ -216,11 +216,11 @@ void PrintNetwork(const Network& network, const std::vector<InputFile>& files) {
 }
 
 void Measure(Network* network, int warmup, int iterations) {
-  for (int i = 0; i < warmup; ++i) network->Forward();
+  for (int i = 0; i < warmup; ++i) static_cast<void>(network->Forward());
   std::vector<double> times;
   for (int i = 0; i < iterations; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    network->Forward();
+    static_cast<void>(network->Forward());
     times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
   }
   std::sort(times.begin(), times.end());
@@ -232,7 +232,7 @@ void Measure(Network* network, int warmup, int iterations) {
 
 void PrintProfile(Network* network, int iterations) {
   network->EnableProfile(true);
-  for (int i = 0; i < iterations; ++i) network->Forward();
+  for (int i = 0; i < iterations; ++i) static_cast<void>(network->Forward());
   const std::vector<StepInfo> profile = network->Profile();
   double total = 0;
   for (const StepInfo& step : profile) total += step.total_ns;

@@ -159,7 +159,7 @@ mgecpy_buffer* mgecpy_network_buffer(const mgecpy_network* network, int output, 
   return new mgecpy_buffer{output ? network->network->output_buffer(index) : network->network->input_buffer(index)};
 }
 int mgecpy_network_forward(mgecpy_network* network) {
-  network->network->Forward();
+  if (Report(network->network->Forward()) != 0) return -1;
   for (size_t i = 0; i < network->network->output_count(); ++i) {
     if (network->network->output(i).shape != network->network->largest_output(i).shape) return 1;
   }

@@ -213,7 +213,7 @@ Status NetworkImpl::Forward() {
 }
 
 Status NetworkImpl::RunPass() {
-  edge_->core().Forward();
+  MGEC_RETURN_IF_ERROR(edge_->core().Forward());
   MGEC_RETURN_IF_ERROR(edge_->Finish());
   for (const std::string& path : text_dumps_) MGEC_RETURN_IF_ERROR(WriteTextDump(path, *edge_));
   for (const std::string& folder : binary_dumps_) MGEC_RETURN_IF_ERROR(WriteBinaryDump(folder, *edge_));

@@ -42,9 +42,9 @@ struct Step {
 
 std::vector<Step> Measure(Network& network, double macs_per_second, double bytes_per_second) {
   const int passes = absl::GetFlag(FLAGS_passes);
-  for (int i = 0; i < 3; ++i) network.Forward();
+  for (int i = 0; i < 3; ++i) static_cast<void>(network.Forward());
   network.EnableProfile(true);
-  for (int i = 0; i < passes; ++i) network.Forward();
+  for (int i = 0; i < passes; ++i) static_cast<void>(network.Forward());
   std::vector<Step> steps;
   for (const StepInfo& info : network.Profile()) {
     Step s;
