@@ -133,7 +133,7 @@ Result<std::shared_ptr<Buffer>> Device::WrapMemory(void* data, size_t size, std:
   int ordinal = -1;
   const bool known = driver_->cuPointerGetAttribute(&type, kPointerMemoryType, Address(data)) == kSuccess &&
                      driver_->cuPointerGetAttribute(&ordinal, kPointerDeviceOrdinal, Address(data)) == kSuccess;
-  if (!known || type != kDeviceMemory || ordinal != handle_) {
+  if (!known || type != kDeviceMemory || ordinal != id_) {
     return Status(StatusCode::kInvalidArgument, Format("the memory given, %p, is not on gpu%d", data, id_));
   }
   return Buffer::Wrap(data, size, std::move(owner), MemoryKind::kDevice, shared_from_this());

@@ -51,8 +51,7 @@ Result<std::unique_ptr<const Driver>> Driver::Open(const std::string& path) {
   if (error == kNoDevice || (error == kSuccess && driver->devices_ == 0)) {
     return fail("NVIDIA's driver finds no GPU (CUDA_VISIBLE_DEVICES may hide them)");
   }
-  const Status status = driver->Check(error, "initialize NVIDIA's driver");
-  if (!status.ok()) return fail(status.message());
+  if (error != kSuccess) return fail(driver->Describe(error, "initialize NVIDIA's driver"));
   return std::unique_ptr<const Driver>(std::move(driver));
 }
 
@@ -87,13 +86,17 @@ bool Driver::Fatal(Error error) {
   }
 }
 
-Status Driver::Check(Error error, const char* what) const {
-  if (error == kSuccess) return Status();
+std::string Driver::Describe(Error error, const char* what) const {
   const char* name = nullptr;
   const char* text = nullptr;
   if (cuGetErrorName(error, &name) != kSuccess || name == nullptr) name = "an unknown error";
   if (cuGetErrorString(error, &text) != kSuccess || text == nullptr) text = "error";
-  const std::string message = Format("failed to %s: %s (%s, %d)", what, text, name, static_cast<int>(error));
+  return Format("failed to %s: %s (%s, %d)", what, text, name, static_cast<int>(error));
+}
+
+Status Driver::Check(Error error, const char* what) const {
+  if (error == kSuccess) return Status();
+  const std::string message = Describe(error, what);
   if (error == kOutOfMemory) return Status(StatusCode::kResourceExhausted, message);
   if (Fatal(error)) {
     return Status(StatusCode::kDeviceFailed,

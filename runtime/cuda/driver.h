@@ -43,6 +43,7 @@ class Driver {
 
  private:
   Driver() = default;
+  std::string Describe(Error error, const char* what) const;
 
   int version_ = 0;  // 12040 for 12.4
   int devices_ = 0;

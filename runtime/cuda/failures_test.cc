@@ -63,7 +63,7 @@ TEST(FailuresTest, NoMemory) {
                                "cuGraphCreate", "cuGraphAddKernelNode", "cuGraphInstantiateWithFlags", "cuGraphLaunch"}) {
     FailEveryCall(function, kOutOfMemory, "rnn_cell__relu");
   }
-  FailEveryCall("cuGraphAddMemcpyNode", kOutOfMemory, "uniform_rng");
+  FailEveryCall("cuGraphAddMemcpyNode", kOutOfMemory, "random");
 }
 
 TEST(FailuresTest, OtherErrorsOfEveryFunction) {

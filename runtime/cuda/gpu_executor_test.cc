@@ -165,14 +165,17 @@ TEST(GpuExecutorTest, SizesThatDependOnValues) {
 
 TEST(GpuExecutorTest, RandomNumbersFollowSeedAndPass) {
   SKIP_WITHOUT_GPU();
-  const std::shared_ptr<const Artifact> model = TestModel("uniform_rng");
+  const std::shared_ptr<const Artifact> model = TestModel("random");
   NetworkOptions plain;
   plain.graph = false;
   const std::unique_ptr<Network> gpu = LoadOnGpu(model), launches = LoadOnGpu(model, plain), cpu = LoadNetwork(model, {});
+  std::vector<std::string> last;
   for (uint64_t seed : {0, 7}) {
     for (Network* network : {gpu.get(), launches.get(), cpu.get()}) network->SeedRandom(seed);
     for (int pass = 0; pass < 2; ++pass) {
       const std::vector<std::string> want = RunOnce(*cpu);
+      EXPECT_NE(want, last);
+      last = want;
       EXPECT_EQ(RunOnce(*launches), want);
       // Passes that are started before the one before has ended have their own numbers.
       if (pass == 0) {

@@ -1,7 +1,8 @@
 #!/bin/bash
-# Usage: compile_models.sh COMPILE FOLDER TARGETS. Compiles the models that tests of GPUs run, from testdata/, into FOLDER.
+# Usage: compile_models.sh COMPILE MAKE_RANDOM_MODEL FOLDER TARGETS. Makes the models that tests of GPUs run, in FOLDER, mostly
+# from those in testdata/. TARGETS: one for GPUs, then x86-64-v3.
 set -eu
-compile=$1 folder=$2 targets=$3
+compile=$1 make_random_model=$2 folder=$3 targets=$4
 mkdir -p "$folder"
 make() {  # NAME MODEL [FLAGS]
   local name=$1 model=testdata/$2/model.mge
@@ -19,4 +20,6 @@ done
 make lenet5_any_batch nets/lenet5 --input-shape data=Nx1x32x32
 make lenet5_two_shapes nets/lenet5 --input-shape data=1x1x32x32 --input-shape data=2x1x32x32
 make cond_take ops/cond_take__2d
-make uniform_rng ops/uniform_rng__statistics
+make lenet5_gpu_only nets/lenet5 --target="${targets%%,x86*}"
+make lenet5_cpu_only nets/lenet5 --target="x86${targets##*,x86}"
+"$make_random_model" "$targets" "$folder/random.mgec"

@@ -26,6 +26,7 @@ def gpu_cc_test(name, srcs, deps, data = []):
         srcs = srcs,
         data = data + [
             "//runtime/cuda/testing:compile_models.sh",
+            "//runtime/cuda/testing:make_random_model",
             "//testdata:nets",
             "//testdata:ops",
             "//tools:compile",

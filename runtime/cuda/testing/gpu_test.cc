@@ -23,8 +23,10 @@ F Control(const char* name) {
 // Where the models for a real GPU are, which the first test compiles.
 std::string CompiledFolder() {
   static const std::string folder = [] {
-    const std::string path = testing::TempDir() + "/gpu_models";
-    const std::string command = "runtime/cuda/testing/compile_models.sh tools/compile " + path + " cuda,x86-64-v3";
+    const std::string path = ::testing::TempDir() + "/gpu_models";
+    const std::string testing = "runtime/cuda/testing/";
+    const std::string command =
+        testing + "compile_models.sh tools/compile " + testing + "make_random_model " + path + " cuda,x86-64-v3";
     EXPECT_EQ(std::system(command.c_str()), 0);
     return path;
   }();
