@@ -42,6 +42,7 @@ Result<std::unique_ptr<Network>> Network::Load(std::shared_ptr<const Artifact> a
   std::unique_ptr<Network> network(new Network);
   network->artifact_ = std::move(artifact);
   network->executor_ = std::move(executor.value());
+  network->asynchronous_ = network->executor_->asynchronous();
   const fb::Program& program = *network->artifact_->metadata().programs()->Get(0);
   network->edges_.inputs.resize(Count(program.inputs()));
   network->edges_.outputs.resize(Count(program.outputs()));
@@ -104,6 +105,8 @@ Status Network::Prepare(size_t index, uint32_t entries) {
   MGEC_RETURN_IF_ERROR(new_edges(program.inputs(), edges_.inputs, &edges.inputs));
   MGEC_RETURN_IF_ERROR(new_edges(program.outputs(), edges_.outputs, &edges.outputs));
   MGEC_RETURN_IF_ERROR(executor_->Prepare(parts, entries, edges));
+  dynamic_ = false;
+  for (const Edge& edge : edges.outputs) dynamic_ = dynamic_ || Count(edge.source->dynamic()) != 0;
   edges_ = std::move(edges);
   parts_ = std::move(parts);
   rebound_ = true;
@@ -229,14 +232,15 @@ Status Network::BindOutput(size_t index, std::shared_ptr<Buffer> buffer, size_t 
 }
 
 Status Network::Forward() {
-  MGEC_RETURN_IF_ERROR(executor_->Forward(edges_, rebound_));
+  Status status = executor_->Forward(edges_, rebound_);
+  if (!status.ok()) return status;
   rebound_ = false;
-  if (executor_->asynchronous()) {
+  if (asynchronous_) {
     waiting_ = true;
-  } else {
+  } else if (dynamic_) {
     ReadSizes();
   }
-  return Status();
+  return status;
 }
 
 Status Network::Wait() {

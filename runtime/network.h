@@ -152,6 +152,8 @@ class Network {
   std::vector<Part> parts_;  // with falling batches
   Edges edges_;
   size_t output_count_ = 0;  // without the internal ones
+  bool asynchronous_ = false;
+  bool dynamic_ = false;     // some output's size depends on values
   bool rebound_ = true;      // since the last pass
   bool waiting_ = false;     // passes were started and not waited for
 };

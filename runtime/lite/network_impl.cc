@@ -227,9 +227,10 @@ Status NetworkImpl::Forward() {
 }
 
 Status NetworkImpl::RunPass(bool wait) {
-  MGEC_RETURN_IF_ERROR(edge_->core().Forward());
+  Status status = edge_->core().Forward();
+  if (!status.ok()) return status;
   started_ = true;
-  return wait ? FinishPass() : Status();
+  return wait ? FinishPass() : status;
 }
 
 // A GPU computes until somebody waits.
