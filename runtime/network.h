@@ -11,8 +11,8 @@
 //   const float* scores = reinterpret_cast<const float*>(network.output_data(0));
 //
 // A Network may be used by one thread at a time. Different Networks, also of one Artifact, are independent, except that those
-// that share an Arena wait for each other in Forward(). After fork() the child may go on using the Networks that no thread
-// was using: threads of their own are started again.
+// that share an Arena wait for each other in Forward(). After fork() the child may go on using the Networks on the
+// CPU that no thread was using: threads of their own are started again.
 #ifndef MGEC_RUNTIME_NETWORK_H_
 #define MGEC_RUNTIME_NETWORK_H_
 

@@ -46,15 +46,19 @@ _exported = {}  # what others hold, by the address of its structure
 
 
 @_Deleter
-def _release(address):
-    _exported.pop(address, None)
+def _release(address, exported=_exported):
+    exported.pop(address, None)
 
 
 @_Destructor
-def _destroy(capsule):
+def _destroy(capsule, exported=_exported, is_valid=_is_valid, pointer=_pointer, name=_NAME):
     """Of a capsule that nobody has taken over."""
-    if _is_valid(capsule, _NAME):
-        _exported.pop(_pointer(capsule, _NAME), None)
+    if is_valid(capsule, name):
+        exported.pop(pointer(capsule, name), None)
+
+
+for _function in _release, _destroy:  # others may call them when this module has gone already
+    _api.Py_IncRef(ctypes.py_object(_function))
 
 
 def export(address, gpu, shape, strides, dtype, owner):

@@ -216,6 +216,7 @@ class NetworkEdge:
 
     def _select_shapes(self):
         shapes = tuple(tuple(port.wanted_shape) for port in self._inputs)
+        self.core.wait()  # for a pass on a GPU: another core may be the next
         try:
             self.core.select_shapes([list(shape) for shape in shapes])
         except RuntimeError:

@@ -305,9 +305,9 @@ class LiteNetwork:
         self._device_id = _INPLACE_DEVICE if self._threads == 1 else _INPLACE_THREADS_DEVICE
 
     def use_tensorrt(self):
-        """No effect on a CPU but a warning. Call it before load()."""
+        """No effect but a warning. Call it before load()."""
         self._need_not_loaded("use_tensorrt")
-        note_no_effect("use_tensorrt()", "models run on the CPU")
+        note_no_effect("use_tensorrt()", "TensorRT is not used")
 
     def extra_configure(self, extra_config):
         """Says, in a LiteExtraConfig, whether the information in a packed model may change the configuration.

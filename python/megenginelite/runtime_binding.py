@@ -41,6 +41,7 @@ _buffer_wrap = _declare(_quick, "mgecpy_buffer_wrap", _P, _P, _Z)
 _buffer_data = _declare(_quick, "mgecpy_buffer_data", _P, _P)
 _buffer_size = _declare(_quick, "mgecpy_buffer_size", _Z, _P)
 _buffer_free = _declare(_quick, "mgecpy_buffer_free", _V, _P)
+_buffer_free_gpu = _declare(library, "mgecpy_buffer_free", _V, _P)  # waits for the GPU
 _buffer_allocate_gpu = _declare(library, "mgecpy_buffer_allocate_gpu", _P, _Z, _I, _I)
 _buffer_wrap_gpu = _declare(library, "mgecpy_buffer_wrap_gpu", _P, _P, _Z, _I)
 _buffer_on_host = _declare(_quick, "mgecpy_buffer_on_host", _I, _P)
@@ -181,6 +182,8 @@ class Buffer(_Handle):
         self.size = _buffer_size(pointer)
         self.on_host = _buffer_on_host(pointer) != 0
         self.gpu = _buffer_gpu(pointer)
+        if self.gpu >= 0:
+            self._free = _buffer_free_gpu
 
     @classmethod
     def allocate(cls, size):

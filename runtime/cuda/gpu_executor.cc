@@ -127,28 +127,32 @@ void GpuExecutor::AddRun(const Program& program, uint32_t first, const Edges& ed
                   Address(random_states_->data() + *random_runs * sizeof(RandomState)), sizeof(RandomState));
     ++*random_runs;
   }
+  const auto place = [&](const std::vector<Edge>& side, size_t first_place, const fb::Binding& binding) {
+    const Edge& edge = side[binding.index()];
+    return Address(places_[first_place + binding.index()]) + first * edge.entry_bytes + binding.offset();
+  };
   std::vector<Pointer> pointers;
   for (uint32_t i = 0; i < Count(plan.steps()); ++i) {
     const fb::Step& step = *plan.steps()->Get(i);
     pointers.clear();
     for (size_t j = 0; j < Count(step.bindings()); ++j) {
       const fb::Binding& binding = *step.bindings()->Get(j);
-      uint8_t* base = nullptr;
+      Pointer address = 0;
       switch (binding.space()) {
         case fb::BufferSpace::Arena:
-          base = arena;
+          address = Address(arena) + binding.offset();
           break;
         case fb::BufferSpace::Constant:
-          base = loaded_->constants();
+          address = loaded_->ConstantAddress(binding.offset());
           break;
         case fb::BufferSpace::Input:
-          base = places_[binding.index()] + first * edges.inputs[binding.index()].entry_bytes;
+          address = place(edges.inputs, 0, binding);
           break;
         case fb::BufferSpace::Output:
-          base = places_[edges.inputs.size() + binding.index()] + first * edges.outputs[binding.index()].entry_bytes;
+          address = place(edges.outputs, edges.inputs.size(), binding);
           break;
       }
-      pointers.push_back(Address(base + binding.offset()));
+      pointers.push_back(address);
     }
     const fb::Kernel& kernel = *plan.kernels()->Get(step.kernel());
     pass->AddKernel(program.functions[step.kernel()], step.grid(), kernel.block(), kernel.shared_bytes(), pointers,

@@ -1,6 +1,6 @@
 #include "runtime/cuda/loaded_artifact.h"
 
-#include <cstring>
+#include <algorithm>
 #include <utility>
 
 namespace mgec::cuda {
@@ -17,6 +17,31 @@ std::string Architectures(const fb::Plan& plan) {
     text += (text.empty() ? "" : ", ") + (m->ptx() ? Format("PTX for %u.%u", a / 10, a % 10) : Format("sm_%u", a));
   }
   return text;
+}
+
+// The part of the constants that plans for GPUs use; the rest is packed for CPUs.
+struct Range {
+  uint64_t begin = UINT64_MAX, end = 0;
+};
+
+Range ConstantsForGpus(const fb::Metadata& metadata) {
+  Range range;
+  for (const fb::Program* program : *metadata.programs()) {
+    for (const fb::Plan* plan : *program->plans()) {
+      if (plan->target()->string_view() != "cuda") continue;
+      for (size_t i = 0; i < Count(plan->steps()); ++i) {
+        const auto* bindings = plan->steps()->Get(i)->bindings();
+        for (size_t j = 0; j < Count(bindings); ++j) {
+          const fb::Binding& b = *bindings->Get(j);
+          if (b.space() != fb::BufferSpace::Constant) continue;
+          range.begin = std::min(range.begin, b.offset());
+          range.end = std::max(range.end, b.offset() + b.size());
+        }
+      }
+    }
+  }
+  range.begin = range.begin / kBufferAlignment * kBufferAlignment;
+  return range;
 }
 
 }  // namespace
@@ -54,12 +79,14 @@ Result<std::shared_ptr<LoadedArtifact>> LoadedArtifact::Get(const std::shared_pt
   std::weak_ptr<LoadedArtifact>& known = (*loaded)[{device.get(), artifact.get()}];
   if (std::shared_ptr<LoadedArtifact> found = known.lock()) return found;
   std::shared_ptr<LoadedArtifact> made(new LoadedArtifact(device, artifact));
-  if (artifact->constants_size() > 0) {
-    Result<std::shared_ptr<Buffer>> constants = device->AllocateMemory(artifact->constants_size());
+  const Range used = ConstantsForGpus(artifact->metadata());
+  if (used.begin < used.end) {
+    Result<std::shared_ptr<Buffer>> constants = device->AllocateMemory(used.end - used.begin);
     if (!constants.ok()) return constants.status();
     made->constants_ = std::move(constants.value());
+    made->first_constant_ = used.begin;
     MGEC_RETURN_IF_ERROR(
-        device->CopyToDevice(made->constants_->data(), artifact->constants(), artifact->constants_size()));
+        device->CopyToDevice(made->constants_->data(), artifact->constants() + used.begin, used.end - used.begin));
   }
   known = made;
   return made;

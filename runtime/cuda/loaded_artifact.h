@@ -30,8 +30,10 @@ class LoadedArtifact {
   LoadedArtifact(const LoadedArtifact&) = delete;
   LoadedArtifact& operator=(const LoadedArtifact&) = delete;
 
-  // An address on the GPU; null if there are no constants.
-  uint8_t* constants() const { return constants_ != nullptr ? constants_->data() : nullptr; }
+  // The address on the GPU of the constant at this offset, which a plan for GPUs uses.
+  uint64_t ConstantAddress(uint64_t offset) const {
+    return constants_ != nullptr ? reinterpret_cast<uintptr_t>(constants_->data()) + (offset - first_constant_) : 0;
+  }
 
   // The functions of a plan's kernels, in order; its modules are loaded when they are first asked for. Errors: no code for this
   // GPU, or the driver refuses it (with what the driver's compiler says of PTX).
@@ -44,7 +46,8 @@ class LoadedArtifact {
 
   const std::shared_ptr<Device> device_;
   const std::shared_ptr<const Artifact> artifact_;
-  std::shared_ptr<Buffer> constants_;
+  std::shared_ptr<Buffer> constants_;  // from this offset on
+  uint64_t first_constant_ = 0;
   std::mutex mutex_;
   std::map<uint64_t, Module> modules_;  // by their place in the file
 };

@@ -126,6 +126,32 @@ def test_batches_and_shapes(load):
     close(run(network, data), one)
 
 
+@pytest.mark.parametrize("is_host", [True, False])
+def test_discrete_inputs(model, want, is_host):
+    config = LiteConfig(CUDA)
+    config.discrete_input_name = b"data"
+    network = LiteNetwork(config, LiteNetworkIO([LiteIO("data", is_host=is_host, layout=LiteLayout([3, 1, 32, 32]))], []))
+    network.load(model("lenet5_any_batch"))
+    data = np.load(LENET + "input_data.npy")
+    network.get_discrete_tensor("data", 0).set_data_by_copy(data)
+    on_gpu = LiteTensor(device_type=CUDA)
+    on_gpu.set_data_by_copy(2 * data)
+    network.get_discrete_tensor("data", 1).share_memory_with(on_gpu)
+    network.get_discrete_tensor("data", 2).share_memory_with(on_gpu)
+    network.forward()
+    network.wait()
+    got = network.get_io_tensor("f3.ADD").to_numpy()
+    close(got[:1], want)
+    close(got[1], run(_whole(model), 2 * data)[0])
+    close(got[2], got[1])
+
+
+def _whole(model):
+    network = LiteNetwork()
+    network.load(model("lenet5"))
+    return network
+
+
 def test_sizes_that_depend_on_values(load, model):
     cpu = LiteNetwork()
     cpu.load(model("cond_take"))
@@ -216,7 +242,7 @@ def test_models_for_gpus_only(load, want):
     close(run(load("lenet5_gpu_only")), want)
 
 
-def test_models_are_compiled_on_the_way(tmp_path, want):
+def test_models_are_compiled_on_the_way(tmp_path):
     from megenginelite import compile_cache
 
     compile_cache.set_directory(tmp_path)
@@ -224,8 +250,14 @@ def test_models_are_compiled_on_the_way(tmp_path, want):
         network = LiteNetwork(LiteConfig(CUDA))
         network.load(NETS + "rnn_cell__relu/model.mge")
         assert network._core.target == "cuda"
-        network.forward()
-        network.wait()
+        inputs = {n: np.load(NETS + "rnn_cell__relu/input_%s.npy" % n) for n in network.get_all_input_name()}
+        want = np.load(NETS + "rnn_cell__relu/output_0.npy")
+        for rows in 3, 2, 3:
+            for name, array in inputs.items():
+                network.get_io_tensor(name).set_data_by_copy(np.ascontiguousarray(array[:rows]))
+            network.forward()
+            network.wait()
+            close(network.get_io_tensor(network.get_output_name(0)).to_numpy(), want[:rows])
     finally:
         compile_cache.set_directory(None)
 

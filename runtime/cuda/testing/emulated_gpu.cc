@@ -29,17 +29,10 @@ Machine& Machine::Get() {
   return *machine;
 }
 
-// "cuMemAlloc_v2:3:2": the third call fails with error 2.
 Machine::Machine() {
   void* const range = mmap(nullptr, kAddresses, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (range == MAP_FAILED) std::abort();
   addresses_ = static_cast<uint8_t*>(range);
-  const char* failure = std::getenv("MGEC_EMULATED_FAIL");
-  char function[64];
-  int nth = 0, error = 0;
-  if (failure != nullptr && std::sscanf(failure, "%63[^:]:%d:%d", function, &nth, &error) == 3) {
-    Fail(function, nth, static_cast<Error>(error));
-  }
 }
 
 int Machine::devices() const { return FromEnvironment("MGEC_EMULATED_GPUS", 2); }
