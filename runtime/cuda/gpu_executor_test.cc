@@ -81,6 +81,40 @@ TEST(GpuExecutorTest, ForwardDoesNotWait) {
   EXPECT_TRUE(network->Wait().ok()) << "there is nothing to wait for";
 }
 
+// A network that goes waits for its pass, which may be writing to memory of others.
+TEST(GpuExecutorTest, DestroyedDuringAPass) {
+  SKIP_WITHOUT_GPU();
+  std::unique_ptr<Network> network = LoadOnGpu(TestModel("lenet5"));
+  FillInputs(*network, 1);
+  const std::vector<std::string> want = RunOnce(*network);
+  const std::shared_ptr<Buffer> output = Gpu()->AllocatePinned(40).value();
+  ASSERT_TRUE(network->BindOutput(0, output).ok());
+  ASSERT_TRUE(network->Forward().ok());
+  network = nullptr;
+  EXPECT_EQ(std::string(reinterpret_cast<char*>(output->data()), 40), want[0]);
+}
+
+// Passes over other memory may be started before those before have ended.
+TEST(GpuExecutorTest, ManyPassesBeforeAWait) {
+  SKIP_WITHOUT_GPU();
+  const std::unique_ptr<Network> network = LoadOnGpu(TestModel("lenet5"));
+  std::vector<std::shared_ptr<Buffer>> outputs;
+  for (int i = 0; i < 4; ++i) {
+    const std::shared_ptr<Buffer> input = Gpu()->AllocatePinned(4096).value();
+    for (int k = 0; k < 1024; ++k) reinterpret_cast<float*>(input->data())[k] = static_cast<float>(i);
+    outputs.push_back(Gpu()->AllocatePinned(40).value());
+    ASSERT_TRUE(network->BindInput(0, input).ok());
+    ASSERT_TRUE(network->BindOutput(0, outputs.back()).ok());
+    ASSERT_TRUE(network->Forward().ok());
+  }
+  ASSERT_TRUE(network->Wait().ok());
+  const std::unique_ptr<Network> alone = LoadOnGpu(TestModel("lenet5"));
+  for (int i = 0; i < 4; ++i) {
+    for (int k = 0; k < 1024; ++k) reinterpret_cast<float*>(alone->input_data(0))[k] = static_cast<float>(i);
+    EXPECT_EQ(std::string(reinterpret_cast<char*>(outputs[i]->data()), 40), RunOnce(*alone)[0]) << i;
+  }
+}
+
 TEST(GpuExecutorTest, MemoryOfTheGpuIsUsedWhereItIs) {
   SKIP_WITHOUT_GPU();
   const std::shared_ptr<const Artifact> model = TestModel("two_inputs_three_outputs");

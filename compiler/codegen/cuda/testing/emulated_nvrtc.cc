@@ -49,8 +49,10 @@ std::string Descriptions(const std::string& kernels) {
     size_t name = start.size();
     if (kernel.compare(name, 2, "__") == 0) name = kernel.find(' ', name) + 1;  // __launch_bounds__(n)
     const std::string called = kernel.substr(name, kernel.find('(', name) - name);
-    const bool fibers = kernel.find("__syncthreads") != std::string::npos || kernel.find("warp_") != std::string::npos ||
-                        kernel.find("SHARED(") != std::string::npos;
+    bool fibers = false;
+    for (const char* together : {"__syncthreads", "warp_", "mma", "SHARED("}) {
+      fibers = fibers || kernel.find(together) != std::string::npos;
+    }
     text += "EMULATED(" + called + ")\nextern \"C\" const int emulated_parameters_" + called + ";\nextern \"C\" const int " +
             "emulated_fibers_" + called + ";\nconst int emulated_parameters_" + called + " = ParametersOf(&" + called +
             ");\nconst int emulated_fibers_" + called + " = " + (fibers ? "1" : "0") + ";\n";
