@@ -52,8 +52,9 @@ Result<std::unique_ptr<Network>> Network::Load(std::shared_ptr<const Artifact> a
       (*edges)[i].on_device = std::find(names.begin(), names.end(), tensors->Get(i)->name()->str()) != names.end();
     }
   };
-  if (!options.device_inputs.empty()) note(program.inputs(), options.device_inputs, &network->edges_.inputs);
-  if (!options.device_outputs.empty()) note(program.outputs(), options.device_outputs, &network->edges_.outputs);
+  note(program.inputs(), options.device_inputs, &network->edges_.inputs);
+  note(program.outputs(), options.device_outputs, &network->edges_.outputs);
+  // The CPU reads the sizes in internal outputs.
   for (size_t i = network->output_count_; i < network->edges_.outputs.size(); ++i) network->edges_.outputs[i].on_device = false;
   MGEC_RETURN_IF_ERROR(network->Prepare(0, 1));
   return network;

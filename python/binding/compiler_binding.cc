@@ -32,8 +32,8 @@ MGECPY_API const char* mgecpy_compiler_version() {
 
 MGECPY_API void mgecpy_compiler_free(char* memory) { std::free(memory); }
 
-// Compiles a model for `targets`, as --target of tools/compile has them ("": the default). Program p of the artifact has `entries[p]` input shapes; names, ndims and dims have those of all programs
-// one after the other. Returns 0 and the artifact, or -1 and a text; either is freed with mgecpy_compiler_free(), and null where
+// Compiles a model for `targets`, as --target of tools/compile has them ("": the default). Program p of the artifact has
+// `entries[p]` input shapes; names, ndims and dims have those of all programs one after the other. Returns 0 and the artifact, or -1 and a text; either is freed with mgecpy_compiler_free(), and null where
 // there is no memory for it.
 MGECPY_API int mgecpy_compile(const void* model, size_t size, const char* name, size_t programs, const size_t* entries,
                               const char* const* names, const size_t* ndims, const int64_t* dims, const char* targets,

@@ -54,7 +54,8 @@ Result<std::shared_ptr<Device>> Device::Open(int id) {
   const Result<const Driver*> driver = Driver::Get();
   if (!driver.ok()) return driver.status();
   if (id < 0 || id >= driver.value()->devices()) {
-    return Status(StatusCode::kInvalidArgument, Format("request gpu%d out of valid range [0, %d)", id, driver.value()->devices()));
+    return Status(StatusCode::kInvalidArgument,
+                  Format("request gpu%d out of valid range [0, %d)", id, driver.value()->devices()));
   }
   Registry& registry = Devices();
   const std::lock_guard<std::mutex> lock(registry.mutex);

@@ -199,8 +199,8 @@ TEST(GpuNetworkTest, InputsAndOutputsOnTheHost) {
     network->wait();
   }
   const auto output = network->get_output_tensor(0);
-  ExpectNear(std::vector<float>(static_cast<float*>(output->get_memory_ptr()), static_cast<float*>(output->get_memory_ptr()) + 10),
-             want);
+  const float* const data = static_cast<float*>(output->get_memory_ptr());
+  ExpectNear(std::vector<float>(data, data + 10), want);
   // Memory of the user that is not pinned.
   std::vector<float> mine(1024, 0.5f), result(10);
   input->reset(mine.data(), input->get_layout());
