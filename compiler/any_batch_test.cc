@@ -66,7 +66,7 @@ std::vector<std::string> RunBatch(Network& network, uint32_t n, int first) {
       }
     }
   }
-  network.Forward();
+  EXPECT_TRUE(network.Forward().ok());
   std::vector<std::string> outputs;
   for (size_t i = 0; i < network.output_count(); ++i) {
     outputs.emplace_back(reinterpret_cast<const char*>(network.output_data(i)), network.output(i).bytes);

@@ -34,7 +34,7 @@ std::unique_ptr<Network> Load(const std::string& artifact, int threads) {
 }
 
 std::string Draw(Network& network) {
-  network.Forward();
+  EXPECT_TRUE(network.Forward().ok());
   std::string bytes;
   for (size_t i = 0; i < 2; ++i) {
     bytes.append(reinterpret_cast<const char*>(network.output_data(i)), network.output(i).bytes);

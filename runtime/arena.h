@@ -13,6 +13,10 @@
 
 namespace mgec {
 
+namespace cuda {
+class Arena;
+}
+
 // As large as the largest of its users has needed. Contents mean nothing between two passes.
 class Arena {
  public:
@@ -31,6 +35,9 @@ class Arena {
     return Status();
   }
 
+  // The same on a GPU, for networks that run there; made by the first of them. Guarded by the mutex.
+  std::shared_ptr<cuda::Arena>& on_gpu() { return on_gpu_; }
+
   uint8_t* data() const { return buffer_ != nullptr ? buffer_->data() : nullptr; }
   size_t size() const { return buffer_ != nullptr ? buffer_->size() : 0; }
 
@@ -38,6 +45,7 @@ class Arena {
   std::shared_ptr<Allocator> allocator_;
   ForkSafeMutex mutex_;
   std::shared_ptr<Buffer> buffer_;
+  std::shared_ptr<cuda::Arena> on_gpu_;
 };
 
 }  // namespace mgec

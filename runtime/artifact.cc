@@ -121,6 +121,17 @@ Result<const fb::Plan*> Artifact::ChoosePlan(size_t program) const {
                        name_.c_str(), targets.c_str(), BestTarget()));
 }
 
+Result<const fb::Plan*> Artifact::CudaPlan(size_t program) const {
+  std::string targets;
+  for (const fb::Plan* plan : *metadata().programs()->Get(program)->plans()) {
+    if (plan->target()->string_view() == "cuda") return plan;
+    targets += (targets.empty() ? "" : ",") + plan->target()->str();
+  }
+  return Status(StatusCode::kUnsupported,
+                Format("%s: compiled for %s, and not for GPUs; compile the model again with --target=cuda,%s", name_.c_str(),
+                       targets.c_str(), targets.c_str()));
+}
+
 TensorInfo DescribeTensor(const fb::Tensor& tensor) {
   TensorInfo info;
   DescribeTensor(tensor, 1, &info);  // verified when the artifact was opened

@@ -54,6 +54,9 @@ class Artifact {
   // MGEC_TARGET allows.
   Result<const fb::Plan*> ChoosePlan(size_t program) const;
 
+  // The plan of that program for GPUs. Error: it was compiled for CPUs only.
+  Result<const fb::Plan*> CudaPlan(size_t program) const;
+
   // The executable memory of a plan's code image. `plan` is one that ChoosePlan() returned.
   const uint8_t* code(const fb::Plan& plan) const { return code_[plan.code_section()].data(); }
 

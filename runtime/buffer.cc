@@ -38,4 +38,12 @@ std::shared_ptr<Buffer> Buffer::Wrap(void* data, size_t size, std::shared_ptr<vo
   return buffer;
 }
 
+std::shared_ptr<Buffer> Buffer::Wrap(void* data, size_t size, std::shared_ptr<void> owner, MemoryKind kind,
+                                     std::shared_ptr<cuda::Device> device) {
+  std::shared_ptr<Buffer> buffer = Wrap(data, size, std::move(owner));
+  buffer->kind_ = kind;
+  buffer->device_ = std::move(device);
+  return buffer;
+}
+
 }  // namespace mgec

@@ -11,6 +11,17 @@
 
 namespace mgec {
 
+namespace cuda {
+class Device;
+}
+
+// Who may touch memory.
+enum class MemoryKind : uint8_t {
+  kHost,    // the CPU
+  kPinned,  // the CPU, and a GPU copies to and from it while the CPU does other things
+  kDevice,  // a GPU only: data() is an address for it
+};
+
 // The user's own source of memory. Called by whichever thread needs or drops memory.
 class Allocator {
  public:
@@ -31,16 +42,26 @@ class Buffer {
   // Memory of the caller. `owner` is dropped with the Buffer and may be null if the memory outlives it anyway.
   static std::shared_ptr<Buffer> Wrap(void* data, size_t size, std::shared_ptr<void> owner);
 
+  // Memory of a GPU, or pinned for it: see cuda::Device. The Buffer keeps the device.
+  static std::shared_ptr<Buffer> Wrap(void* data, size_t size, std::shared_ptr<void> owner, MemoryKind kind,
+                                      std::shared_ptr<cuda::Device> device);
+
   uint8_t* data() const { return data_; }
   size_t size() const { return size_; }
+  MemoryKind kind() const { return kind_; }
+  bool on_host() const { return kind_ != MemoryKind::kDevice; }
+  // Null for the CPU's own memory.
+  const std::shared_ptr<cuda::Device>& device() const { return device_; }
 
  private:
   Buffer() = default;
 
   Mapping mapping_;
+  std::shared_ptr<cuda::Device> device_;  // goes after the owner, which needs it to free the memory
   std::shared_ptr<void> owner_;
   uint8_t* data_ = nullptr;
   size_t size_ = 0;
+  MemoryKind kind_ = MemoryKind::kHost;
 };
 
 }  // namespace mgec

@@ -22,7 +22,7 @@ std::unique_ptr<Network> Load(int threads, int repeats) {
 // Arguments: threads, a third of the number of steps.
 void BM_Forward(benchmark::State& state) {
   auto network = Load(static_cast<int>(state.range(0)), static_cast<int>(state.range(1)));
-  for (auto _ : state) network->Forward();
+  for (auto _ : state) static_cast<void>(network->Forward());
   state.counters["step"] = benchmark::Counter(static_cast<double>(state.iterations()) * state.range(1) * 3,
                                               benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
@@ -35,7 +35,7 @@ void BM_ForwardAfterSleep(benchmark::State& state) {
     state.PauseTiming();
     usleep(200);
     state.ResumeTiming();
-    network->Forward();
+    static_cast<void>(network->Forward());
   }
 }
 BENCHMARK(BM_ForwardAfterSleep)->Arg(1)->Arg(2)->Iterations(500)->UseRealTime();

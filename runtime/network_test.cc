@@ -79,10 +79,10 @@ TEST(Network, ComputesABatchOfAnySizeInParts) {
       EXPECT_EQ(network->output(1).shape, (Shape{n, 3}));
       EXPECT_EQ(network->output(1).bytes, n * 12);
       Fill(*network, static_cast<float>(n));
-      network->Forward();
+      EXPECT_TRUE(network->Forward().ok());
       ExpectRight(*network, static_cast<float>(n));
       const int before = g_allocations;
-      network->Forward();
+      EXPECT_TRUE(network->Forward().ok());
       EXPECT_EQ(g_allocations, before);
     }
   }
@@ -94,7 +94,7 @@ TEST(Network, BatchesWorkOnMemoryOfTheCaller) {
   Fill(*network);
   std::vector<float> sum(15);
   ASSERT_TRUE(network->BindOutput(0, Buffer::Wrap(sum.data(), sum.size() * 4, nullptr)).ok());
-  network->Forward();
+  EXPECT_TRUE(network->Forward().ok());
   for (size_t i = 0; i < sum.size(); ++i) ASSERT_EQ(sum[i], 11.0f * i);
   EXPECT_FALSE(network->BindOutput(0, Buffer::Wrap(sum.data(), 14 * 4, nullptr)).ok());
   const Status status = network->SelectShapes({{5, 3}, {6, 3}});
@@ -126,7 +126,7 @@ TEST_P(NetworkThreads, ComputesTheSame) {
   EXPECT_EQ(network->threads(), GetParam());
   for (int i = 0; i < 50; ++i) {
     Fill(*network, i);
-    network->Forward();
+    EXPECT_TRUE(network->Forward().ok());
     ExpectRight(*network, i);
   }
 }
@@ -137,7 +137,7 @@ TEST_P(NetworkThreads, ProfilesEveryStep) {
   auto network = Load(Open(options), GetParam());
   network->EnableProfile(true);
   Fill(*network);
-  for (int i = 0; i < 3; ++i) network->Forward();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(network->Forward().ok());
   ExpectRight(*network);
   EXPECT_EQ(network->profiled_passes(), 3u);
   const std::vector<StepInfo> profile = network->Profile();
@@ -154,9 +154,9 @@ TEST(Network, ForwardDoesNotAllocate) {
   for (int threads : {1, 2}) {
     auto network = Load(Open(), threads);
     Fill(*network);
-    network->Forward();
+    EXPECT_TRUE(network->Forward().ok());
     const int before = g_allocations;
-    for (int i = 0; i < 100; ++i) network->Forward();
+    for (int i = 0; i < 100; ++i) EXPECT_TRUE(network->Forward().ok());
     EXPECT_EQ(g_allocations, before);
   }
 }
@@ -170,7 +170,7 @@ TEST(Network, ForwardOnOneThreadMakesNoSystemCall) {
   if (child == 0) {
     // From here on the kernel kills the process at any system call but read, write and exit.
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0) syscall(SYS_exit, 77);
-    for (int i = 0; i < 100; ++i) network->Forward();
+    for (int i = 0; i < 100; ++i) EXPECT_TRUE(network->Forward().ok());
     syscall(SYS_exit, Floats(network->output_data(0))[5] == 55.0f ? 0 : 1);
   }
   int status = 0;
@@ -188,11 +188,11 @@ TEST(Network, BoundMemoryIsUsedWithoutACopy) {
   float scaled[8] = {};
   ASSERT_TRUE(network->BindInput(0, Buffer::Wrap(a, sizeof(a), nullptr)).ok());
   ASSERT_TRUE(network->BindOutput(1, Buffer::Wrap(scaled, sizeof(scaled), nullptr), 8).ok());
-  network->Forward();
+  EXPECT_TRUE(network->Forward().ok());
   for (int i = 0; i < 6; ++i) EXPECT_EQ(scaled[i + 2], 0.5f * (i + 1 + 10 * i));
   EXPECT_EQ(scaled[1], 0);
   a[5] = 100;
-  network->Forward();
+  EXPECT_TRUE(network->Forward().ok());
   EXPECT_EQ(scaled[7], 0.5f * 150);
 }
 
@@ -211,8 +211,8 @@ TEST(Network, OneNetworkFeedsAnother) {
   auto first = Load(artifact), second = Load(artifact);
   ASSERT_TRUE(second->BindInput(0, first->output_buffer(1)).ok());
   Fill(*first);
-  first->Forward();
-  second->Forward();
+  EXPECT_TRUE(first->Forward().ok());
+  EXPECT_TRUE(second->Forward().ok());
   EXPECT_EQ(Floats(second->output_data(0))[5], 27.5f);
 }
 
@@ -237,7 +237,7 @@ TEST(Network, SelectsAmongCompiledShapes) {
     ASSERT_TRUE(network->SelectShapes({shape, shape}).ok());
     EXPECT_EQ(network->output(1).shape, shape);
     Fill(*network);
-    network->Forward();
+    EXPECT_TRUE(network->Forward().ok());
     ExpectRight(*network);
   }
 }
@@ -254,7 +254,7 @@ TEST(Network, OtherShapesAreAnErrorThatListsThoseThatWork) {
   EXPECT_FALSE(network->SelectShapes({}).ok());
   EXPECT_FALSE(network->SelectShapes({{2, 3}, {2, 3}, {2, 3}}).ok());
   Fill(*network);
-  network->Forward();
+  EXPECT_TRUE(network->Forward().ok());
   ExpectRight(*network);
 }
 
@@ -273,7 +273,7 @@ TEST(Network, NetworksOfOneArtifactRunAtOnce) {
       auto network = Load(artifact, 1 + t % 2);
       for (int i = 0; i < 100; ++i) {
         Fill(*network, t);
-        network->Forward();
+        EXPECT_TRUE(network->Forward().ok());
         wrong += Floats(network->output_data(0))[5] != 55.0f + t;
       }
     });

@@ -18,7 +18,8 @@ enum class StatusCode {
   kNotFound,           // no such file, input or output
   kDataLoss,           // the file is damaged or not an artifact
   kUnsupported,        // a sound request that this artifact, machine or version cannot serve
-  kResourceExhausted,  // the system refused memory or threads
+  kResourceExhausted,  // the system or a GPU refused memory or threads
+  kDeviceFailed,       // a GPU failed at its work
 };
 
 class [[nodiscard]] Status {

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "runtime/artifact.h"
+#include "runtime/cuda/device.h"
 #include "runtime/network.h"
 #include "tools/arguments.h"
 #include "tools/npy.h"
@@ -25,6 +26,8 @@
 ABSL_FLAG(std::vector<std::string>, input, {}, "NAME=FILE.npy; may be repeated. Inputs without one get random values.");
 ABSL_FLAG(std::string, output_dir, "", "Folder for the outputs, one NAME.npy each; made if it does not exist.");
 ABSL_FLAG(int, threads, 1, "Number of threads.");
+ABSL_FLAG(int, gpu, -1, "The number of the NVIDIA GPU to run on; -1 for the CPU. Times are those of a pass with its copies.");
+ABSL_FLAG(bool, cuda_graph, true, "With --gpu: hand a pass to the GPU as one CUDA graph.");
 ABSL_FLAG(int, iterations, 1, "Number of measured passes.");
 ABSL_FLAG(int, warmup, 0, "Number of passes before those.");
 ABSL_FLAG(bool, private_constants, false, "Copy the weights to huge pages instead of sharing them with other processes.");
@@ -215,12 +218,17 @@ void PrintNetwork(const Network& network, const std::vector<InputFile>& files) {
                network.arena_size() * 1e-6);
 }
 
-void Measure(Network* network, int warmup, int iterations) {
-  for (int i = 0; i < warmup; ++i) network->Forward();
+Status RunOnce(Network* network) {
+  MGEC_RETURN_IF_ERROR(network->Forward());
+  return network->Wait();
+}
+
+Status Measure(Network* network, int warmup, int iterations) {
+  for (int i = 0; i < warmup; ++i) MGEC_RETURN_IF_ERROR(RunOnce(network));
   std::vector<double> times;
   for (int i = 0; i < iterations; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    network->Forward();
+    MGEC_RETURN_IF_ERROR(RunOnce(network));
     times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
   }
   std::sort(times.begin(), times.end());
@@ -228,11 +236,12 @@ void Measure(Network* network, int warmup, int iterations) {
   for (double time : times) sum += time;
   absl::PrintF("%d passes: min %.3f ms, median %.3f ms, mean %.3f ms\n", iterations, times.front(),
                times[times.size() / 2], sum / times.size());
+  return Status();
 }
 
-void PrintProfile(Network* network, int iterations) {
+Status PrintProfile(Network* network, int iterations) {
   network->EnableProfile(true);
-  for (int i = 0; i < iterations; ++i) network->Forward();
+  for (int i = 0; i < iterations; ++i) MGEC_RETURN_IF_ERROR(RunOnce(network));
   const std::vector<StepInfo> profile = network->Profile();
   double total = 0;
   for (const StepInfo& step : profile) total += step.total_ns;
@@ -243,6 +252,7 @@ void PrintProfile(Network* network, int iterations) {
                  step.bytes / ns, step.op, step.name, step.kernel);
   }
   absl::PrintF("%9.2f %6.2f  %zu steps\n", total / iterations * 1e-3, 100.0, profile.size());
+  return Status();
 }
 
 absl::Status Main(const Arguments& arguments) {
@@ -259,6 +269,12 @@ absl::Status Main(const Arguments& arguments) {
   if (!artifact.ok()) return ToAbsl(artifact.status());
   NetworkOptions options;
   options.threads = absl::GetFlag(FLAGS_threads);
+  if (const int number = absl::GetFlag(FLAGS_gpu); number >= 0) {
+    Result<std::shared_ptr<cuda::Device>> gpu = cuda::Device::Open(number);
+    if (!gpu.ok()) return ToAbsl(gpu.status());
+    options.gpu = std::move(gpu.value());
+    options.graph = absl::GetFlag(FLAGS_cuda_graph);
+  }
   Result<std::unique_ptr<Network>> loaded = Network::Load(artifact.value(), options);
   if (!loaded.ok()) return ToAbsl(loaded.status());
   Network& network = *loaded.value();
@@ -268,9 +284,11 @@ absl::Status Main(const Arguments& arguments) {
   if (status.ok()) status = SetInputs(files, &network);
   if (!status.ok()) return status;
   PrintNetwork(network, files);
-  Measure(&network, warmup, iterations);
+  if (const Status measured = Measure(&network, warmup, iterations); !measured.ok()) return ToAbsl(measured);
   PrintFoundShapes(network);
-  if (absl::GetFlag(FLAGS_profile)) PrintProfile(&network, iterations);
+  if (absl::GetFlag(FLAGS_profile)) {
+    if (const Status profiled = PrintProfile(&network, iterations); !profiled.ok()) return ToAbsl(profiled);
+  }
   const std::string folder = absl::GetFlag(FLAGS_output_dir);
   return folder.empty() ? absl::OkStatus() : WriteOutputs(network, folder);
 }
@@ -280,7 +298,7 @@ absl::Status Main(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage("Runs a compiled model and measures it.\nrun MODEL.mgec [--input NAME=FILE.npy]... "
-                               "[--output-dir DIR] [--threads N] [--iterations N] [--warmup N] [--profile] "
+                               "[--output-dir DIR] [--threads N] [--gpu N] [--iterations N] [--warmup N] [--profile] "
                                "[--private-constants]");
   const absl::Status status = mgec::Main(mgec::ParseArguments(argc, argv, {"input"}));
   if (!status.ok()) {

@@ -69,3 +69,18 @@ def test_mistakes_are_explained(run, tmp_path, args, message):
     np.save(tmp_path / "wide.npy", np.zeros((2, 4), "float32"))
     error = run(*args, ok=False)
     assert error.startswith("error: ") and message in error
+
+
+def test_runs_on_a_gpu(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("MGEC_CUDA_DRIVER", os.path.abspath("runtime/cuda/testing/libcuda_emulated.so"))
+    model = os.path.abspath("runtime/cuda/testing/models/lenet5.mgec")
+    data = "--input=data=" + os.path.abspath("testdata/nets/lenet5/input_data.npy")
+    for flags in ["--gpu=0"], ["--gpu=1", "--nocuda_graph"]:
+        out = run(model, data, "--profile", "--output-dir=out", *flags)
+        assert ", cuda," in out and "steps" in out
+        np.testing.assert_allclose(
+            np.load(tmp_path / "out/f3.ADD.npy"), np.load("testdata/nets/lenet5/output_0.npy"), rtol=1e-3, atol=1e-3
+        )
+    assert "request gpu7 out of valid range [0, 2)" in run(model, "--gpu=7", ok=False)
+    monkeypatch.setenv("MGEC_CUDA_DRIVER", "/nowhere.so")
+    assert "cannot open NVIDIA's driver: /nowhere.so" in run(model, "--gpu=0", ok=False)

@@ -56,7 +56,7 @@ inline absl::StatusOr<std::vector<std::string>> RunArtifact(const std::string& a
     }
     std::memcpy(network.input_data(i), bytes.data(), bytes.size());
   }
-  network.Forward();
+  if (const Status ran = network.Forward(); !ran.ok()) return absl::InternalError(ran.message());
   std::vector<std::string> outputs;
   for (size_t i = 0; i < network.output_count(); ++i) {
     outputs.emplace_back(reinterpret_cast<const char*>(network.output_data(i)), network.output(i).bytes);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "compiler/compile.h"
+#include "compiler/kernel/target.h"
 #include "compiler/plan/artifact.h"
 
 #define MGECPY_API extern "C" __attribute__((visibility("default")))
@@ -31,12 +32,12 @@ MGECPY_API const char* mgecpy_compiler_version() {
 
 MGECPY_API void mgecpy_compiler_free(char* memory) { std::free(memory); }
 
-// Compiles a model. Program p of the artifact has `entries[p]` input shapes; names, ndims and dims have those of all programs
-// one after the other. Returns 0 and the artifact, or -1 and a text; either is freed with mgecpy_compiler_free(), and null where
+// Compiles a model for `targets`, as --target of tools/compile has them ("": the default). Program p of the artifact has
+// `entries[p]` input shapes; names, ndims and dims have those of all programs one after the other. Returns 0 and the artifact, or -1 and a text; either is freed with mgecpy_compiler_free(), and null where
 // there is no memory for it.
 MGECPY_API int mgecpy_compile(const void* model, size_t size, const char* name, size_t programs, const size_t* entries,
-                              const char* const* names, const size_t* ndims, const int64_t* dims, int threads,
-                              char** result, size_t* result_size) {
+                              const char* const* names, const size_t* ndims, const int64_t* dims, const char* targets,
+                              int threads, char** result, size_t* result_size) {
   mgec::CompileOptions options;
   options.source_name = name;
   options.threads = threads;
@@ -49,8 +50,11 @@ MGECPY_API int mgecpy_compile(const void* model, size_t size, const char* name, 
     }
     options.input_shapes.push_back(std::move(shapes));
   }
+  const auto parsed = mgec::kernel::ParseTargets(targets);
+  if (parsed.ok()) options.targets = *parsed;
   mgec::CompileReport report;
-  const auto artifact = mgec::Compile({static_cast<const char*>(model), size}, options, &report);
+  const auto artifact = parsed.ok() ? mgec::Compile({static_cast<const char*>(model), size}, options, &report)
+                                    : absl::StatusOr<std::string>(parsed.status());
   const std::string bytes =
       artifact.ok() ? *artifact : std::string(name) + ": " + std::string(artifact.status().message());
   *result = Copy(bytes);  // null where there is no memory left

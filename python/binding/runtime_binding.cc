@@ -8,11 +8,14 @@
 
 #include "runtime/artifact.h"
 #include "runtime/buffer.h"
+#include "runtime/cuda/device.h"
 #include "runtime/data_type.h"
 #include "runtime/lite/config.h"
+#include "runtime/lite/elements.h"
 #include "runtime/lite/model_info.h"
 #include "runtime/lite/packed_model.h"
 #include "runtime/lite/reports.h"
+#include "runtime/lite/tensor_impl.h"
 #include "runtime/network.h"
 
 using mgec::Artifact;
@@ -81,6 +84,22 @@ void Describe(const mgec::TensorInfo& info, const char* name, mgecpy_tensor* ten
   tensor->bytes = info.bytes;
 }
 
+mgecpy_network* NewNetwork(const mgecpy_artifact* artifact, const mgecpy_arena* arena, mgec::NetworkOptions* options) {
+  if (arena != nullptr) options->arena = arena->arena;
+  Result<std::unique_ptr<Network>> network = Network::Load(artifact->artifact, *options);
+  if (Report(network.status()) != 0) return nullptr;
+  std::string target(network.value()->target());
+  return new mgecpy_network{std::move(network.value()), std::move(target)};
+}
+
+// Whether some output has another shape than its largest.
+int Shrunk(const Network& network) {
+  for (size_t i = 0; i < network.output_count(); ++i) {
+    if (network.output(i).shape != network.largest_output(i).shape) return 1;
+  }
+  return 0;
+}
+
 size_t Describe(const flatbuffers::Vector<flatbuffers::Offset<mgec::fb::Tensor>>* list, size_t internal,
                 mgecpy_tensor* tensors, size_t capacity) {
   const size_t count = mgec::Count(list) - internal;
@@ -101,6 +120,37 @@ mgecpy_buffer* mgecpy_buffer_wrap(void* data, size_t size) {
 void* mgecpy_buffer_data(const mgecpy_buffer* buffer) { return buffer->buffer->data(); }
 size_t mgecpy_buffer_size(const mgecpy_buffer* buffer) { return buffer->buffer->size(); }
 void mgecpy_buffer_free(mgecpy_buffer* buffer) { delete buffer; }
+mgecpy_buffer* mgecpy_buffer_allocate_gpu(size_t size, int gpu, int pinned) {
+  const Result<std::shared_ptr<mgec::cuda::Device>> device = mgec::OpenGpu(gpu);
+  if (Report(device.status()) != 0) return nullptr;
+  return NewBuffer(pinned ? device.value()->AllocatePinned(size) : device.value()->AllocateMemory(size));
+}
+mgecpy_buffer* mgecpy_buffer_wrap_gpu(void* data, size_t size, int gpu) {
+  const Result<std::shared_ptr<mgec::cuda::Device>> device = mgec::OpenGpu(gpu);
+  return Report(device.status()) == 0 ? NewBuffer(device.value()->WrapMemory(data, size, nullptr)) : nullptr;
+}
+int mgecpy_buffer_on_host(const mgecpy_buffer* buffer) { return buffer->buffer->on_host(); }
+int mgecpy_buffer_gpu(const mgecpy_buffer* buffer) {
+  return buffer->buffer->device() != nullptr ? buffer->buffer->device()->id() : -1;
+}
+
+int mgecpy_gpu_count() { return mgec::cuda::Device::Count(); }
+int mgecpy_gpu_open(int gpu) { return Report(mgec::OpenGpu(gpu).status()); }
+int mgecpy_gpu_synchronize(int gpu) {
+  const Result<std::shared_ptr<mgec::cuda::Device>> device = mgec::OpenGpu(gpu);
+  return Report(device.ok() ? device.value()->Synchronize() : device.status());
+}
+
+int mgecpy_copy(const mgecpy_buffer* to, size_t to_offset, const int64_t* to_strides, const mgecpy_buffer* from,
+                size_t from_offset, const int64_t* from_strides, const size_t* shape, size_t ndim, size_t size) {
+  const std::vector<ptrdiff_t> to_steps(to_strides, to_strides + ndim), from_steps(from_strides, from_strides + ndim);
+  return Report(mgec::CopyElements({*to->buffer, to_offset, to_steps}, {*from->buffer, from_offset, from_steps},
+                                   std::vector<size_t>(shape, shape + ndim), size));
+}
+int mgecpy_zero(const mgecpy_buffer* to, size_t offset, const int64_t* strides, const size_t* shape, size_t ndim, size_t size) {
+  const std::vector<ptrdiff_t> steps(strides, strides + ndim);
+  return Report(mgec::ZeroElements({*to->buffer, offset, steps}, std::vector<size_t>(shape, shape + ndim), size));
+}
 
 mgecpy_artifact* mgecpy_artifact_open(const char* path, int private_constants) {
   return NewArtifact(Artifact::Open(path, Options(private_constants)));
@@ -124,11 +174,19 @@ void mgecpy_arena_free(mgecpy_arena* arena) { delete arena; }
 mgecpy_network* mgecpy_network_new(const mgecpy_artifact* artifact, int threads, const mgecpy_arena* arena) {
   mgec::NetworkOptions options;
   options.threads = threads;
-  if (arena != nullptr) options.arena = arena->arena;
-  Result<std::unique_ptr<Network>> network = Network::Load(artifact->artifact, options);
-  if (Report(network.status()) != 0) return nullptr;
-  std::string target(network.value()->target());
-  return new mgecpy_network{std::move(network.value()), std::move(target)};
+  return NewNetwork(artifact, arena, &options);
+}
+mgecpy_network* mgecpy_network_new_gpu(const mgecpy_artifact* artifact, const mgecpy_arena* arena, int gpu, int stream,
+                                       const char* const* inputs, size_t input_count, const char* const* outputs,
+                                       size_t output_count) {
+  const Result<std::shared_ptr<mgec::cuda::Device>> device = mgec::OpenGpu(gpu);
+  if (Report(device.status()) != 0) return nullptr;
+  mgec::NetworkOptions options;
+  options.gpu = device.value();
+  options.stream = stream;
+  options.device_inputs.assign(inputs, inputs + input_count);
+  options.device_outputs.assign(outputs, outputs + output_count);
+  return NewNetwork(artifact, arena, &options);
 }
 void mgecpy_network_free(mgecpy_network* network) { delete network; }
 size_t mgecpy_network_inputs(const mgecpy_network* network, mgecpy_tensor* tensors, size_t capacity) {
@@ -159,11 +217,10 @@ mgecpy_buffer* mgecpy_network_buffer(const mgecpy_network* network, int output, 
   return new mgecpy_buffer{output ? network->network->output_buffer(index) : network->network->input_buffer(index)};
 }
 int mgecpy_network_forward(mgecpy_network* network) {
-  network->network->Forward();
-  for (size_t i = 0; i < network->network->output_count(); ++i) {
-    if (network->network->output(i).shape != network->network->largest_output(i).shape) return 1;
-  }
-  return 0;
+  return Report(network->network->Forward()) != 0 ? -1 : Shrunk(*network->network);
+}
+int mgecpy_network_wait(mgecpy_network* network) {
+  return Report(network->network->Wait()) != 0 ? -1 : Shrunk(*network->network);
 }
 uint32_t mgecpy_network_output_shape(const mgecpy_network* network, size_t index, uint32_t* dims) {
   const mgec::Shape& shape = network->network->output(index).shape;

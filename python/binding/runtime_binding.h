@@ -22,6 +22,23 @@ MGECPY_API mgecpy_buffer* mgecpy_buffer_wrap(void* data, size_t size);
 MGECPY_API void* mgecpy_buffer_data(const mgecpy_buffer* buffer);
 MGECPY_API size_t mgecpy_buffer_size(const mgecpy_buffer* buffer);
 MGECPY_API void mgecpy_buffer_free(mgecpy_buffer* buffer);
+// On NVIDIA GPU number `gpu`: memory of its own, or of the CPU and pinned for it; or memory that is on it already.
+MGECPY_API mgecpy_buffer* mgecpy_buffer_allocate_gpu(size_t size, int gpu, int pinned);
+MGECPY_API mgecpy_buffer* mgecpy_buffer_wrap_gpu(void* data, size_t size, int gpu);
+// Whether the CPU may touch it; the number of the GPU that it belongs to or is pinned for, or -1.
+MGECPY_API int mgecpy_buffer_on_host(const mgecpy_buffer* buffer);
+MGECPY_API int mgecpy_buffer_gpu(const mgecpy_buffer* buffer);
+
+// NVIDIA GPUs: how many, 0 without a driver; whether one can be used; and waiting for all that it does.
+MGECPY_API int mgecpy_gpu_count();
+MGECPY_API int mgecpy_gpu_open(int gpu);
+MGECPY_API int mgecpy_gpu_synchronize(int gpu);
+
+// Elements of `size` bytes between strided tensors of one shape, in memory of any kind; offsets in bytes, strides in elements.
+MGECPY_API int mgecpy_copy(const mgecpy_buffer* to, size_t to_offset, const int64_t* to_strides, const mgecpy_buffer* from,
+                           size_t from_offset, const int64_t* from_strides, const size_t* shape, size_t ndim, size_t size);
+MGECPY_API int mgecpy_zero(const mgecpy_buffer* to, size_t offset, const int64_t* strides, const size_t* shape, size_t ndim,
+                           size_t size);
 
 // An input or output. The texts live as long as the artifact or network, the shape until the network's shapes change.
 struct mgecpy_tensor {
@@ -51,6 +68,10 @@ MGECPY_API void mgecpy_arena_free(mgecpy_arena* arena);
 
 struct mgecpy_network;
 MGECPY_API mgecpy_network* mgecpy_network_new(const mgecpy_artifact* artifact, int threads, const mgecpy_arena* arena);
+// On a GPU: which of its streams, and the inputs and outputs, by name, whose memory is on it.
+MGECPY_API mgecpy_network* mgecpy_network_new_gpu(const mgecpy_artifact* artifact, const mgecpy_arena* arena, int gpu, int stream,
+                                                  const char* const* inputs, size_t input_count, const char* const* outputs,
+                                                  size_t output_count);
 MGECPY_API void mgecpy_network_free(mgecpy_network* network);
 // For the shapes that are selected; outputs with their largest shapes, for which there must be memory.
 MGECPY_API size_t mgecpy_network_inputs(const mgecpy_network* network, mgecpy_tensor* tensors, size_t capacity);
@@ -62,8 +83,9 @@ MGECPY_API int mgecpy_network_bind(mgecpy_network* network, int output, size_t i
                                    size_t offset);
 // The memory that an input or output uses now; a new reference.
 MGECPY_API mgecpy_buffer* mgecpy_network_buffer(const mgecpy_network* network, int output, size_t index);
-// Whether some output is smaller than its largest shape, because its size depends on values.
+// Whether some output is smaller than its largest shape, because its size depends on values. On a GPU only wait() knows.
 MGECPY_API int mgecpy_network_forward(mgecpy_network* network);
+MGECPY_API int mgecpy_network_wait(mgecpy_network* network);
 // What the last pass has found; writes at most 8 numbers, returns how many there are.
 MGECPY_API uint32_t mgecpy_network_output_shape(const mgecpy_network* network, size_t index, uint32_t* dims);
 MGECPY_API void mgecpy_network_seed_random(mgecpy_network* network, uint64_t seed);

@@ -17,3 +17,4 @@ from .tensor import *
 from .network import *
 from .utils import *
 from .global_setting import *
+from .interop import from_dlpack

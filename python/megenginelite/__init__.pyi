@@ -5,3 +5,4 @@ from .tensor import *
 from .network import *
 from .utils import *
 from .global_setting import *
+from .interop import from_dlpack as from_dlpack

@@ -29,6 +29,7 @@ def main(arguments=None):
     command.add_argument("model")
     command.add_argument("-o", "--output", help="where the artifact goes; beside the model if not given")
     command.add_argument("--input-shape", type=_shape, action="append", default=[], metavar="NAME=1x3x224x224")
+    command.add_argument("--target", default="", help="for example cuda,x86-64-v3; targets for CPUs if not given")
     options = parser.parse_args(arguments)
     module = compiler()
     if module is None:
@@ -41,7 +42,8 @@ def main(arguments=None):
     try:
         with open(options.model, "rb") as file:
             model = file.read()
-        artifact = module.compile(model, os.path.basename(options.model), [dict(options.input_shape)], os.cpu_count() or 1)
+        shapes, threads = [dict(options.input_shape)], os.cpu_count() or 1
+        artifact = module.compile(model, os.path.basename(options.model), shapes, threads, options.target)
         _write(output, artifact)
     except (OSError, RuntimeError) as error:
         print("error: %s" % error, file=sys.stderr)

@@ -33,6 +33,7 @@ _library.mgecpy_compile.argtypes = [
     ctypes.POINTER(ctypes.c_char_p),
     ctypes.POINTER(ctypes.c_size_t),
     ctypes.POINTER(ctypes.c_int64),
+    ctypes.c_char_p,
     ctypes.c_int,
     ctypes.POINTER(ctypes.c_void_p),
     ctypes.POINTER(ctypes.c_size_t),
@@ -48,8 +49,8 @@ def _array(kind, values):
     return (kind * max(len(values), 1))(*values)
 
 
-def compile(model, name, input_shapes=(), threads=1):
-    """The artifact (bytes) of a .mge model (bytes).
+def compile(model, name, input_shapes=(), threads=1, targets=""):
+    """The artifact (bytes) of a .mge model (bytes), for targets such as "cuda,x86-64-v3"; for CPUs if none is named.
 
     Each dict {name: shape} of `input_shapes` makes one program of the artifact; a first dimension of -1 stands for a batch of
     any size. Other threads of Python run meanwhile.
@@ -66,6 +67,7 @@ def compile(model, name, input_shapes=(), threads=1):
         _array(ctypes.c_char_p, [key for key, _ in shapes]),
         _array(ctypes.c_size_t, [len(shape) for _, shape in shapes]),
         _array(ctypes.c_int64, [dim for _, shape in shapes for dim in shape]),
+        targets.encode(),
         threads,
         ctypes.byref(result),
         ctypes.byref(size),

@@ -2,7 +2,7 @@
 from .layout import LiteLayout
 from .network_io import LiteIO
 from .storage import TensorData
-from .struct import LiteDataType, LiteTensorPhase
+from .struct import LiteDataType, LiteDeviceType, LiteTensorPhase
 from .tensor import LiteTensor
 
 # How the element types of artifacts appear to users, who see quantized values as plain integers.
@@ -51,6 +51,10 @@ class _Port:
     def __init__(self, description, buffer):
         self.data = TensorData(_shape_of(description), _dtype_of(description))
         self.data.use_memory(buffer, 0, buffer.size, shared=False)
+        if buffer.gpu >= 0:
+            self.data.use_gpu(buffer.gpu, pinned=buffer.on_host)
+            self.data.device_id = buffer.gpu
+            self.data.device_type = LiteDeviceType.LITE_CPU if buffer.on_host else LiteDeviceType.LITE_CUDA
         self.describe(description)
         self.items = []  # of an input that is given item by item: one TensorData each, at first a part of `data`
         self.bound = None  # the address that the runtime uses
@@ -138,15 +142,14 @@ class NetworkEdge:
     @staticmethod
     def _gather_items(port):
         """Items that the user gave memory of their own are copied to their places."""
-        place, array = port.data.address, None
+        place = port.data.address
         for i, item in enumerate(port.items):
             if item.shape != (1,) + port.data.shape[1:] or item.dtype != port.data.dtype:
                 raise RuntimeError(
                     "item %d of the discrete input %s must have the shape and type of one item of its batch" % (i, port.name)
                 )
             if item.address != place or not item.contiguous:
-                array = port.data.array() if array is None else array
-                array[i : i + 1] = item.array()
+                port.data.sliced([i], [i + 1], [1]).copy_from(item)
             place += item.nbytes
 
     def find(self, name, phase):
@@ -172,7 +175,8 @@ class NetworkEdge:
 
     def arrays(self):
         """(name, array) of every input and output, for dumps."""
-        return [(port.name, port.data.array()) for port in self._inputs + self._outputs]
+        data = [(port.name, port.data) for port in self._inputs + self._outputs]
+        return [(name, d.array() if d.on_host else d.copied()) for name, d in data]
 
     def prepare(self):
         """Makes the runtime use the shapes and the memory that the tensors have now. On error nothing runs."""
@@ -212,6 +216,7 @@ class NetworkEdge:
 
     def _select_shapes(self):
         shapes = tuple(tuple(port.wanted_shape) for port in self._inputs)
+        self.core.wait()  # for a pass on a GPU: another core may be the next
         try:
             self.core.select_shapes([list(shape) for shape in shapes])
         except RuntimeError:

@@ -7,6 +7,7 @@ import numpy as np  # noqa: F401
 from .base import *  # noqa: F401,F403
 from .base import note_no_effect
 from .decryption import LiteDecryptionFunc, decryption_func, register, update_key  # noqa: F401
+from .runtime_binding import gpu_count
 from .struct import *  # noqa: F401,F403
 from .struct import LiteDeviceType
 from .tensor import *  # noqa: F401,F403
@@ -31,7 +32,7 @@ class LiteGlobal:
 
     @staticmethod
     def get_device_count(device_type):
-        """The number of CPU cores or of other devices."""
+        """The number of CPU cores, or of NVIDIA GPUs for LITE_CUDA (0 without a driver)."""
         try:
             device_type = LiteDeviceType(device_type)
         except ValueError:
@@ -39,7 +40,7 @@ class LiteGlobal:
         if device_type in (LiteDeviceType.LITE_CPU, LiteDeviceType.LITE_DEVICE_DEFAULT):
             return os.cpu_count() or 1
         if device_type == LiteDeviceType.LITE_CUDA:
-            return 0
+            return gpu_count()
         raise RuntimeError("%s is not supported" % device_type.name)
 
     @staticmethod

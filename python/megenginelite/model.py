@@ -3,6 +3,7 @@ import os
 
 from .runtime_binding import Artifact
 from .packed_model import UnpackedModel, is_packed
+from .struct import LiteDeviceType
 
 _MAGIC = b"MGEC"
 
@@ -16,10 +17,11 @@ def compiler():
     return compiler_binding
 
 
-def compile_model(model, name, load, input_shapes=None):
+def compile_model(model, name, load, input_shapes=None, targets=""):
     """load() of the artifact of a .mge model (bytes), which comes from the cache if it was compiled before.
 
-    load() takes a path or bytes. input_shapes: {name: shape} to use instead of the model's own. RuntimeError where the
+    load() takes a path or bytes. input_shapes: {name: shape} to use instead of the model's own. targets: "cuda" for GPUs, ""
+    for CPUs. RuntimeError where the
     model cannot be compiled, or where the compiler is not installed.
     """
     module = compiler()
@@ -32,10 +34,13 @@ def compile_model(model, name, load, input_shapes=None):
     shapes = {key: [int(d) for d in shape] for key, shape in (input_shapes or {}).items()}
     stamp = os.stat(module.__file__)  # another build of the compiler gets entries of its own
     options = {"shapes": shapes, "compiler": [module.version(), stamp.st_size, stamp.st_mtime_ns]}
+    if targets:
+        options["targets"] = targets
 
     def compile():
         try:
-            return module.compile(model, os.path.basename(name), [shapes], threads=os.cpu_count() or 1)
+            extra = {"targets": targets} if targets else {}
+            return module.compile(model, os.path.basename(name), [shapes], threads=os.cpu_count() or 1, **extra)
         except RuntimeError as error:
             if "not a MegEngine model" in str(error):  # in MegEngine Lite's words
                 raise RuntimeError("invalid model format: %s" % error) from None
@@ -62,6 +67,7 @@ class Model:
         self._private = config is not None and bool(config.options.weight_preprocess)
         self._name = "model" if isinstance(source, bytes) else os.fspath(source)
         self._mge = None
+        self._targets = "cuda" if config is not None and config.device_type == LiteDeviceType.LITE_CUDA else ""
         if not encryption and not isinstance(source, bytes):
             with open(source, "rb") as file:
                 head = file.read(len(_MAGIC))
@@ -78,7 +84,7 @@ class Model:
             self.artifact = self._open(content)
         else:
             self._mge = content
-            self.artifact = compile_model(content, self._name, self._open)
+            self.artifact = compile_model(content, self._name, self._open, targets=self._targets)
 
     def _unpack(self, content, encryption):
         try:
@@ -98,4 +104,4 @@ class Model:
         """The artifact for other input shapes ({name: shape}), or None where only the compiled model is at hand."""
         if self._mge is None:
             return None
-        return compile_model(self._mge, self._name, self._open, input_shapes)
+        return compile_model(self._mge, self._name, self._open, input_shapes, self._targets)

@@ -4,6 +4,7 @@ import functools
 import io
 import os
 import threading
+import weakref
 from ctypes import *  # noqa: F401,F403
 
 import numpy as np  # noqa: F401
@@ -19,7 +20,7 @@ from .packed_model import Settings
 from .struct import *  # noqa: F401,F403
 from .struct import LiteDeviceType, LiteTensorPhase
 from .tensor import *  # noqa: F401,F403
-from .tensor import LiteTensor, check_device
+from .tensor import LiteTensor, check_device, gpu_of
 
 LiteAsyncCallback = ctypes.CFUNCTYPE(ctypes.c_int)
 LiteStartCallback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(LiteIO), ctypes.c_void_p, ctypes.c_size_t)
@@ -58,9 +59,7 @@ class LiteNetwork:
     def __init__(self, config=None, io=None):
         self.config = config if config is not None else LiteConfig()
         self.network_io = io if io is not None else LiteNetworkIO()
-        device = self.config.device_type
-        if device != LiteDeviceType.LITE_CUDA:  # load() refuses that one, as MegEngine Lite does
-            check_device(device)
+        check_device(self.config.device_type)  # whether there is a GPU, load() finds out
         self.model_bytes = None
         self._device_id = self.config.device_id
         self._stream_id = 0
@@ -72,6 +71,8 @@ class LiteNetwork:
         self._lock = threading.Lock()  # held while the runtime works
         self._running = None  # the thread of an asynchronous forward()
         self._running_error = None
+        self._on_gpu = False
+        self._started = False  # a pass on a GPU that nobody has waited for
         self._profile_path = None
         self._dumps = []
         self._arena = Arena()
@@ -96,8 +97,7 @@ class LiteNetwork:
         else:
             assert isinstance(file, io.BufferedReader), "file must be BufferedReader when open!!"
             model = file.read()
-        if self.config.device_type == LiteDeviceType.LITE_CUDA:
-            raise RuntimeError("request gpu0 out of valid range [0, 0): this build runs on LITE_CPU")
+        gpu_of(self.config.device_type, self._device_id)
         self._finish_running()
         self._use(Model(model, self.config))
         if isinstance(model, bytes):
@@ -113,18 +113,16 @@ class LiteNetwork:
         check_device(settings.config.device_type)
         if settings.config.has_compression:
             raise RuntimeError("Unexpected compression method: compiled models are not compressed")
-        make_core = functools.partial(self._make_core, threads=max(settings.threads, 1))
+        gpu = gpu_of(settings.config.device_type, settings.device_id)
+        make_core = functools.partial(
+            _make_core, weakref.ref(self), self._arena, max(settings.threads, 1), gpu, self._stream_id, settings.network_io
+        )
+        self._on_gpu, self._started = gpu >= 0, False
         self._edge = NetworkEdge(model, make_core, settings.network_io, settings.config)
         self._model = model
         self._active_config, self._active_io = settings.config, settings.network_io
         self._device_id, self._threads, self._inplace = settings.device_id, max(settings.threads, 1), settings.inplace
         self._extra_info = settings.extra_info
-
-    def _make_core(self, artifact, threads):
-        core = Network(artifact, threads, self._arena)
-        if self._profile_path is not None:
-            core.enable_profile(True)
-        return core
 
     @property
     def _core(self):
@@ -151,7 +149,10 @@ class LiteNetwork:
     # Running.
 
     def forward(self):
-        """Computes the outputs from the inputs; other Python threads run meanwhile."""
+        """Computes the outputs from the inputs; other Python threads run meanwhile.
+
+        On a GPU it returns when the GPU has been told; inputs and outputs are to be left alone until wait() returns.
+        """
         self._need_loaded("forward")
         self._finish_running()
         if self._start_callback is not None:
@@ -173,6 +174,8 @@ class LiteNetwork:
         self._need_loaded("wait")
         asynchronous = self._running is not None
         self._finish_running()
+        if self._started:
+            self._finish_on_gpu()
         if asynchronous and self._async_callback is not None:
             _call(self._async_callback)
         if self._finish_callback is not None:
@@ -184,12 +187,25 @@ class LiteNetwork:
         with self._lock:
             if self._core.forward():
                 self._edge.finish()
+        if self._on_gpu:
+            self._started = True
+            if not self._dumps:
+                return  # the GPU goes on
+            self._finish_on_gpu()
         for dump in self._dumps:
             dump.write(self._edge)
+
+    def _finish_on_gpu(self):
+        self._started = False
+        with self._lock:
+            if self._core.wait():
+                self._edge.finish()
 
     def _run_async(self):
         try:
             self._run()
+            if self._started:
+                self._finish_on_gpu()
         except Exception as error:  # raised again in the thread that waits
             self._running_error = error
             return
@@ -251,12 +267,13 @@ class LiteNetwork:
     @threads_number.setter
     def threads_number(self, number):
         self._need_not_loaded("threads_number")
+        self._need_cpu("multi threads mode")
         if number > 1:
             self._threads = int(number)
 
     @property
     def device_id(self):
-        """A number that is kept; CPU networks do not use it. Set it before load()."""
+        """The number of the GPU; CPU networks keep it and do not use it. Set it before load()."""
         return self._device_id
 
     @device_id.setter
@@ -266,7 +283,7 @@ class LiteNetwork:
 
     @property
     def stream_id(self):
-        """A number that is kept; CPU networks do not use it. Set it before load()."""
+        """On a GPU, networks with the same number take turns; CPU networks do not use it. Set it before load()."""
         return self._stream_id
 
     @stream_id.setter
@@ -281,15 +298,16 @@ class LiteNetwork:
     def enable_cpu_inplace_mode(self):
         """forward() always computes in the caller's thread here; this only forbids async_with_callback()."""
         self._need_not_loaded("enable_cpu_inplace_mode")
+        self._need_cpu("cpu inplace mode")
         if self._async_callback is not None:
             raise RuntimeError("cpu inplace mode not support async mode")
         self._inplace = True
         self._device_id = _INPLACE_DEVICE if self._threads == 1 else _INPLACE_THREADS_DEVICE
 
     def use_tensorrt(self):
-        """No effect on a CPU but a warning. Call it before load()."""
+        """No effect but a warning. Call it before load()."""
         self._need_not_loaded("use_tensorrt")
-        note_no_effect("use_tensorrt()", "models run on the CPU")
+        note_no_effect("use_tensorrt()", "TensorRT is not used")
 
     def extra_configure(self, extra_config):
         """Says, in a LiteExtraConfig, whether the information in a packed model may change the configuration.
@@ -406,12 +424,28 @@ class LiteNetwork:
         if self._edge is None:
             raise RuntimeError("%s should be used after model loaded." % what)
 
+    def _need_cpu(self, what):
+        if self.config.device_type == LiteDeviceType.LITE_CUDA:
+            raise RuntimeError("%s is only avaliable in CPU." % what)
+
     def _need_not_loaded(self, what):
         if self._edge is not None:
             raise RuntimeError("%s should be used before model loaded." % what)
 
     def __repr__(self):
         return repr({"config": self.config, "IOs": self.network_io})
+
+
+def _make_core(network, arena, threads, gpu, stream, io, artifact):
+    """The runtime's network. `network` is a weak reference: memory goes when the user lets go of it, without the collector."""
+    if gpu < 0:
+        core = Network(artifact, threads, arena)
+    else:
+        inputs, outputs = [[item.name for item in side if not item.is_host] for side in (io.inputs, io.outputs)]
+        core = Network(artifact, threads, arena, gpu, stream, inputs, outputs)
+    if network()._profile_path is not None:
+        core.enable_profile(True)
+    return core
 
 
 def _pick(names, index, side):

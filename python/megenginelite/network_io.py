@@ -6,7 +6,10 @@ from .struct import LiteIOType
 
 
 class LiteIO(ctypes.Structure):
-    """One input or output: its name, and the layout it should have."""
+    """One input or output: its name, and the layout it should have.
+
+    On LITE_CUDA its tensor is in pinned memory of the CPU and copied in each pass, or, unless `is_host`, in the GPU's memory.
+    """
 
     _fields_ = [
         ("_name", ctypes.c_char_p),

@@ -41,6 +41,17 @@ _buffer_wrap = _declare(_quick, "mgecpy_buffer_wrap", _P, _P, _Z)
 _buffer_data = _declare(_quick, "mgecpy_buffer_data", _P, _P)
 _buffer_size = _declare(_quick, "mgecpy_buffer_size", _Z, _P)
 _buffer_free = _declare(_quick, "mgecpy_buffer_free", _V, _P)
+_buffer_free_gpu = _declare(library, "mgecpy_buffer_free", _V, _P)  # waits for the GPU
+_buffer_allocate_gpu = _declare(library, "mgecpy_buffer_allocate_gpu", _P, _Z, _I, _I)
+_buffer_wrap_gpu = _declare(library, "mgecpy_buffer_wrap_gpu", _P, _P, _Z, _I)
+_buffer_on_host = _declare(_quick, "mgecpy_buffer_on_host", _I, _P)
+_buffer_gpu = _declare(_quick, "mgecpy_buffer_gpu", _I, _P)
+_gpu_count = _declare(library, "mgecpy_gpu_count", _I)
+_gpu_open = _declare(library, "mgecpy_gpu_open", _I, _I)
+_gpu_synchronize = _declare(library, "mgecpy_gpu_synchronize", _I, _I)
+_SHAPE, _STRIDES = ctypes.POINTER(_Z), ctypes.POINTER(ctypes.c_int64)
+_copy = _declare(library, "mgecpy_copy", _I, _P, _Z, _STRIDES, _P, _Z, _STRIDES, _SHAPE, _Z, _Z)
+_zero = _declare(library, "mgecpy_zero", _I, _P, _Z, _STRIDES, _SHAPE, _Z, _Z)
 _artifact_open = _declare(library, "mgecpy_artifact_open", _P, _S, _I)
 _artifact_from_bytes = _declare(library, "mgecpy_artifact_from_bytes", _P, _P, _Z, _S, _I)
 _artifact_free = _declare(_quick, "mgecpy_artifact_free", _V, _P)
@@ -50,6 +61,9 @@ _artifact_name = _declare(_quick, "mgecpy_artifact_name", _S, _P)
 _arena_new = _declare(_quick, "mgecpy_arena_new", _P)
 _arena_free = _declare(_quick, "mgecpy_arena_free", _V, _P)
 _network_new = _declare(library, "mgecpy_network_new", _P, _P, _I, _P)
+_network_new_gpu = _declare(
+    library, "mgecpy_network_new_gpu", _P, _P, _P, _I, _I, ctypes.POINTER(_S), _Z, ctypes.POINTER(_S), _Z
+)
 _network_free = _declare(library, "mgecpy_network_free", _V, _P)
 _network_inputs = _declare(_quick, "mgecpy_network_inputs", _Z, _P, ctypes.POINTER(_Tensor), _Z)
 _network_outputs = _declare(_quick, "mgecpy_network_outputs", _Z, _P, ctypes.POINTER(_Tensor), _Z)
@@ -59,6 +73,7 @@ _network_select_shapes = _declare(
 _network_bind = _declare(_quick, "mgecpy_network_bind", _I, _P, _I, _Z, _P, _Z)
 _network_buffer = _declare(_quick, "mgecpy_network_buffer", _P, _P, _I, _Z)
 _network_forward = _declare(library, "mgecpy_network_forward", _I, _P)
+_network_wait = _declare(library, "mgecpy_network_wait", _I, _P)
 _network_output_shape = _declare(_quick, "mgecpy_network_output_shape", ctypes.c_uint32, _P, _Z, ctypes.POINTER(ctypes.c_uint32))
 _network_seed_random = _declare(_quick, "mgecpy_network_seed_random", _V, _P, ctypes.c_uint64)
 _network_enable_profile = _declare(_quick, "mgecpy_network_enable_profile", _V, _P, _I)
@@ -116,8 +131,47 @@ class _Handle:
             self._free(pointer)
 
 
+def gpu_count():
+    """How many NVIDIA GPUs there are; 0 without a driver."""
+    return _gpu_count()
+
+
+def open_gpu(gpu):
+    """RuntimeError if GPU number `gpu` cannot be used, saying why."""
+    if _gpu_open(gpu) != 0:
+        raise failed()
+
+
+def synchronize_gpu(gpu):
+    """Waits for everything that a GPU was given to do."""
+    if _gpu_synchronize(gpu) != 0:
+        raise failed()
+
+
+def _dims(shape, *strides):
+    return [(ctypes.c_int64 * len(shape))(*steps) for steps in strides] + [(_Z * len(shape))(*shape)]
+
+
+def copy_elements(to, to_offset, to_strides, source, offset, strides, shape, size):
+    """Copies elements of `size` bytes between two Buffers; offsets in bytes, strides in elements. The caller has checked that
+    they lie inside. Waits for the GPUs."""
+    to_strides, strides, dims = _dims(shape, to_strides, strides)
+    if _copy(to.pointer, to_offset, to_strides, source.pointer, offset, strides, dims, len(shape), size) != 0:
+        raise failed()
+
+
+def zero_elements(to, offset, strides, shape, size):
+    """Sets elements of a Buffer to zero."""
+    strides, dims = _dims(shape, strides)
+    if _zero(to.pointer, offset, strides, dims, len(shape), size) != 0:
+        raise failed()
+
+
 class Buffer(_Handle):
-    """A range of memory that lives as long as somebody holds the Buffer or an array over it."""
+    """A range of memory that lives as long as somebody holds the Buffer or an array over it.
+
+    on_host: whether the CPU may touch it. gpu: the number of the GPU that it is on or pinned for, or -1.
+    """
 
     _free = staticmethod(_buffer_free)
 
@@ -126,11 +180,25 @@ class Buffer(_Handle):
         self._owner = owner
         self.address = _buffer_data(pointer) or 0
         self.size = _buffer_size(pointer)
+        self.on_host = _buffer_on_host(pointer) != 0
+        self.gpu = _buffer_gpu(pointer)
+        if self.gpu >= 0:
+            self._free = _buffer_free_gpu
 
     @classmethod
     def allocate(cls, size):
         """New memory, zero filled."""
         return cls(_buffer_allocate(size))
+
+    @classmethod
+    def allocate_gpu(cls, size, gpu, pinned):
+        """New memory of a GPU, or of the CPU and pinned for that, zero filled."""
+        return cls(_buffer_allocate_gpu(size, gpu, pinned))
+
+    @classmethod
+    def wrap_gpu(cls, address, size, gpu, owner):
+        """Memory on a GPU, which `owner` keeps; RuntimeError if it is not on that GPU."""
+        return cls(_buffer_wrap_gpu(address, size, gpu), owner)
 
     @classmethod
     def wrap(cls, address, size, owner):
@@ -190,8 +258,19 @@ class Network(_Handle):
 
     _free = staticmethod(_network_free)
 
-    def __init__(self, artifact, threads, arena=None):
-        super().__init__(_network_new(artifact.pointer, threads, arena.pointer if arena is not None else None))
+    def __init__(self, artifact, threads, arena=None, gpu=-1, stream=0, device_inputs=(), device_outputs=()):
+        """`gpu`: the number of the GPU to run on, or -1 for the CPU; `stream`: networks with the same one take turns there;
+        `device_inputs`, `device_outputs`: names of those whose memory is on the GPU."""
+        arena_pointer = arena.pointer if arena is not None else None
+        if gpu < 0:
+            pointer = _network_new(artifact.pointer, threads, arena_pointer)
+        else:
+            names = [[name.encode("utf-8", "surrogateescape") for name in side] for side in (device_inputs, device_outputs)]
+            inputs, outputs = [(ctypes.c_char_p * max(len(side), 1))(*side) for side in names]
+            pointer = _network_new_gpu(
+                artifact.pointer, arena_pointer, gpu, stream, inputs, len(names[0]), outputs, len(names[1])
+            )
+        super().__init__(pointer)
         self._artifact = artifact
         self._bound = {}  # the Buffers in use, which may have owners that only Python knows
 
@@ -267,11 +346,21 @@ class Network(_Handle):
         return Buffer(_network_buffer(self.pointer, 1, index))
 
     def forward(self):
-        """Computes the outputs; other threads of Python run meanwhile.
+        """Computes the outputs, or lets a GPU begin with it; other threads of Python run meanwhile.
 
         Returns whether some output is smaller than its largest shape, because its size depends on values.
         """
-        return _network_forward(self.pointer) != 0
+        result = _network_forward(self.pointer)
+        if result < 0:
+            raise failed()
+        return result != 0
+
+    def wait(self):
+        """Waits for the GPU; what forward() returns on a CPU. Inputs and outputs belong to the GPU until then."""
+        result = _network_wait(self.pointer)
+        if result < 0:
+            raise failed()
+        return result != 0
 
     def output_shape(self, index):
         """The shape that forward() has found."""

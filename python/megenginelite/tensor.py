@@ -1,10 +1,11 @@
-"""Tensors in CPU memory."""
+"""Tensors in memory of the CPU or of a GPU."""
 import ctypes
 from ctypes import *  # noqa: F401,F403
 
 import numpy as np
 
-from .runtime_binding import Buffer
+from . import dlpack
+from .runtime_binding import Buffer, open_gpu, synchronize_gpu
 from .layout import (  # noqa: F401
     MAX_DIM,
     LiteLayout,
@@ -25,9 +26,18 @@ def check_device(device_type):
         device_type = LiteDeviceType(device_type)
     except ValueError:
         raise RuntimeError("lite unsupported compnode type: enum value: %s." % (device_type,)) from None
-    if device_type not in (LiteDeviceType.LITE_CPU, LiteDeviceType.LITE_DEVICE_DEFAULT):
-        raise RuntimeError("%s is not supported: this build runs on LITE_CPU" % device_type.name)
+    if device_type not in (LiteDeviceType.LITE_CPU, LiteDeviceType.LITE_CUDA, LiteDeviceType.LITE_DEVICE_DEFAULT):
+        raise RuntimeError("%s is not supported: this build runs on LITE_CPU and LITE_CUDA" % device_type.name)
     return device_type
+
+
+def gpu_of(device_type, device_id):
+    """The number of the GPU that a device is, or -1 for the CPU. RuntimeError if there is no such GPU, saying why."""
+    if device_type != LiteDeviceType.LITE_CUDA:
+        return -1
+    gpu = max(device_id, 0)
+    open_gpu(gpu)
+    return gpu
 
 
 def _address_of(data):
@@ -48,7 +58,11 @@ def _address_of(data):
 
 
 class LiteTensor:
-    """A tensor. Slices and shared tensors are views of the same memory, which lives as long as one of them does."""
+    """A tensor. Slices and shared tensors are views of the same memory, which lives as long as one of them does.
+
+    With the device LITE_CUDA the memory is on GPU number `device_id`, or, if `is_pinned_host`, the CPU's and pinned, so that
+    the GPU copies from and to it quickly. Methods that touch memory on a GPU wait for all that the GPU does.
+    """
 
     def __init__(
         self,
@@ -70,7 +84,7 @@ class LiteTensor:
         self._data = TensorData()
         self._data.device_type = check_device(device_type)
         self._data.device_id = device_id
-        self._data.is_pinned_host = bool(is_pinned_host)
+        self._data.use_gpu(gpu_of(self._data.device_type, device_id), bool(is_pinned_host))
         self._data.set_layout(layout.shapes, layout.data_type)
 
     @classmethod
@@ -136,7 +150,7 @@ class LiteTensor:
         """Sets every element to zero."""
         if not self._data.shape:
             raise RuntimeError("fill_zero can't apply on a tensor with empty layout.")
-        self._data.array()[...] = 0
+        self._data.zero()
 
     def reshape(self, shape):
         """Changes the shape without touching memory; one dimension may be -1."""
@@ -184,7 +198,7 @@ class LiteTensor:
             if data.ndim == 0:
                 raise RuntimeError("a 0-dimensional array has no layout; reshape it to [1]")
             self._data.set_layout(data.shape, numpy_dtype_2_lite(data.dtype))
-            self._data.array()[...] = data.view(lite_dtype_2_numpy(self._data.dtype))
+            self._data.copy_array(data.view(lite_dtype_2_numpy(self._data.dtype)))
         else:
             assert data_length == self.nbytes or layout is not None, (
                 "when input data is ctypes, the length of input data or layout must set"
@@ -202,7 +216,7 @@ class LiteTensor:
         else:
             # Out of range values wrap around, as in C.
             array = np.array([_number(value, int) & 0xFFFFFFFF for value in values], np.uint32).astype(numpy_dtype)
-        self._data.array().reshape(-1)[: len(array)] = array
+        self._data.front(len(array)).copy_array(array)
 
     def _copy_bytes(self, data, length):
         if length > self.nbytes:
@@ -213,13 +227,25 @@ class LiteTensor:
             raise RuntimeError("the input has %d bytes, not %d" % (ctypes.sizeof(data), length))
         if self._data.readonly:
             raise RuntimeError("the tensor shares memory that is read-only")
-        ctypes.memmove(self._data.address, _address_of(data), length)
+        address = _address_of(data)
+        if self._data.on_host:
+            ctypes.memmove(self._data.address, address, length)
+            return
+        source = TensorData((length,), LiteDataType.LITE_UINT8)
+        source.use_memory(Buffer.wrap(address, length, data), 0, length, shared=True)
+        target = TensorData((length,), LiteDataType.LITE_UINT8)
+        target.use_memory(self._data.buffer, self._data.offset, length, shared=True)
+        target.copy_from(source)
 
     def set_data_by_share(self, data, length=0, layout=None):
         """Uses the memory of a NumPy array, which is kept alive, or memory at an address, which is the caller's concern.
 
-        Other objects with DLPack's methods, such as PyTorch's tensors, count as arrays.
+        Other objects with DLPack's methods, such as PyTorch's tensors, count as arrays. A tensor on a GPU shares memory of that
+        GPU only: at an address, of an object with __cuda_array_interface__, or with DLPack's methods.
         """
+        if not self._data.on_host:
+            self._share_on_gpu(data, length, layout)
+            return
         if not isinstance(data, np.ndarray) and hasattr(data, "__dlpack__"):
             data = np.from_dlpack(data)
         if isinstance(data, np.ndarray):
@@ -248,6 +274,28 @@ class LiteTensor:
         self._shared_data = data
         self.update()
 
+    def _share_on_gpu(self, data, length, layout):
+        if isinstance(data, np.ndarray):
+            raise RuntimeError("set_data_by_share can only apply in cpu tensor or pinned tensor.")
+        if layout is not None:
+            self.layout = layout
+        if not isinstance(data, (int, np.integer, ctypes.c_void_p)):
+            from .interop import from_cuda_array_interface, from_dlpack  # which need this module
+
+            other = from_dlpack(data) if hasattr(data, "__dlpack__") else from_cuda_array_interface(data)
+            if not other.is_continue:
+                raise RuntimeError("set_data_by_share takes continue memory only: copy it first")
+            if self._data.shape and self.nbytes == other.nbytes:
+                other.layout = LiteLayout(self._data.shape, self._data.dtype)
+            self.share_memory_with(other)
+            return
+        assert length == 0 or length == self.nbytes, "the data length is not match."
+        if not self._data.shape:
+            raise RuntimeError(_EMPTY_MEMORY)
+        size = self.nbytes
+        self._data.use_memory(Buffer.wrap_gpu(_address_of(data), size, self._data.gpu, None), 0, size, shared=True)
+        self.update()
+
     def _share_shape_of(self, array):
         """Takes the shape of an array of another size; an empty tensor also takes its type."""
         data = self._data
@@ -271,7 +319,7 @@ class LiteTensor:
             raise RuntimeError("can not copy from a tensor with empty layout.")
         if dst.shape and dst.dtype != src.dtype:
             raise RuntimeError("attempt to access dtype %s as %s" % (dst.dtype.name, src.dtype.name))
-        if src.buffer is not None and src.buffer is dst.buffer and np.shares_memory(src.array(), dst.array()):
+        if src.buffer is not None and src.buffer is dst.buffer and src.overlaps(dst):
             raise RuntimeError("cound not perform copy between overlapped tensors")
         if dst.contiguous:
             if dst.fixed and src.nbytes > dst.capacity:
@@ -281,8 +329,9 @@ class LiteTensor:
             dst.fixed = fixed
         elif dst.shape != src.shape:
             raise RuntimeError("shape differs in copy_from_fixlayout: %s and %s" % (dst.shape, src.shape))
-        dst.array()[...] = src.array()
-        dst.is_pinned_host = False
+        dst.copy_from(src)
+        if dst.gpu < 0:
+            dst.is_pinned_host = False
         self.update()
 
     def share_memory_with(self, src_tensor):
@@ -296,28 +345,36 @@ class LiteTensor:
     # Out of the tensor.
 
     def get_ctypes_memory(self):
-        """The address of the first element as a c_void_p; it is valid while the tensor lives and keeps its memory."""
+        """The address of the first element as a c_void_p; it is valid while the tensor lives and keeps its memory.
+
+        An address for the GPU, if the tensor is there.
+        """
         if not self._data.shape:
             raise RuntimeError(_EMPTY_MEMORY)
         return ctypes.c_void_p(self._data.address)
 
     def get_data_by_share(self):
-        """A NumPy array over the tensor's memory, which it keeps alive."""
+        """A NumPy array over the tensor's memory, which it keeps alive. RuntimeError for a tensor on a GPU."""
         if not self._data.shape:
             raise RuntimeError(_EMPTY_MEMORY)
         return self._data.array()
 
     def to_numpy(self):
-        """A NumPy array with a copy of the contents."""
-        return np.array(self._data.array(), order="C")
+        """A NumPy array with a copy of the contents, which may be on a GPU."""
+        return self._data.copied()
 
     # What other libraries look for.
 
     def __array__(self, dtype=None, copy=None):
-        """np.asarray(tensor): the memory itself; a copy if another dtype or copy=True asks for one.
+        """np.asarray(tensor): the memory itself; a copy if another dtype, copy=True or a tensor on a GPU asks for one.
 
         ValueError if copy=False and only a copy would do.
         """
+        if not self._data.on_host:
+            if copy is False:
+                raise ValueError("the tensor is on gpu%d: an array needs a copy" % self._data.gpu)
+            array = self.to_numpy()
+            return array if dtype is None else array.astype(dtype, copy=False)
         array = self.get_data_by_share()
         if dtype is not None and np.dtype(dtype) != array.dtype:
             if copy is False:
@@ -332,13 +389,46 @@ class LiteTensor:
     def __dlpack__(self, **options):
         """A DLPack capsule over the memory itself, for np.from_dlpack(tensor), torch.from_dlpack(tensor), ...
 
-        The options are those of NumPy's arrays, which also decide about read-only memory: a BufferError before NumPy 2.1.
+        The options are those of NumPy's arrays, which also decide about read-only memory: a BufferError before NumPy 2.1. Of a
+        tensor on a GPU the contents are there when this returns, for every stream.
         """
-        return self.get_data_by_share().__dlpack__(**options)
+        data = self._data
+        if data.on_host:
+            return self.get_data_by_share().__dlpack__(**options)
+        if not data.shape:
+            raise BufferError(_EMPTY_MEMORY)
+        if options.get("dl_device") not in (None, self.__dlpack_device__()):
+            raise BufferError("the tensor is on gpu%d: copy it to another device first" % data.gpu)
+        if options.get("copy"):
+            copy = LiteTensor(device_type=LiteDeviceType.LITE_CUDA, device_id=data.gpu)
+            copy.copy_from(self)
+            data = copy._data
+        address = data.address
+        synchronize_gpu(data.gpu)
+        dtype = lite_dtype_2_numpy(data.dtype)
+        return dlpack.export(address, data.gpu, data.shape, data.strides, dtype, data.buffer)
 
     def __dlpack_device__(self):
-        """(kDLCPU, 0)."""
-        return (1, 0)
+        """(kDLCPU, 0), or (kDLCUDA, number of the GPU)."""
+        return (dlpack.KDLCPU, 0) if self._data.on_host else (dlpack.KDLCUDA, self._data.gpu)
+
+    @property
+    def __cuda_array_interface__(self):
+        """Of a tensor on a GPU: where its memory is, for libraries of Python that use GPUs (version 3 of the interface)."""
+        data = self._data
+        if data.on_host or not data.shape:
+            raise AttributeError("only tensors on a GPU have __cuda_array_interface__")
+        dtype = np.dtype(lite_dtype_2_numpy(data.dtype))
+        address = data.address
+        synchronize_gpu(data.gpu)
+        return {
+            "shape": tuple(data.shape),
+            "typestr": dtype.str,
+            "data": (address, False),
+            "strides": None if data.contiguous else tuple(stride * dtype.itemsize for stride in data.strides),
+            "stream": None,
+            "version": 3,
+        }
 
     def __repr__(self):
         self.update()
@@ -384,12 +474,19 @@ def LiteTensorConcat(tensors, dim, device_type=LiteDeviceType.LITE_DEVICE_DEFAUL
         )
         if data.dtype != first.dtype or not same_shape:
             raise RuntimeError("the dtype and shape of all tensors in concat must be the same except in dim %d" % dim)
-    array = np.concatenate([tensor._data.array() for tensor in tensors], axis=dim)
+    shape = list(first.shape)
+    shape[dim] = sum(tensor._data.shape[dim] for tensor in tensors)
     same_device = device_type == LiteDeviceType.LITE_DEVICE_DEFAULT
     result = LiteTensor(
-        LiteLayout(array.shape, LiteDataType(first.dtype)),
+        LiteLayout(shape, LiteDataType(first.dtype)),
         first.device_type if same_device else device_type,
         first.device_id if device_id == -1 else device_id,
     )
-    result._data.array()[...] = array
+    result._data.ensure_memory()
+    begin = [0] * (dim + 1)
+    for tensor in tensors:
+        end = shape[: dim + 1]
+        end[dim] = begin[dim] + tensor._data.shape[dim]
+        result._data.sliced(begin, end, [1] * (dim + 1)).copy_from(tensor._data)
+        begin[dim] = end[dim]
     return result

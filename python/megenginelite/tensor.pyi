@@ -1,5 +1,5 @@
 import ctypes
-from typing import Any, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -52,6 +52,10 @@ class LiteTensor:
     def __buffer__(self, flags: int) -> memoryview: ...
     def __dlpack__(self, **options: Any) -> Any: ...
     def __dlpack_device__(self) -> Tuple[int, int]: ...
+    @property
+    def __cuda_array_interface__(self) -> Dict[str, Any]: ...
+
+def gpu_of(device_type: LiteDeviceType, device_id: int) -> int: ...
 
 def LiteTensorConcat(
     tensors: Iterable[LiteTensor],

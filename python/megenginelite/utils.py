@@ -53,7 +53,7 @@ class TensorBatchCollector:
         if index == -1:
             warnings.warn("all batch has been collected, please call free before collect again.")
             return -1
-        self._place(index)._data.array()[0, ...] = array
+        self._place(index)._data.copy_array(array[None])
         return index
 
     def collect_id(self, array, batch_id):
@@ -64,7 +64,7 @@ class TensorBatchCollector:
                 self._free_list.remove(batch_id)
             else:
                 warnings.warn("batch %s has been collected, please call free before collected it again." % batch_id)
-        place._data.array()[0, ...] = array
+        place._data.copy_array(array[None])
 
     def collect_by_ctypes(self, data, length):
         """Copies `length` bytes at an address to the next free place; returns -1 if there is none."""
@@ -109,7 +109,7 @@ class TensorBatchCollector:
     def _checked(self, array):
         """`array` as a NumPy array; AssertionError unless it fits in one place."""
         if isinstance(array, LiteTensor):
-            array = array._data.array()
+            array = array._data.array() if array._data.on_host else array.to_numpy()
         assert isinstance(array, np.ndarray)
         assert list(array.shape) == list(self.shape[1:])
         assert array.dtype == np.dtype(lite_dtype_2_numpy(LiteDataType(self.dtype)))

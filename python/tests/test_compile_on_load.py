@@ -185,3 +185,7 @@ def test_command_line(tmp_path, capsys):
     assert command_line.main(["compile", str(tmp_path / "none.mge")]) == 1
     assert "none.mge" in capsys.readouterr().err
     assert list(tmp_path.glob("*.mgec")) == [output]
+    assert command_line.main(["compile", LENET + "model.mge", "-o", str(output), "--target", "x86-64-v3"]) == 0
+    assert b"x86-64-v4" not in content(output)
+    assert command_line.main(["compile", LENET + "model.mge", "-o", str(output), "--target", "z80"]) == 1
+    assert "z80" in capsys.readouterr().err

@@ -99,7 +99,7 @@ def test_io_info(pack, artifact):
     [
         (dict(INFO, name="other"), "not match"),
         (dict(INFO, device={"type": "TPU"}), "TPU"),
-        (dict(INFO, device={"type": "CUDA"}), "LITE_CPU"),
+        (dict(INFO, device={"type": "CUDA"}), "request gpu0 out of valid range"),
         (dict(INFO, has_compression=True), "compression"),
     ],
 )

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/cuda/device.h"
 #include "runtime/include/lite-c/extension_c.h"
 #include "runtime/lite/c_support.h"
 #include "runtime/lite/cryption.h"
@@ -122,7 +123,7 @@ const char* LITE_get_last_error() { return mgec::LastError().c_str(); }
 int LITE_get_device_count(LiteDeviceType device_type, size_t* count) {
   MGEC_CHECK_NOT_NULL(count);
   if (device_type == LITE_CUDA) {
-    *count = 0;
+    *count = static_cast<size_t>(mgec::cuda::Device::Count());
     return 0;
   }
   if (Report(mgec::CheckDevice(device_type)) != 0) return -1;

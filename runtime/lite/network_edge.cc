@@ -38,8 +38,8 @@ std::string Names(const std::vector<Port>& ports) {
   return names;
 }
 
-void AddIo(const IoConfig& wanted, IoConfig* io) {
-  io->is_host = true;  // there is no other memory
+void AddIo(const IoConfig& wanted, bool gpu, IoConfig* io) {
+  io->is_host = wanted.is_host || !gpu;  // the CPU has no other memory
   io->io_type = wanted.io_type;
   io->layout = wanted.layout;
 }
@@ -66,6 +66,7 @@ Status NetworkEdge::MakePorts(const NetworkIoConfig& io, std::shared_ptr<Allocat
     port.tensor->set_allocator(allocator);
     MGEC_RETURN_IF_ERROR(port.tensor->SetLayout(port.shape, port.dtype));
     port.tensor->Use(buffer, 0, buffer->size(), /*user_memory=*/false);
+    if (buffer->device() != nullptr) port.tensor->UseGpu(buffer->device(), buffer->on_host());
     ports->push_back(std::move(port));
     return Status();
   };
@@ -75,15 +76,16 @@ Status NetworkEdge::MakePorts(const NetworkIoConfig& io, std::shared_ptr<Allocat
   for (size_t i = 0; i < core_->output_count(); ++i) {
     MGEC_RETURN_IF_ERROR(make(core_->largest_output(i), core_->output_buffer(i), &outputs_));
   }
+  const bool on_gpu = core_->target() == "cuda";
   for (const IoConfig& item : io.outputs) {
     for (Port& port : outputs_) {
-      if (port.io.name == item.name) AddIo(item, &port.io);
+      if (port.io.name == item.name) AddIo(item, on_gpu, &port.io);
     }
   }
   for (const IoConfig& item : io.inputs) {
     for (Port& port : inputs_) {
       if (port.io.name != item.name) continue;
-      AddIo(item, &port.io);
+      AddIo(item, on_gpu, &port.io);
       if (item.layout.ndim > 0) MGEC_RETURN_IF_ERROR(port.tensor->SetLayout(item.layout));
     }
   }
@@ -119,7 +121,12 @@ Status NetworkEdge::GatherItems(Port* port) {
       return Invalid(Format("item %zu of the discrete input %s must have the shape and type of one item of its batch", i,
                             port->io.name.c_str()));
     }
-    if (item.data_or_null() != place) MGEC_RETURN_IF_ERROR(item.CopyTo(place));
+    if (item.data_or_null() != place) {
+      const ptrdiff_t start = static_cast<ptrdiff_t>(i), end = start + 1;
+      Result<std::shared_ptr<TensorImpl>> part = port->tensor->Slice(&start, &end, nullptr, 1);
+      if (!part.ok()) return part.status();
+      MGEC_RETURN_IF_ERROR(part.value()->CopyFrom(item));
+    }
     place += item.bytes();
   }
   return Status();

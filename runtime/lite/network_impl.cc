@@ -76,7 +76,7 @@ bool NetworkImpl::FreeFor(pthread_t thread) {
 }
 
 Result<std::shared_ptr<NetworkImpl>> NetworkImpl::Make(NetworkConfig config, NetworkIoConfig io) {
-  if (config.device_type != LITE_CUDA) MGEC_RETURN_IF_ERROR(CheckDevice(config.device_type));
+  MGEC_RETURN_IF_ERROR(CheckDevice(config.device_type));
   if (config.backend != LITE_DEFAULT) return Invalid(Format("there is no backend %d", static_cast<int>(config.backend)));
   std::shared_ptr<NetworkImpl> network(new NetworkImpl);
   network->device_id_ = std::max(config.device_id, 0);
@@ -88,11 +88,10 @@ Result<std::shared_ptr<NetworkImpl>> NetworkImpl::Make(NetworkConfig config, Net
 // Loading.
 
 Status NetworkImpl::CheckSettings(const NetworkConfig& config) const {
-  if (config.device_type == LITE_CUDA) {
-    return Status(StatusCode::kUnsupported,
-                  "request gpu0 out of valid range [0, 0): this library runs on LITE_CPU");
-  }
   MGEC_RETURN_IF_ERROR(CheckDevice(config.device_type));
+  if (config.device_type == LITE_CUDA && allocator_ != nullptr) {
+    return Status(StatusCode::kUnsupported, "a memory allocator is possible on LITE_CPU only");
+  }
   if (config.has_compression) {
     return Status(StatusCode::kUnsupported, "Unexpected compression method: compiled models are not compressed");
   }
@@ -158,6 +157,18 @@ Status NetworkImpl::Use(std::shared_ptr<const Artifact> artifact, const ModelSet
   options.threads = static_cast<int>(std::clamp<size_t>(settings.threads, 1, ThreadPool::kMaxThreads + 1));
   options.arena = arena_;
   options.allocator = allocator_;
+  if (settings.config.device_type == LITE_CUDA) {
+    Result<std::shared_ptr<cuda::Device>> gpu = OpenGpu(settings.device_id);
+    if (!gpu.ok()) return gpu.status();
+    options.gpu = std::move(gpu.value());
+    options.stream = stream_id_;
+    for (const IoConfig& io : settings.io.inputs) {
+      if (!io.is_host) options.device_inputs.push_back(io.name);
+    }
+    for (const IoConfig& io : settings.io.outputs) {
+      if (!io.is_host) options.device_outputs.push_back(io.name);
+    }
+  }
   Result<std::unique_ptr<Network>> core = Network::Load(artifact, options);
   if (!core.ok()) return core.status();
   if (!profile_path_.empty()) core.value()->EnableProfile(true);
@@ -165,6 +176,7 @@ Status NetworkImpl::Use(std::shared_ptr<const Artifact> artifact, const ModelSet
       NetworkEdge::Make(std::move(core.value()), settings.io, settings.config, allocator_);
   if (!edge.ok()) return edge.status();
   edge_ = std::move(edge.value());
+  started_ = false;
   artifact_ = std::move(artifact);
   config_ = settings.config;
   io_ = settings.io;
@@ -209,11 +221,22 @@ Status NetworkImpl::Forward() {
     config_.options.fake_next_exec = 0;
     return Status();
   }
-  return async_callback_ ? StartAsync(&session) : RunPass();
+  if (async_callback_) return StartAsync(&session);
+  const bool dumps = !text_dumps_.empty() || !binary_dumps_.empty();
+  return RunPass(/*wait=*/config_.device_type != LITE_CUDA || dumps);
 }
 
-Status NetworkImpl::RunPass() {
-  edge_->core().Forward();
+Status NetworkImpl::RunPass(bool wait) {
+  Status status = edge_->core().Forward();
+  if (!status.ok()) return status;
+  started_ = true;
+  return wait ? FinishPass() : status;
+}
+
+// A GPU computes until somebody waits.
+Status NetworkImpl::FinishPass() {
+  if (!std::exchange(started_, false)) return Status();
+  MGEC_RETURN_IF_ERROR(edge_->core().Wait());
   MGEC_RETURN_IF_ERROR(edge_->Finish());
   for (const std::string& path : text_dumps_) MGEC_RETURN_IF_ERROR(WriteTextDump(path, *edge_));
   for (const std::string& folder : binary_dumps_) MGEC_RETURN_IF_ERROR(WriteBinaryDump(folder, *edge_));
@@ -244,7 +267,7 @@ Status NetworkImpl::StartAsync(Session* session) {
 
 // In a thread of its own. The caller has prepared everything and left the network to this thread.
 void NetworkImpl::RunAsync() {
-  const Status status = RunPass();
+  const Status status = RunPass(/*wait=*/true);
   AsyncCallback callback;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -278,6 +301,7 @@ Status NetworkImpl::Wait() {
   MGEC_RETURN_IF_ERROR(session.CheckOutermost("wait"));
   const Status earlier = std::exchange(async_status_, Status());
   if (!earlier.ok()) return earlier;
+  MGEC_RETURN_IF_ERROR(FinishPass());
   // MegEngine Lite calls it here once more, and programs rely on that.
   if (std::exchange(async_pass_, false) && async_callback_) {
     const AsyncCallback callback = async_callback_;
@@ -390,6 +414,7 @@ Status NetworkImpl::CheckLoaded(const char* what) {
 Status NetworkImpl::SetThreads(size_t threads) {
   const Session session(this);
   if (edge_ != nullptr) return AlreadyLoaded("set_cpu_threads_number");
+  if (config_.device_type == LITE_CUDA) return Invalid("multi threads mode is only avaliable in CPU.");
   if (threads > static_cast<size_t>(ThreadPool::kMaxThreads)) {
     return Invalid(Format("%zu threads; 1 to %d are possible", threads, ThreadPool::kMaxThreads));
   }
@@ -400,6 +425,7 @@ Status NetworkImpl::SetThreads(size_t threads) {
 Status NetworkImpl::SetInplace() {
   const Session session(this);
   if (edge_ != nullptr) return AlreadyLoaded("set_cpu_inplace_mode");
+  if (config_.device_type == LITE_CUDA) return Invalid("cpu inplace mode is only avaliable in CPU.");
   if (async_callback_) return Invalid("cpu inplace mode not support async mode");
   inplace_ = true;
   device_id_ = threads_ == 1 ? kInplaceDevice : kInplaceThreadsDevice;

@@ -33,7 +33,7 @@ class NetworkImpl : public std::enable_shared_from_this<NetworkImpl> {
   using IoCallback = std::function<void(const std::vector<IoItem>&)>;
   using AsyncCallback = std::function<void()>;
 
-  // Errors: a device that does not exist (LITE_CUDA is refused when loading, as MegEngine Lite does).
+  // Errors: a device that does not exist (whether there is a GPU is found out when loading, as in MegEngine Lite).
   static Result<std::shared_ptr<NetworkImpl>> Make(NetworkConfig config, NetworkIoConfig io);
 
   // Replaces the model. On error the network keeps what it has.
@@ -41,7 +41,9 @@ class NetworkImpl : public std::enable_shared_from_this<NetworkImpl> {
   Status Load(const void* data, size_t size);
   Status ShareWeights(NetworkImpl& source);
 
+  // Starts a pass: on the CPU, without an asynchronous callback, it has ended on return.
   Status Forward();
+  // Inputs and outputs belong to the caller again.
   Status Wait();
 
   // Inputs, outputs. Errors before loading.
@@ -96,7 +98,8 @@ class NetworkImpl : public std::enable_shared_from_this<NetworkImpl> {
   Status CheckSettings(const NetworkConfig& config) const;
   Status StartAsync(Session* session);
   void RunAsync();
-  Status RunPass();
+  Status RunPass(bool wait);
+  Status FinishPass();
   std::vector<IoItem> Items(const std::vector<Port>& ports) const;
   Status NotLoaded(const char* what) const;
   Status AlreadyLoaded(const char* what) const;
@@ -132,6 +135,7 @@ class NetworkImpl : public std::enable_shared_from_this<NetworkImpl> {
   std::vector<std::string> text_dumps_;
   std::vector<std::string> binary_dumps_;
   bool async_pass_ = false;  // since the last wait()
+  bool started_ = false;     // a pass that FinishPass() has not seen
 };
 
 // The model in a file or in memory, opened as a network would. Fails like Load().

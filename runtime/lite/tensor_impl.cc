@@ -1,8 +1,10 @@
 #include "runtime/lite/tensor_impl.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
+
+#include "runtime/cuda/device.h"
+#include "runtime/lite/elements.h"
 
 namespace mgec {
 namespace {
@@ -10,37 +12,6 @@ namespace {
 constexpr size_t kMaxBytes = size_t{1} << 47;
 
 Status Invalid(std::string message) { return Status(StatusCode::kInvalidArgument, std::move(message)); }
-
-std::vector<ptrdiff_t> DenseStrides(const std::vector<size_t>& shape) {
-  std::vector<ptrdiff_t> strides(shape.size());
-  ptrdiff_t step = 1;
-  for (size_t i = shape.size(); i-- > 0;) {
-    strides[i] = step;
-    step *= static_cast<ptrdiff_t>(shape[i]);
-  }
-  return strides;
-}
-
-// Copies elements between two strided tensors of one shape, the innermost dimension in a loop of its own.
-void CopyStrided(uint8_t* to, const std::vector<ptrdiff_t>& to_strides, const uint8_t* from,
-                 const std::vector<ptrdiff_t>& from_strides, const std::vector<size_t>& shape, size_t element,
-                 size_t dim = 0) {
-  const size_t count = shape[dim];
-  const ptrdiff_t to_step = to_strides[dim] * static_cast<ptrdiff_t>(element);
-  const ptrdiff_t from_step = from_strides[dim] * static_cast<ptrdiff_t>(element);
-  if (dim + 1 < shape.size()) {
-    for (size_t i = 0; i < count; ++i) {
-      CopyStrided(to + to_step * static_cast<ptrdiff_t>(i), to_strides, from + from_step * static_cast<ptrdiff_t>(i),
-                  from_strides, shape, element, dim + 1);
-    }
-  } else if (to_step == static_cast<ptrdiff_t>(element) && from_step == to_step) {
-    std::memcpy(to, from, count * element);
-  } else {
-    for (size_t i = 0; i < count; ++i) {
-      std::memcpy(to + to_step * static_cast<ptrdiff_t>(i), from + from_step * static_cast<ptrdiff_t>(i), element);
-    }
-  }
-}
 
 // The range of memory that a strided tensor touches, relative to its first element, in bytes.
 void Extent(const std::vector<size_t>& shape, const std::vector<ptrdiff_t>& strides, size_t element, ptrdiff_t* begin,
@@ -107,10 +78,18 @@ Result<LiteDataType> ToLite(DataType dtype) {
 }
 
 Status CheckDevice(LiteDeviceType device) {
-  if (device == LITE_CPU || device == LITE_DEVICE_DEFAULT) return Status();
+  if (device == LITE_CPU || device == LITE_CUDA || device == LITE_DEVICE_DEFAULT) return Status();
   return Status(StatusCode::kUnsupported,
-                Format("lite unsupported compnode type: enum value: %d. This library runs on LITE_CPU.",
+                Format("lite unsupported compnode type: enum value: %d. This library runs on LITE_CPU and LITE_CUDA.",
                        static_cast<int>(device)));
+}
+
+Result<std::shared_ptr<cuda::Device>> OpenGpu(int device_id) {
+  const int id = std::max(device_id, 0);  // below zero: the default
+  Result<std::shared_ptr<cuda::Device>> gpu = cuda::Device::Open(id);
+  if (gpu.ok() || cuda::Device::Count() > 0) return gpu;
+  return Status(gpu.status().code(),
+                Format("request gpu%d out of valid range [0, 0): %s", id, gpu.status().message().c_str()));
 }
 
 Result<std::shared_ptr<TensorImpl>> TensorImpl::Make(const LiteTensorDesc& desc) {
@@ -120,6 +99,11 @@ Result<std::shared_ptr<TensorImpl>> TensorImpl::Make(const LiteTensorDesc& desc)
   tensor->device_type = desc.device_type;
   tensor->device_id = desc.device_id;
   tensor->pinned = desc.is_pinned_host != 0;
+  if (desc.device_type == LITE_CUDA) {
+    Result<std::shared_ptr<cuda::Device>> gpu = OpenGpu(desc.device_id);
+    if (!gpu.ok()) return gpu.status();
+    tensor->gpu_ = std::move(gpu.value());
+  }
   MGEC_RETURN_IF_ERROR(tensor->SetLayout(desc.layout));
   return tensor;
 }
@@ -152,7 +136,9 @@ bool TensorImpl::contiguous() const {
 Status TensorImpl::EnsureMemory() {
   if (shape_.empty()) return Invalid("Tensor layout is not valid when get memory ptr.");
   if (buffer_ != nullptr) return Status();
-  Result<std::shared_ptr<Buffer>> buffer = Buffer::Allocate(bytes(), allocator_);
+  Result<std::shared_ptr<Buffer>> buffer = gpu_ == nullptr ? Buffer::Allocate(bytes(), allocator_)
+                                           : pinned        ? gpu_->AllocatePinned(bytes())
+                                                           : gpu_->AllocateMemory(bytes());
   if (!buffer.ok()) return buffer.status();
   Use(std::move(buffer.value()), 0, bytes(), /*user_memory=*/false);
   return Status();
@@ -243,18 +229,33 @@ Status TensorImpl::Reset(void* data, size_t size) {
   if (reinterpret_cast<uintptr_t>(data) % ElementSize(dtype_) != 0) {
     return Invalid(Format("the memory given is not aligned to %zu bytes", ElementSize(dtype_)));
   }
+  std::shared_ptr<Buffer> buffer = Buffer::Wrap(data, size, nullptr);
+  if (gpu_ != nullptr && !pinned) {
+    Result<std::shared_ptr<Buffer>> on_gpu = gpu_->WrapMemory(data, size, nullptr);
+    if (!on_gpu.ok()) return on_gpu.status();
+    buffer = std::move(on_gpu.value());
+  }
   strides_ = DenseStrides(shape_);
-  Use(Buffer::Wrap(data, size, nullptr), 0, size, /*user_memory=*/true);
+  Use(std::move(buffer), 0, size, /*user_memory=*/true);
   return Status();
 }
 
 Status TensorImpl::Reset(void* data, const LiteLayout& layout) {
   TensorImpl probe;  // so that an error changes nothing
+  probe.gpu_ = gpu_;
+  probe.pinned = pinned;
   MGEC_RETURN_IF_ERROR(probe.SetLayout(layout));
   MGEC_RETURN_IF_ERROR(probe.Reset(data, probe.bytes()));
   DropMemory();
   MGEC_RETURN_IF_ERROR(SetLayout(layout));
   return Reset(data, bytes());
+}
+
+void TensorImpl::UseGpu(std::shared_ptr<cuda::Device> gpu, bool is_pinned) {
+  gpu_ = std::move(gpu);
+  pinned = is_pinned;
+  device_type = is_pinned ? LITE_CPU : LITE_CUDA;
+  device_id = gpu_->id();
 }
 
 void TensorImpl::Use(std::shared_ptr<Buffer> buffer, size_t offset, size_t capacity, bool user_memory) {
@@ -298,6 +299,8 @@ Result<std::shared_ptr<TensorImpl>> TensorImpl::Slice(const ptrdiff_t* start, co
   part->fixed_ = true;
   part->device_type = device_type;
   part->device_id = device_id;
+  part->gpu_ = gpu_;
+  part->pinned = pinned && gpu_ != nullptr;
   return part;
 }
 
@@ -305,14 +308,7 @@ Status TensorImpl::FillZero() {
   if (shape_.empty()) return Invalid("fill_zero can't apply on a tensor with empty layout.");
   MGEC_RETURN_IF_ERROR(EnsureMemory());
   if (elements() == 0) return Status();
-  if (contiguous()) {
-    std::memset(data_or_null(), 0, bytes());
-    return Status();
-  }
-  const uint8_t zero[8] = {};
-  const std::vector<ptrdiff_t> still(shape_.size(), 0);
-  CopyStrided(data_or_null(), strides_, zero, still, shape_, ElementSize(dtype_));
-  return Status();
+  return ZeroElements(Place(), shape_, ElementSize(dtype_));
 }
 
 Status TensorImpl::CopyFrom(TensorImpl& source) {
@@ -340,10 +336,8 @@ Status TensorImpl::CopyFrom(TensorImpl& source) {
     return Invalid("shape differs in copy_from_fixlayout");
   }
   MGEC_RETURN_IF_ERROR(EnsureMemory());
-  if (elements() > 0) {
-    CopyStrided(data_or_null(), strides_, source.data_or_null(), source.strides_, shape_, ElementSize(dtype_));
-  }
-  pinned = false;
+  MGEC_RETURN_IF_ERROR(CopyElements(Place(), source.Place(), shape_, ElementSize(dtype_)));
+  if (gpu_ == nullptr) pinned = false;
   return Status();
 }
 
@@ -355,6 +349,11 @@ Status TensorImpl::ShareMemoryWith(TensorImpl& source) {
   shape_ = source.shape_;
   strides_ = source.strides_;
   pinned = source.pinned;
+  if (gpu_ != source.gpu_) {
+    device_type = source.device_type;
+    device_id = source.device_id;
+    gpu_ = source.gpu_;
+  }
   Use(source.buffer_, source.offset_, source.capacity_, source.user_memory_);
   return Status();
 }
@@ -362,8 +361,8 @@ Status TensorImpl::ShareMemoryWith(TensorImpl& source) {
 Status TensorImpl::CopyTo(uint8_t* destination) {
   if (elements() == 0) return Status();
   MGEC_RETURN_IF_ERROR(EnsureMemory());
-  CopyStrided(destination, DenseStrides(shape_), data_or_null(), strides_, shape_, ElementSize(dtype_));
-  return Status();
+  const std::vector<ptrdiff_t> dense = DenseStrides(shape_);
+  return CopyElements({*Buffer::Wrap(destination, bytes(), nullptr), 0, dense}, Place(), shape_, ElementSize(dtype_));
 }
 
 Result<std::shared_ptr<TensorImpl>> Concatenate(const std::vector<std::shared_ptr<TensorImpl>>& tensors, int dim,

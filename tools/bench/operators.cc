@@ -89,11 +89,11 @@ absl::StatusOr<Result> Measure(const OperatorCase& c, double fma_rate) {
   result.bytes = static_cast<int64_t>(read + written);
   MemoryPass memory(read, written);
   std::vector<double> own, pass;
-  network->Forward();
+  static_cast<void>(network->Forward());
   memory.Run();
   for (const Clock::time_point start = Clock::now(); own.size() < 3 || Seconds(start) < absl::GetFlag(FLAGS_seconds);) {
     Clock::time_point t = Clock::now();
-    network->Forward();
+    static_cast<void>(network->Forward());
     own.push_back(Seconds(t));
     t = Clock::now();
     memory.Run();

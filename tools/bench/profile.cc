@@ -43,11 +43,11 @@ struct Step {
 
 std::vector<Step> Measure(Network& network, double macs_per_second, double bytes_per_second) {
   const int passes = absl::GetFlag(FLAGS_passes);
-  for (int i = 0; i < 3; ++i) network.Forward();
+  for (int i = 0; i < 3; ++i) static_cast<void>(network.Forward());
   network.EnableProfile(true);
   std::vector<Step> steps;
   for (int i = 0; i < passes; ++i) {
-    network.Forward();
+    static_cast<void>(network.Forward());
     const std::vector<StepInfo> profile = network.Profile();
     steps.resize(profile.size());
     for (size_t k = 0; k < steps.size(); ++k) {

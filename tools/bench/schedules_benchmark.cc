@@ -88,7 +88,7 @@ void Run(benchmark::State& state, const ScheduleCase& c, const Target& target) {
   absl::StatusOr<std::unique_ptr<Network>> loaded = Load(c, target);
   if (!loaded.ok()) return state.SkipWithError(std::string(loaded.status().message()).c_str());
   Network& network = **loaded;
-  network.Forward();
+  static_cast<void>(network.Forward());
   network.EnableProfile(true);
   const Totals once = MeasuredSteps(network);
   if (!once.found) return state.SkipWithError("no step of the measured node is left");
@@ -97,7 +97,7 @@ void Run(benchmark::State& state, const ScheduleCase& c, const Target& target) {
   double seconds = 0;
   uint64_t before = 0;
   for (auto _ : state) {
-    network.Forward();
+    static_cast<void>(network.Forward());
     const uint64_t ns = MeasuredSteps(network).ns;
     state.SetIterationTime(static_cast<double>(ns - before) * 1e-9);
     seconds += static_cast<double>(ns - before) * 1e-9;

@@ -22,8 +22,8 @@ typedef enum {
   LITE_DEFAULT = 0,
 } LiteBackend;
 
-/* Where a tensor lives or a network runs. This library has CPUs only: the others are errors where they are used, except
- * LITE_DEVICE_DEFAULT, which is the CPU. */
+/* Where a tensor lives or a network runs: the CPU, which LITE_DEVICE_DEFAULT is, too, or an NVIDIA GPU, which needs NVIDIA's
+ * driver. The others are errors where they are used. */
 typedef enum {
   LITE_CPU = 0,
   LITE_CUDA = 1,

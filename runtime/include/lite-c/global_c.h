@@ -17,7 +17,7 @@ LITE_API ErrorCode LITE_get_last_error_code();
 LITE_API void LITE_clear_last_error();
 LITE_API const char* LITE_get_last_error();
 
-/* The number of CPUs that the process may use; 0 for LITE_CUDA; an error for other devices. */
+/* The number of CPUs that the process may use; of NVIDIA GPUs for LITE_CUDA (0 without a driver); an error for other devices. */
 LITE_API int LITE_get_device_count(LiteDeviceType device_type, size_t* count);
 
 /* Memory goes back to the system when its owner goes; there is nothing to do. */

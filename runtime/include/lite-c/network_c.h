@@ -76,7 +76,8 @@ typedef struct LiteExtraConfig {
   int disable_configure_by_model_info; /* read it, but do not let it change the configuration */
 } LiteExtraConfig;
 
-/* An input or output: its name, and for inputs the layout that it has after loading (ndim 0: the model's own). */
+/* An input or output: its name, and for inputs the layout that it has after loading (ndim 0: the model's own). On LITE_CUDA
+ * its tensor is in pinned memory of the CPU and copied in each pass, or, with is_host 0, in the GPU's memory. */
 typedef struct {
   const char* name;
   int is_host;
@@ -132,11 +133,12 @@ LITE_API int LITE_shared_weight_with_network(LiteNetwork dst_network, const Lite
 
 LITE_API int LITE_destroy_network(LiteNetwork network);
 
-/* Computes the outputs from the inputs, in the caller's thread and the network's own. With an async callback it returns
- * at once. */
+/* Computes the outputs from the inputs, in the caller's thread and the network's own. With an async callback, and on
+ * LITE_CUDA, it returns at once: inputs and outputs are to be left alone until LITE_wait() returns. */
 LITE_API int LITE_forward(const LiteNetwork network);
 
-/* Returns when forward() has finished; calls the finish callback, and the async callback once more. */
+/* Returns when forward() has finished; calls the finish callback, and the async callback once more. Reports what a GPU has
+ * failed at. */
 LITE_API int LITE_wait(const LiteNetwork network);
 
 /* The tensor of an input or output. It is the network's: do not destroy it, nor use it after the network. */
@@ -167,14 +169,16 @@ LITE_API int LITE_get_model_extra_info(const LiteNetwork network, const char** i
  * device to what MegEngine uses for this mode. */
 LITE_API int LITE_set_cpu_inplace_mode(LiteNetwork network);
 
-/* Before loading: how many threads compute, the caller's among them; 0 and 1 change nothing. At most 256. */
+/* Before loading: how many threads compute, the caller's among them; 0 and 1 change nothing. At most 256. On
+ * LITE_CPU only. */
 LITE_API int LITE_set_cpu_threads_number(LiteNetwork network, size_t nr_threads);
 
-/* Before loading. Numbers that are kept. */
+/* Before loading. On LITE_CUDA the number of the GPU, and of the stream: networks with the same one take turns. CPUs keep the
+ * numbers and do not use them. */
 LITE_API int LITE_set_device_id(LiteNetwork network, int device_id);
 LITE_API int LITE_set_stream_id(LiteNetwork network, int stream_id);
 
-/* Before loading. No effect on a CPU. */
+/* Before loading. No effect. */
 LITE_API int LITE_use_tensorrt(LiteNetwork network);
 
 /* Accepted without effect: kernels and memory were chosen when the model was compiled. */
@@ -205,6 +209,7 @@ LITE_API int LITE_set_runtime_thread_affinity(LiteNetwork network,
                                               const LiteThreadAffinityCallback thread_affinity_callback);
 
 /* Before loading: where the memory of inputs, outputs and intermediate results comes from. Weights are mapped from the file.
+ * On LITE_CPU only.
  * The functions are called by the threads that use the network, and until the last tensor over such memory has gone. */
 LITE_API int LITE_set_memory_allocator(LiteNetwork network, const LiteAllocate allocate_fun, const LiteFree free_fun);
 

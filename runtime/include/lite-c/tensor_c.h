@@ -39,7 +39,10 @@ typedef struct LiteLayout {
 /* No dimensions, LITE_FLOAT. */
 extern LITE_API const LiteLayout default_layout;
 
-/* What to make. Pinned memory is meaningful for other devices only; the flag is kept. The number of the device is kept. */
+/* What to make. With LITE_CUDA the memory is on GPU number `device_id` (-1: the first), or, if pinned, the CPU's and quick to
+ * copy from and to that GPU. On LITE_CPU the flag and the number are kept and mean nothing.
+ *
+ * Of a tensor on a GPU, memory is an address for that GPU. Functions that touch it wait for all that the GPU does. */
 typedef struct LiteTensorDesc {
   int is_pinned_host;
   LiteLayout layout;
@@ -63,7 +66,8 @@ LITE_API int LITE_destroy_tensor(LiteTensor tensor);
 LITE_API int LITE_set_tensor_layout(LiteTensor tensor, const LiteLayout layout);
 
 /* Makes the tensor use `data_length_in_byte` bytes of the caller's memory, at least as many as the layout needs. The
- * memory stays the caller's and must outlive its use. Aligned to the element size. */
+ * memory stays the caller's and must outlive its use. Aligned to the element size. A tensor on a GPU takes memory of that GPU
+ * only. */
 LITE_API int LITE_reset_tensor_memory(LiteTensor tensor, void* prepared_data, size_t data_length_in_byte);
 
 /* The same with another layout; `prepared_data` has as many bytes as that needs. */

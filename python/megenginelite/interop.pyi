@@ -1,0 +1,6 @@
+from typing import Any
+
+from .tensor import LiteTensor
+
+def from_dlpack(data: Any) -> LiteTensor: ...
+def from_cuda_array_interface(data: Any) -> LiteTensor: ...
