@@ -1,6 +1,7 @@
 """tools/compile from its command line."""
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -188,6 +189,10 @@ def test_cuda_beside_a_cpu(tool, folder):
     shutil.copy(os.path.join(LENET, "input_data.npy"), folder)
     tool("run", "lenet.mgec", "--input", "data=input_data.npy", "--output-dir", ".")  # on the CPU
     tool("compile", "lenet.mge", "--target=cuda:sm_80")
+    steps = tool("inspect", "lenet.mgec", "--steps", "--gpu=a100")
+    assert "predicted, not measured" in steps
+    assert re.search(r"predicted \d+\.\d us, \d+% of the roofline; \d+ registers.*, occupancy \d+%", steps)
+    assert "registers" not in tool("inspect", "lenet.mgec", "--steps", "--gpu=t4")  # sm_80 does not run there
     assert "compiled for cuda only" in tool("run", "lenet.mgec", ok=False)
     assert "does not compile for sm_1" in tool("compile", "lenet.mge", "--target=cuda:sm_1", ok=False)
 

@@ -19,13 +19,24 @@ struct Gpu {
   double bytes;            // of memory, per second
   int processors;          // streaming multiprocessors
   double launch_seconds;   // from one kernel of a CUDA graph to the next, about
+  // Of each processor.
+  int architecture;        // 80: sm_80
+  int threads, blocks;     // at a time, at most
+  int shared_bytes;        // that blocks can have together
 };
 
 // InvalidArgument, naming those that there are, for an unknown name.
 absl::StatusOr<Gpu> FindGpu(absl::string_view name);
 
-// The predicted seconds of a step: what its multiply-adds or its bytes take at least, whichever is more, on the processors
-// that its blocks can occupy, and its launch.
+// How many blocks of `threads` threads a processor runs at a time: what their registers, shared memory and numbers allow; 0 if
+// it cannot run one.
+int BlocksAtATime(const Gpu& gpu, int threads, int registers_per_thread, int shared_bytes);
+
+// The share of the processors' time that a grid can use: all of it where each gets the same number of blocks.
+double Balance(const Gpu& gpu, uint32_t grid);
+
+// The predicted seconds of a step: what its multiply-adds or its bytes take at least, whichever is more, where the processors
+// share out its blocks, and its launch.
 double PredictSeconds(const Gpu& gpu, uint64_t macs, uint64_t bytes, uint32_t grid);
 
 }  // namespace mgec

@@ -25,7 +25,7 @@ ABSL_FLAG(std::string, format, "text", "text; json, everything but code and cons
 ABSL_FLAG(bool, operators, false, "Of a model: list every operator.");
 ABSL_FLAG(bool, steps, false, "Of an artifact: list the steps of every plan, and where each kernel is in the code image.");
 ABSL_FLAG(bool, bindings, false, "Of an artifact: with the memory of every argument.");
-ABSL_FLAG(std::string, gpu, "", "Of an artifact for CUDA: predict the time on this GPU (t4, a100, h100) from its published speeds.");
+ABSL_FLAG(std::string, gpu, "", "Of an artifact for CUDA: predict the time on this GPU (t4, a100, h100) from its published speeds and, with --steps, from the registers and memory that its cubins need.");
 ABSL_FLAG(std::string, code_dir, "", "Of an artifact: folder for the code images, one TARGET.bin each; made if it does not "
                                      "exist.");
 

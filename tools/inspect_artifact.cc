@@ -1,7 +1,11 @@
 #include "tools/inspect_artifact.h"
 
+#include <algorithm>
+#include <map>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "tools/cubin.h"
 #include "tools/dot.h"
 
 namespace mgec {
@@ -46,14 +50,48 @@ double PredictStep(const Gpu& gpu, const fb::Step& step) {
   return PredictSeconds(gpu, step.macs(), step.bytes(), step.grid());
 }
 
-void AppendSteps(std::string* text, const fb::Plan& plan, bool bindings, const Gpu* gpu) {
+using Resources = std::map<std::string, KernelResources>;
+
+// What the kernels of a plan need on a GPU: from the cubins for its architecture, or else for the closest older one of the same
+// generation. Nothing of kernels that there is only PTX of.
+Resources ResourcesOn(const Artifact& artifact, const fb::Plan& plan, const Gpu& gpu) {
+  Resources all;
+  int best = -1;
+  for (size_t i = 0; i < Count(plan.modules()); ++i) {
+    const fb::Module& m = *plan.modules()->Get(i);
+    const int architecture = static_cast<int>(m.architecture());
+    if (m.ptx() || architecture > gpu.architecture || architecture / 10 != gpu.architecture / 10 || architecture < best) continue;
+    if (architecture > best) all.clear();
+    best = architecture;
+    const uint64_t section = artifact.layout().sections[plan.code_section()].offset;
+    const auto read = ReadCubin({reinterpret_cast<const char*>(artifact.file()) + section + m.offset(), m.size()});
+    if (read.ok()) all.insert(read->begin(), read->end());
+  }
+  return all;
+}
+
+std::string DescribeResources(const Gpu& gpu, const KernelResources& r, int threads) {
+  std::string text = absl::StrCat(r.registers, " registers");
+  if (r.shared_bytes > 0) absl::StrAppend(&text, ", ", Bytes(r.shared_bytes), " shared");
+  if (r.local_bytes > 0) absl::StrAppend(&text, ", ", Bytes(r.local_bytes), " of local memory a thread");
+  const int blocks = BlocksAtATime(gpu, threads, r.registers, r.shared_bytes);
+  absl::StrAppendFormat(&text, ", occupancy %.0f%%", 100.0 * std::min(gpu.threads, blocks * ((threads + 31) / 32 * 32)) / gpu.threads);
+  return text;
+}
+
+void AppendSteps(std::string* text, const fb::Plan& plan, bool bindings, const Gpu* gpu, const Resources& resources) {
   for (size_t i = 0; i < Count(plan.steps()); ++i) {
     const fb::Step& step = *plan.steps()->Get(i);
     const fb::Kernel& kernel = *plan.kernels()->Get(step.kernel());
     absl::StrAppendFormat(text, "    %4d  %-24s %s  (%s", i, Text(step.op()), Text(step.name()), Text(kernel.name()));
     if (IsForGpus(plan)) {
       absl::StrAppendFormat(text, ", %d blocks of %d threads)", step.grid(), kernel.block());
-      if (gpu != nullptr) absl::StrAppendFormat(text, "  predicted %.1f us", PredictStep(*gpu, step) * 1e6);
+      if (gpu != nullptr) {
+        absl::StrAppendFormat(text, "  predicted %.1f us", PredictStep(*gpu, step) * 1e6);
+        if (step.macs() > 0) absl::StrAppendFormat(text, ", %.0f%% of the roofline", 100 * Balance(*gpu, step.grid()));
+        const auto it = resources.find(Text(kernel.name()));
+        if (it != resources.end()) absl::StrAppend(text, "; ", DescribeResources(*gpu, it->second, static_cast<int>(kernel.block())));
+      }
       *text += "\n";
     } else {
       absl::StrAppendFormat(text, " at 0x%x, %d tasks%s)\n", kernel.code_offset(), step.tasks(),
@@ -84,7 +122,8 @@ void AppendPlan(std::string* text, const Artifact& artifact, const fb::Plan& pla
     absl::StrAppendFormat(text, "    predicted, not measured: %.0f us on %s at least (roofline: %.1f TFLOP/s, %.0f GB/s, %.0f us a launch)\n",
                           seconds * 1e6, gpu->name, gpu->flops * 1e-12, gpu->bytes * 1e-9, gpu->launch_seconds * 1e6);
   }
-  if (bindings || steps) AppendSteps(text, plan, bindings, gpu);
+  if (!bindings && !steps) return;
+  AppendSteps(text, plan, bindings, gpu, gpu != nullptr && IsForGpus(plan) ? ResourcesOn(artifact, plan, *gpu) : Resources());
 }
 
 nlohmann::ordered_json TensorJson(const fb::Tensor& tensor) {

@@ -17,6 +17,7 @@ using schedule::Choice;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kFewestPasses = 5;
+constexpr int kConfirmations = 3;  // comparisons at the end, for which time is kept
 constexpr double kGain = 0.985;  // a ratio that is no accident
 
 using Choices = std::map<std::string, Choice>;  // by node
@@ -48,7 +49,7 @@ class ProgramTuner {
       ++it;
     }
     if (alternatives.empty()) return absl::OkStatus();
-    rounds_ = static_cast<int>(most) + 2;
+    rounds_ = static_cast<int>(most) + kConfirmations;
     for (size_t i = 0; i < most; ++i) {
       if (OutOfTime()) {
         report_.complete = false;
@@ -68,8 +69,7 @@ class ProgramTuner {
   using Ratios = std::map<std::string, double>;  // of time, by node
 
   bool Stopped() const { return tuning_.stop != nullptr && tuning_.stop->load(); }
-  // Two comparisons are kept for the end.
-  bool OutOfTime() const { return Stopped() || (round_ > 0 && Clock::now() + 2 * round_time_ > end_); }
+  bool OutOfTime() const { return Stopped() || (round_ > 0 && Clock::now() + kConfirmations * round_time_ > end_); }
 
   absl::StatusOr<TimedNetwork> Build(const Choices& choices, schedule::Alternatives* alternatives = nullptr) {
     CompileOptions options = options_;
@@ -105,6 +105,31 @@ class ProgramTuner {
     return ratios;
   }
 
+  // All that were found, together: what is not faster now goes back to the rule.
+  absl::Status ConfirmAll(std::map<std::string, Measurement>& found, TimedNetwork& rule) {
+    Choices choices;
+    for (const auto& [node, m] : found) {
+      if (!(m.choice == Choice())) choices[node] = m.choice;
+    }
+    if (!choices.empty()) {
+      ASSIGN_OR_RETURN(const Ratios ratios, Compare(choices, rule));
+      for (const auto& [node, ratio] : ratios) {
+        Measurement& m = found[node];
+        if (ratio <= kGain) {
+          m.ratio = ratio;
+          m.choice = Merged(KnownChoice(node), m.choice);
+        } else {
+          m.ratio = 1;
+          m.choice = Choice();
+        }
+      }
+    }
+    if (round_ == 0) return absl::OkStatus();  // stopped before anything ran
+    report_.rule_seconds = rule.Seconds();
+    report_.tuned_seconds = choices.empty() ? rule.Seconds() : last_seconds_;
+    return absl::OkStatus();
+  }
+
   // Tries for each node its best choice, and all of its good ones together, and records what is faster than the rule again.
   absl::Status Confirm(const schedule::Alternatives& alternatives, TimedNetwork& rule) {
     Choices best, joined;
@@ -123,7 +148,6 @@ class ProgramTuner {
       const auto it = tried_.find(node);
       found[node].complete = it != tried_.end() && it->second.size() == others.size();
     }
-    report_.rule_seconds = report_.tuned_seconds = rule.Seconds();
     for (const Choices& choices : {joined, best}) {
       if (choices.empty() || (&choices != &joined && choices == joined)) continue;
       ASSIGN_OR_RETURN(const Ratios ratios, Compare(choices, rule));
@@ -131,11 +155,10 @@ class ProgramTuner {
         Measurement& m = found[node];
         if (ratio > kGain || ratio >= m.ratio) continue;
         m.ratio = ratio;
-        m.choice = Merged(KnownChoice(node), choices.at(node));
+        m.choice = choices.at(node);
       }
-      report_.rule_seconds = rule.Seconds();
-      report_.tuned_seconds = std::min(report_.tuned_seconds, last_seconds_);
     }
+    RETURN_IF_ERROR(ConfirmAll(found, rule));
     for (const auto& [node, m] : found) {
       report_.better += m.choice == Choice() ? 0 : 1;
       database_.Record(tuning_.cpu, report_.name, tuning_.threads, node, m);

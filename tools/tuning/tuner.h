@@ -2,7 +2,8 @@
 //
 // The network is compiled as the rules have it, and again with another choice for every node at once, as often as the node with
 // the most alternatives asks for. Two networks at a time run in turns, step by step by the clock, so that each node's time is
-// compared under the same conditions: caches as its neighbours leave them. What won is put together and has to win again.
+// compared under the same conditions: caches as its neighbours leave them. What won has to win again, twice: with what else won
+// for its node, and with what won for all others.
 #ifndef MGEC_TOOLS_TUNING_TUNER_H_
 #define MGEC_TOOLS_TUNING_TUNER_H_
 
