@@ -49,6 +49,16 @@ Scalar NarrowPacked(std::string& packed, bool weights, Scalar wanted) {
   return wanted;
 }
 
+// Whether it contains what takes many instructions, one after the other.
+bool ComputesFunctions(const Expr& e) {
+  bool found = false;
+  kernel::Visit(e, [&](const Expr& x) {
+    found = found || (x->op >= Op::kSqrt && x->op <= Op::kSigmoid) || x->op == Op::kPow || x->op == Op::kAtan2 ||
+            (x->op == Op::kDiv && x->type.scalar == Scalar::kFloat32);
+  });
+  return found;
+}
+
 // Emits one stage.
 class StageEmitter {
  public:
@@ -317,9 +327,12 @@ class StageEmitter {
   }
 
   // How many pixels are at most computed together: enough independent chains to hide latency, few enough to stay in
-  // registers.
+  // registers. The sums of neighbouring registers are independent as it is; it is functions that are long chains.
   int64_t PixelsTogether() const { return Registers() * s_.target().vector_lanes / kBlock; }
-  int64_t Registers() const { return s_.choice().registers > 0 ? s_.choice().registers : s_.target().chains; }
+  int64_t Registers() const {
+    if (s_.choice().registers > 0) return s_.choice().registers;
+    return ComputesFunctions(stage_->body) ? s_.target().chains : 1;
+  }
   int64_t WantedTasks() const { return s_.choice().tasks > 0 ? s_.choice().tasks : kWantedTasks; }
 
   // Pixels per iteration of the loop over a row of `length`: as many as are computed together or less, for the fewest
@@ -372,15 +385,13 @@ class StageEmitter {
 };
 
 // What could be chosen instead, one decision at a time.
-std::vector<Choice> ChannelwiseAlternatives(const kernel::Target& target) {
+std::vector<Choice> ChannelwiseAlternatives() {
   std::vector<Choice> result;
   auto offer = [&](int Choice::*field, int value) {
     result.emplace_back();
     result.back().*field = value;
   };
-  for (int registers : {1, 2, 4, 8}) {
-    if (registers != target.chains) offer(&Choice::registers, registers);
-  }
+  for (int registers : {1, 2, 4, 8}) offer(&Choice::registers, registers);
   for (int unroll : {2, 4, 7, 8}) offer(&Choice::unroll, unroll);
   for (int64_t tasks : {kWantedTasks / 4, kWantedTasks * 4}) offer(&Choice::tasks, static_cast<int>(tasks));
   return result;
@@ -436,7 +447,7 @@ absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) 
       lanes = blocked[t];
     }
   }
-  s.Offer(ChannelwiseAlternatives(s.target()));
+  s.Offer(ChannelwiseAlternatives());
   const std::vector<BlockUse> blocks = BlocksOf(*lanes);
   std::vector<plan::StorageId> storage;
   for (size_t i = 0; i < d.stages().size(); ++i) {

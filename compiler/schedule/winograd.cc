@@ -55,12 +55,24 @@ std::vector<double> WinogradWeights(int m, const float w[9]) {
   return u;
 }
 
-int WinogradTile(int64_t in_channels, int64_t out_channels, int64_t out_h, int64_t out_w) {
+namespace {
+
+// The time of the products for a pair of channels: a weight of each position takes as long to come from memory as so many
+// multiplications.
+int64_t ProductTime(int m, int64_t images, int64_t out_h, int64_t out_w) {
+  constexpr int64_t kWeight = 18;
+  const int64_t tiles = images * ((out_h + m - 1) / m) * ((out_w + m - 1) / m);
+  return (m + 2) * (m + 2) * (tiles + kWeight);
+}
+
+}  // namespace
+
+int WinogradTile(int64_t images, int64_t in_channels, int64_t out_channels, int64_t out_h, int64_t out_w) {
   // The transforms cost about as much as a direct convolution of this many channels.
   if (in_channels < 16 || out_channels < 16) return 0;
   if (out_h >= 20 && out_w >= 20) return 4;
-  if (out_h >= 6 && out_w >= 6 && in_channels >= 64 && out_channels >= 64) return 2;
-  return 0;
+  if (out_h < 6 || out_w < 6 || in_channels < 64 || out_channels < 64) return 0;
+  return ProductTime(4, images, out_h, out_w) * 10 < ProductTime(2, images, out_h, out_w) * 9 ? 4 : 2;
 }
 
 int IntWinogradTile(int64_t in_channels, int64_t out_channels, int64_t out_h, int64_t out_w) {

@@ -24,8 +24,8 @@ std::vector<kernel::Expr> WinogradOutput(kernel::Block& b, int m, const std::vec
 // G w G^T, row-major (m + 2)^2, of the 3x3 weights w.
 std::vector<double> WinogradWeights(int m, const float w[9]);
 
-// The m that pays for a convolution of these sizes; 0 where direct convolution is faster.
-int WinogradTile(int64_t in_channels, int64_t out_channels, int64_t out_h, int64_t out_w);
+// The m that pays for a convolution of so many images of these sizes; 0 where direct convolution is faster.
+int WinogradTile(int64_t images, int64_t in_channels, int64_t out_channels, int64_t out_h, int64_t out_w);
 // The same for integers that are multiplied in pairs.
 int IntWinogradTile(int64_t in_channels, int64_t out_channels, int64_t out_h, int64_t out_w);
 

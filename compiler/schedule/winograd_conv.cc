@@ -258,7 +258,8 @@ absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node) {
   const graph::Value* w = Outer(node, anchor->inputs[1]);
   const std::string* weights = Scheduler::ConstantData(w);
   ASSIGN_OR_RETURN(ops::ConvParams p, ops::ConvParamsOf(ops::ContextOf(*anchor)));
-  const int by_rule = (is_int ? IntWinogradTile : WinogradTile)(p.in_channels, p.out_channels, p.out_h, p.out_w);
+  const int by_rule = is_int ? IntWinogradTile(p.in_channels, p.out_channels, p.out_h, p.out_w)
+                             : WinogradTile(x->type.shape[0], p.in_channels, p.out_channels, p.out_h, p.out_w);
   const bool fits = weights != nullptr && p.group == 1 && p.kernel == std::vector<int64_t>{3, 3} &&
                     w->type.shape.size() == 4 && p.stride == std::vector<int64_t>{1, 1} &&
                     p.dilation == std::vector<int64_t>{1, 1} && p.activation == "identity" && node.outputs.size() == 1 &&

@@ -100,10 +100,13 @@ TEST_P(WinogradTest, ErrorIsBelowTheStatedBound) {
 INSTANTIATE_TEST_SUITE_P(Tiles, WinogradTest, testing::Values(2, 4));
 
 TEST(WinogradTileTest, SmallConvolutionsAreDirect) {
-  EXPECT_EQ(WinogradTile(64, 64, 56, 56), 4);
-  EXPECT_EQ(WinogradTile(256, 256, 14, 14), 2);
-  EXPECT_EQ(WinogradTile(3, 64, 224, 224), 0);
-  EXPECT_EQ(WinogradTile(64, 64, 3, 3), 0);
+  EXPECT_EQ(WinogradTile(1, 64, 64, 56, 56), 4);
+  EXPECT_EQ(WinogradTile(1, 256, 256, 14, 14), 2);
+  EXPECT_EQ(WinogradTile(8, 256, 256, 14, 14), 4);  // weights are read once for all images
+  EXPECT_EQ(WinogradTile(1, 512, 512, 7, 7), 2);
+  EXPECT_EQ(WinogradTile(8, 512, 512, 7, 7), 4);
+  EXPECT_EQ(WinogradTile(1, 3, 64, 224, 224), 0);
+  EXPECT_EQ(WinogradTile(1, 64, 64, 3, 3), 0);
 }
 
 }  // namespace
