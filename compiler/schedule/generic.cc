@@ -7,6 +7,7 @@
 
 #include "compiler/base/status_macros.h"
 #include "compiler/kernel/lower.h"
+#include "compiler/kernel/narrow_indices.h"
 #include "compiler/ops/op.h"
 #include "compiler/schedule/merge.h"
 #include "compiler/schedule/rows.h"
@@ -31,6 +32,7 @@ using kernel::Stage;
 
 constexpr int64_t kWantedTasks = 32;
 constexpr int64_t kMinTaskElements = 2048;
+constexpr int64_t kUnrollReduction = 16;  // reductions of up to so many elements become straight code
 
 class StageEmitter {
  public:
@@ -226,7 +228,30 @@ class StageEmitter {
     return 1;
   }
 
+  // Few elements of the last dimensions (the channels of a pixel, coordinates) are computed as one element: vectors
+  // run along the dimension before them.
+  void JoinFewElements() {
+    constexpr int64_t kMostElements = 4;
+    if (scan_ != nullptr || HasReduce(body_)) return;
+    const size_t last = vars_.size() - 1;
+    if (vars_.size() < 2 || extents_[last] > kMostElements || extents_[last] < 2) return;
+    if (extents_[last - 1] < s_.target().vector_lanes || kernel::StrideOf(offset_, vars_[last]) != 1 ||
+        kernel::StrideOf(offset_, vars_[last - 1]) != extents_[last]) {
+      return;
+    }
+    Expr all;
+    for (int64_t k = 0; k < extents_[last]; ++k) {
+      const Expr one = kernel::Simplify(kernel::Substitute(body_, {{vars_[last].get(), Int(k)}}), ranges_);
+      all = all == nullptr ? one : kernel::ConcatLanes(all, one);
+    }
+    body_ = all;
+    offset_ = kernel::Simplify(kernel::Substitute(offset_, {{vars_[last].get(), Int(0)}}), ranges_);
+    vars_.pop_back();
+    extents_.pop_back();
+  }
+
   int64_t EmitLoops(Block& b, const Expr& task) {
+    JoinFewElements();
     int64_t outer = 1;
     for (size_t i = 0; i + 1 < vars_.size(); ++i) outer *= extents_[i];
     const int64_t inner = vars_.empty() ? 1 : extents_.back();
@@ -280,6 +305,10 @@ class StageEmitter {
     int lanes = s_.target().vector_lanes;
     while (lanes > 1 && lanes > least) lanes /= 2;
     if (ReducesAlongMemory(body, v)) lanes = 1;  // the vectors run along the reduction instead
+    // The sums of several registers overlap; one would wait for each of its additions.
+    for (int64_t n = s_.target().chains; lanes == s_.target().vector_lanes && n > 1; n /= 2) {
+      if (HasLongReduction(body, kUnrollReduction) && n * lanes <= least) lanes *= static_cast<int>(n);
+    }
     // Along the last dimension, the elements of a scan's step are not neighbours in memory.
     if (scan_ != nullptr && kernel::StrideOf(offset, v) != 1) lanes = 1;
     const Zones zones = ZonesOf(body, v, extent, ranges_);
@@ -300,8 +329,8 @@ class StageEmitter {
       if (i->op == Op::kVar) ranges_[i->var.get()] = {zones.interior.begin, zones.interior.end - 1};
       Ranges ranges = ranges_;
       ranges[v.get()] = {zones.interior.begin, zones.interior.end - 1};
-      Expr e = kernel::Vectorize(kernel::Simplify(body, ranges), v, i, lanes);
-      e = Broadcast(kernel::EmitReductions(b, e, 16, ranges_), lanes);
+      Expr e = kernel::Vectorize(kernel::NarrowIndices(kernel::Simplify(body, ranges), v, ranges), v, i, lanes);
+      e = Broadcast(kernel::EmitReductions(b, e, kUnrollReduction, ranges_), lanes * body->type.lanes);
       b.Store(out_, kernel::Substitute(offset, {{v.get(), i}}), e);
     };
     if (!whole) ForEachZone(b, {zones.before, {0, 0, false}, zones.after}, begin, end, scalar);
@@ -345,6 +374,10 @@ class StageEmitter {
 
 }  // namespace
 
+void EmitStage(Scheduler& s, const graph::Node& node, const Definition& d, int stage, const std::vector<Placement>& results) {
+  StageEmitter(s, node, d).Emit(stage, results);
+}
+
 absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node) {
   ASSIGN_OR_RETURN(Definition d, DefinitionFor(node));
   bool reduces = false;
@@ -372,7 +405,7 @@ absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node) {
   if (rows.dims > 0) {
     StageEmitter(s, node, d).EmitRows(rows, placements);
   } else {
-    for (size_t i = 0; i < d.stages().size(); ++i) StageEmitter(s, node, d).Emit(static_cast<int>(i), placements);
+    for (size_t i = 0; i < d.stages().size(); ++i) EmitStage(s, node, d, static_cast<int>(i), placements);
   }
   for (size_t i = 0; i < outputs.size(); ++i) s.Place(node.outputs[i].get(), placements[outputs[i]]);
   return absl::OkStatus();
