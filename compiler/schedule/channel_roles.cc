@@ -40,13 +40,14 @@ std::string PackPerChannel(const std::string& data, const std::vector<int64_t>& 
 
 }  // namespace
 
-std::optional<std::vector<TensorUse>> RolesOf(const Definition& d, const graph::Node& node) {
+std::optional<std::vector<TensorUse>> RolesOf(const Definition& d, const graph::Node& node,
+                                              const std::vector<bool>& is_table) {
   std::vector<TensorUse> roles(d.num_inputs() + d.stages().size());
   for (size_t s = 0; s < d.stages().size(); ++s) {
     const Stage& stage = d.stages()[s];
-    if (stage.vars.size() < 2 || !CanBeBlocked(stage.info.scalar)) return std::nullopt;
-    roles[d.num_inputs() + s] = {Role::kBlocked, 1};
-    const kernel::Var c = stage.vars[1];
+    if (!is_table[s] && (stage.vars.size() < 2 || !CanBeBlocked(stage.info.scalar))) return std::nullopt;
+    roles[d.num_inputs() + s] = is_table[s] ? TensorUse{Role::kUniform, 0} : TensorUse{Role::kBlocked, 1};
+    const kernel::Var c = is_table[s] ? nullptr : stage.vars[1];
     bool fits = true;
     kernel::Visit(stage.body, [&](const Expr& e) {
       if (e->op != Op::kRead) {

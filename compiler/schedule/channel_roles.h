@@ -27,8 +27,10 @@ struct TensorUse {
   size_t channel_dim = 0;
 };
 
-// The roles of all tensors, if every stage computes channel c from channel c of its operands. Bodies are simplified.
-std::optional<std::vector<TensorUse>> RolesOf(const kernel::Definition& d, const graph::Node& node);
+// The roles of all tensors, if every stage computes channel c from channel c of its operands. Bodies are simplified. Stages
+// that are tables (place_tables.h) have no channels, nor has what they read.
+std::optional<std::vector<TensorUse>> RolesOf(const kernel::Definition& d, const graph::Node& node,
+                                              const std::vector<bool>& is_table);
 
 // Elements of a tensor per channel.
 int64_t RestElements(const std::vector<int64_t>& shape, size_t channel_dim);

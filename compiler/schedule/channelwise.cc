@@ -13,6 +13,7 @@
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/exact_arithmetic.h"
 #include "compiler/schedule/narrow_floats.h"
+#include "compiler/schedule/place_tables.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/split.h"
 #include "compiler/schedule/zones.h"
@@ -109,9 +110,11 @@ class StageEmitter {
       const Scalar scalar = d_.info(t).scalar;
       a.element = s_.Element(scalar);
       if (roles_[t].role == Role::kUniform) {
-        a.immediate = Scheduler::Immediate(node_.inputs[t]);
+        a.immediate = t < n ? Scheduler::Immediate(node_.inputs[t]) : nullptr;
         if (a.immediate != nullptr) continue;
-        const Placement p = s_.Plain(node_.inputs[t]);
+        Placement p;
+        if (t < n) p = s_.Plain(node_.inputs[t]);
+        else p.storage = stage_storage_[t - n];
         a.buffer = AddArgument(name, scalar, graph::NumElements(shape), {p.storage, p.offset});
       } else if (roles_[t].role == Role::kPerChannel) {
         a.element = PackedElement(scalar, SumsFloats(*stage_));
@@ -378,12 +381,53 @@ bool IsWindowed(const graph::Node& node) {
   return x.size() == 4 && x[1] >= kBlock / 2;
 }
 
+// Each element takes several of a tensor with channels at places that all channels share, and that are computed: regions of
+// interest, warped images. With the channels in vectors, a place is computed once for eight of them, and a load takes eight.
+bool SamplesPlaces(const Definition& d, const std::vector<TensorUse>& roles) {
+  constexpr int kFewestSamples = 4, kFewestBlocks = 4;
+  const int64_t channels = d.stages().back().info.shape[1];
+  if (channels < kBlock / 2) return false;
+  auto reads = [&](const Expr& e, Role role) {
+    bool found = false;
+    kernel::Visit(e, [&](const Expr& n) {
+      found = found || (n->op == Op::kRead && roles[n->tensor].role == role && !d.info(n->tensor).shape.empty());
+    });
+    return found;
+  };
+  for (const Stage& stage : d.stages()) {
+    bool reduces = false;
+    int samples = 0;
+    kernel::Visit(stage.body, [&](const Expr& e) {
+      if (e->op == Op::kReduce) reduces = reduces || (reads(e, Role::kBlocked) && reads(e, Role::kUniform));
+      if (e->op != Op::kRead || roles[e->tensor].role != Role::kBlocked) return;
+      samples += std::any_of(e->args.begin(), e->args.end(), [&](const Expr& a) { return reads(a, Role::kUniform); });
+    });
+    if (reduces || (samples >= kFewestSamples && channels >= kFewestBlocks * kBlock)) return true;
+  }
+  return false;
+}
+
+// Computes a table of places, which is dense; `tables` are the storages of the stages before.
+plan::StorageId EmitTable(Scheduler& s, const graph::Node& node, const Definition& d, int stage,
+                          const std::vector<plan::StorageId>& tables) {
+  std::vector<Placement> dense(d.num_inputs() + stage + 1);
+  kernel::Visit(d.stages()[stage].body, [&](const Expr& e) {
+    if (e->op != Op::kRead) return;
+    if (e->tensor < d.num_inputs()) dense[e->tensor] = s.Plain(node.inputs[e->tensor]);
+    else dense[e->tensor].storage = tables[e->tensor - d.num_inputs()];
+  });
+  const kernel::TensorInfo& info = d.stages()[stage].info;
+  dense.back().storage = s.program().AddArena(graph::NumElements(info.shape) * SizeOf(info.scalar));
+  EmitStage(s, node, d, stage, dense);
+  return dense.back().storage;
+}
+
 }  // namespace
 
 absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) {
   bool any_blocked = false;
   for (const graph::Value* v : node.inputs) any_blocked = any_blocked || s.placement(v).blocked;
-  if (!any_blocked && !IsWindowed(node)) return false;
+  const bool asked_for = any_blocked || IsWindowed(node);
   ASSIGN_OR_RETURN(Definition d, DefinitionFor(node));
   for (Stage& stage : d.stages()) {
     if (stage.scan >= 0) return false;  // the loops here have an order of their own
@@ -395,11 +439,14 @@ absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) 
     }
     stage.body = WithFloatSums(kernel::Simplify(stage.body, ranges));
   }
-  const std::optional<std::vector<TensorUse>> roles = RolesOf(d, node);
-  if (!roles) return false;
-  const int64_t channels = d.stages()[0].info.shape[1];
-  for (const Stage& stage : d.stages()) {
-    if (stage.info.shape[1] != channels) return false;
+  const DefinitionWithTables with_tables = WithPlaceTables(d);
+  d = with_tables.definition;
+  const std::vector<bool>& is_table = with_tables.is_table;
+  const std::optional<std::vector<TensorUse>> roles = RolesOf(d, node, is_table);
+  if (!roles || (!asked_for && !SamplesPlaces(d, *roles))) return false;
+  const int64_t channels = d.stages().back().info.shape[1];
+  for (size_t i = 0; i < d.stages().size(); ++i) {
+    if (!is_table[i] && d.stages()[i].info.shape[1] != channels) return false;
   }
   std::vector<Placement> blocked(d.num_inputs());
   std::optional<Placement> lanes;
@@ -424,6 +471,10 @@ absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) 
   std::vector<plan::StorageId> storage;
   for (size_t i = 0; i < d.stages().size(); ++i) {
     const Stage& stage = d.stages()[i];
+    if (is_table[i]) {
+      storage.push_back(EmitTable(s, node, d, static_cast<int>(i), storage));
+      continue;
+    }
     storage.push_back(s.NewBlocks(stage.info.shape, static_cast<int64_t>(blocks.size()), s.Element(stage.info.scalar)));
     StageEmitter(s, node, d, *roles, blocked, blocks, storage).Emit(static_cast<int>(i), s.Info(node, OpName(node)));
   }
