@@ -381,32 +381,6 @@ bool IsWindowed(const graph::Node& node) {
   return x.size() == 4 && x[1] >= kBlock / 2;
 }
 
-// Each element takes several of a tensor with channels at places that all channels share, and that are computed: regions of
-// interest, warped images. With the channels in vectors, a place is computed once for eight of them, and a load takes eight.
-bool SamplesPlaces(const Definition& d, const std::vector<TensorUse>& roles) {
-  constexpr int kFewestSamples = 4, kFewestBlocks = 4;
-  const int64_t channels = d.stages().back().info.shape[1];
-  if (channels < kBlock / 2) return false;
-  auto reads = [&](const Expr& e, Role role) {
-    bool found = false;
-    kernel::Visit(e, [&](const Expr& n) {
-      found = found || (n->op == Op::kRead && roles[n->tensor].role == role && !d.info(n->tensor).shape.empty());
-    });
-    return found;
-  };
-  for (const Stage& stage : d.stages()) {
-    bool reduces = false;
-    int samples = 0;
-    kernel::Visit(stage.body, [&](const Expr& e) {
-      if (e->op == Op::kReduce) reduces = reduces || (reads(e, Role::kBlocked) && reads(e, Role::kUniform));
-      if (e->op != Op::kRead || roles[e->tensor].role != Role::kBlocked) return;
-      samples += std::any_of(e->args.begin(), e->args.end(), [&](const Expr& a) { return reads(a, Role::kUniform); });
-    });
-    if (reduces || (samples >= kFewestSamples && channels >= kFewestBlocks * kBlock)) return true;
-  }
-  return false;
-}
-
 // Computes a table of places, which is dense; `tables` are the storages of the stages before.
 plan::StorageId EmitTable(Scheduler& s, const graph::Node& node, const Definition& d, int stage,
                           const std::vector<plan::StorageId>& tables) {
@@ -439,14 +413,16 @@ absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) 
     }
     stage.body = WithFloatSums(kernel::Simplify(stage.body, ranges));
   }
-  const DefinitionWithTables with_tables = WithPlaceTables(d);
-  d = with_tables.definition;
-  const std::vector<bool>& is_table = with_tables.is_table;
-  const std::optional<std::vector<TensorUse>> roles = RolesOf(d, node, is_table);
+  // A place is needed once for each block of channels.
+  constexpr int64_t kFewestBlocks = 4;
+  DefinitionWithTables with_tables = WithPlaceTables(d, /*channel_dim=*/1, kFewestBlocks * kBlock);
+  d = std::move(with_tables.definition);
+  const size_t tables = with_tables.tables;
+  const std::optional<std::vector<TensorUse>> roles = RolesOf(d, node, tables);
   if (!roles || (!asked_for && !SamplesPlaces(d, *roles))) return false;
   const int64_t channels = d.stages().back().info.shape[1];
-  for (size_t i = 0; i < d.stages().size(); ++i) {
-    if (!is_table[i] && d.stages()[i].info.shape[1] != channels) return false;
+  for (size_t i = tables; i < d.stages().size(); ++i) {
+    if (d.stages()[i].info.shape[1] != channels) return false;
   }
   std::vector<Placement> blocked(d.num_inputs());
   std::optional<Placement> lanes;
@@ -471,7 +447,7 @@ absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) 
   std::vector<plan::StorageId> storage;
   for (size_t i = 0; i < d.stages().size(); ++i) {
     const Stage& stage = d.stages()[i];
-    if (is_table[i]) {
+    if (i < tables) {
       storage.push_back(EmitTable(s, node, d, static_cast<int>(i), storage));
       continue;
     }

@@ -10,9 +10,11 @@
 #include "compiler/kernel/narrow_indices.h"
 #include "compiler/ops/op.h"
 #include "compiler/schedule/merge.h"
+#include "compiler/schedule/place_tables.h"
 #include "compiler/schedule/rows.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/transpose.h"
+#include "compiler/schedule/vector_dimension.h"
 #include "compiler/schedule/vector_reduce.h"
 #include "compiler/schedule/zones.h"
 
@@ -166,7 +168,8 @@ class StageEmitter {
       if (const auto it = numbers_.find(t); it != numbers_.end()) return it->second;
       return Load(buffers_.at(t), ScratchIndex(t, index));
     }
-    if (t < d_.num_inputs()) {
+    const bool of_node = t < static_cast<int>(node_.inputs.size());  // and no table
+    if (of_node) {
       if (Expr immediate = Scheduler::Immediate(node_.inputs[t])) return immediate;
     }
     const Placement& p = results[t];
@@ -174,7 +177,7 @@ class StageEmitter {
     if (!p.blocked) {
       plan::Argument narrow{};
       Scalar narrow_scalar;
-      if (t < d_.num_inputs() && s_.Narrow(node_.inputs[t], &narrow.storage, &narrow_scalar)) {
+      if (of_node && s_.Narrow(node_.inputs[t], &narrow.storage, &narrow_scalar)) {
         if (is_new) it->second = AddArgument("t" + std::to_string(t), narrow_scalar, graph::NumElements(shape), narrow);
         return Cast(kernel::Type(scalar), Load(it->second, kernel::FlatIndex(index, shape)));
       }
@@ -228,30 +231,12 @@ class StageEmitter {
     return 1;
   }
 
-  // Few elements of the last dimensions (the channels of a pixel, coordinates) are computed as one element: vectors
-  // run along the dimension before them.
-  void JoinFewElements() {
-    constexpr int64_t kMostElements = 4;
-    if (scan_ != nullptr || HasReduce(body_)) return;
-    const size_t last = vars_.size() - 1;
-    if (vars_.size() < 2 || extents_[last] > kMostElements || extents_[last] < 2) return;
-    if (extents_[last - 1] < s_.target().vector_lanes || kernel::StrideOf(offset_, vars_[last]) != 1 ||
-        kernel::StrideOf(offset_, vars_[last - 1]) != extents_[last]) {
-      return;
-    }
-    Expr all;
-    for (int64_t k = 0; k < extents_[last]; ++k) {
-      const Expr one = kernel::Simplify(kernel::Substitute(body_, {{vars_[last].get(), Int(k)}}), ranges_);
-      all = all == nullptr ? one : kernel::ConcatLanes(all, one);
-    }
-    body_ = all;
-    offset_ = kernel::Simplify(kernel::Substitute(offset_, {{vars_[last].get(), Int(0)}}), ranges_);
-    vars_.pop_back();
-    extents_.pop_back();
-  }
-
   int64_t EmitLoops(Block& b, const Expr& task) {
-    JoinFewElements();
+    if (scan_ == nullptr) {
+      const Box box{vars_, extents_, ranges_, body_, offset_};
+      JoinFewElements(box, s_.target().vector_lanes);
+      if (HasLongReduction(body_, kUnrollReduction)) ChooseVectorDimension(box);
+    }
     int64_t outer = 1;
     for (size_t i = 0; i + 1 < vars_.size(); ++i) outer *= extents_[i];
     const int64_t inner = vars_.empty() ? 1 : extents_.back();
@@ -331,7 +316,9 @@ class StageEmitter {
       ranges[v.get()] = {zones.interior.begin, zones.interior.end - 1};
       Expr e = kernel::Vectorize(kernel::NarrowIndices(kernel::Simplify(body, ranges), v, ranges), v, i, lanes);
       e = Broadcast(kernel::EmitReductions(b, e, kUnrollReduction, ranges_), lanes * body->type.lanes);
-      b.Store(out_, kernel::Substitute(offset, {{v.get(), i}}), e);
+      const Expr at = kernel::Substitute(offset, {{v.get(), i}});
+      const int64_t stride = kernel::StrideOf(offset, v).value_or(1);  // apart where another dimension was chosen
+      b.Store(out_, body->type.lanes > 1 || stride == 1 ? at : Ramp(at, stride, lanes), e);
     };
     if (!whole) ForEachZone(b, {zones.before, {0, 0, false}, zones.after}, begin, end, scalar);
     b.For("i", first, last - (lanes - 1), lanes, vector);
@@ -380,6 +367,8 @@ void EmitStage(Scheduler& s, const graph::Node& node, const Definition& d, int s
 
 absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node) {
   ASSIGN_OR_RETURN(Definition d, DefinitionFor(node));
+  constexpr int64_t kFewestUses = 64;  // of a place
+  const DefinitionWithTables with_tables = WithPlaceTables(d, /*channel_dim=*/-1, kFewestUses);
   bool reduces = false;
   for (const Stage& stage : d.stages()) reduces = reduces || HasReduce(stage.body);
   std::vector<Placement> placements;
@@ -388,6 +377,14 @@ absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node) {
     const bool as_is = !reduces && s.placement(v).blocked;
     placements.push_back(as_is ? s.placement(v) : s.Plain(v));
   }
+  for (size_t i = 0; i < with_tables.tables; ++i) {
+    const kernel::TensorInfo& info = with_tables.definition.stages()[i].info;
+    Placement p;
+    p.storage = s.program().AddArena(graph::NumElements(info.shape) * SizeOf(info.scalar));
+    placements.push_back(p);
+    EmitStage(s, node, with_tables.definition, static_cast<int>(i), placements);
+  }
+  d = TablesAsInputs(with_tables);
   const std::vector<int> outputs = d.outputs();
   const Rows rows = RowsOf(d, kMinTaskElements, kWantedTasks);
   for (size_t i = 0; i < d.stages().size(); ++i) {

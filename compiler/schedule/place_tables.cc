@@ -1,6 +1,7 @@
 #include "compiler/schedule/place_tables.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <unordered_map>
 
@@ -17,9 +18,9 @@ using kernel::Scalar;
 using kernel::Stage;
 using kernel::Type;
 
-// A table costs a load and its address; an expression should cost more, and be needed more than once for each entry.
+// A table costs a load and its address; an expression should cost more.
 constexpr int kLeastCost = 6;
-constexpr int64_t kFewestUses = 4, kMostEntries = int64_t{1} << 22;
+constexpr int64_t kMostEntries = int64_t{1} << 22;
 
 bool IsRounding(const Expr& e) {
   return (e->op >= Op::kFloor && e->op <= Op::kRoundEven) ||
@@ -47,15 +48,19 @@ struct Dimension {
 
 class TableMaker {
  public:
-  TableMaker(const Definition& d, DefinitionWithTables& out) : d_(d), out_(out) {}
+  TableMaker(const Definition& d, int channel_dim, int64_t fewest_uses)
+      : d_(d), channel_dim_(channel_dim), fewest_uses_(fewest_uses) {}
 
-  // The body of a stage with tables in it; tensors are numbered as in `out`.
+  const std::vector<Stage>& tables() const { return stages_; }
+
+  // The body of a stage that reads tables: table i is tensor kFirstTable + i.
+  static constexpr int kFirstTable = 1 << 20;
   Expr Rewrite(const Stage& stage, const Expr& body) {
     dims_.clear();
     done_.clear();
     facts_.clear();
     tables_.clear();
-    channel_ = stage.vars[1];
+    channel_ = channel_dim_ < 0 ? nullptr : stage.vars[channel_dim_];
     stage_dims_ = stage.vars.size();
     uses_ = 1;
     for (size_t i = 0; i < stage.vars.size(); ++i) {
@@ -76,6 +81,7 @@ class TableMaker {
     bool movable = true;    // free of the channel and of reductions
     bool computed = false;  // reads or rounds: not what simplification turns into a constant
     int cost = 0;
+    uint64_t dims = 0;      // those it depends on, a bit for each
   };
 
   const Facts& FactsOf(const Expr& e) {
@@ -84,9 +90,13 @@ class TableMaker {
     Facts f;
     f.cost = CostOf(e);
     f.computed = e->op == Op::kRead || IsRounding(e);
-    f.movable = e->op != Op::kReduce && !(e->op == Op::kVar && e->var == channel_) && !MayTrap(e) && !IsBound(e);
+    f.movable = e->op != Op::kReduce && !(e->op == Op::kRead && e->tensor >= d_.num_inputs()) && !(e->op == Op::kVar && e->var == channel_) && !MayTrap(e) && !IsBound(e);
+    for (size_t i = 0; e->op == Op::kVar && i < dims_.size(); ++i) {
+      if (dims_[i].var == e->var) f.dims = uint64_t{1} << i;
+    }
     for (const Expr& a : e->args) {
-      const Facts& of = FactsOf(a);
+      const Facts of = FactsOf(a);
+      f.dims |= of.dims;
       f.movable = f.movable && of.movable;
       f.computed = f.computed || of.computed;
       f.cost = std::min(f.cost + of.cost, 1000);  // arguments may be shared, again and again
@@ -105,17 +115,10 @@ class TableMaker {
     return false;
   }
 
-  // The dimensions that `e` depends on, a bit for each.
-  uint64_t DimensionsOf(const Expr& e) const {
-    uint64_t dims = 0;
-    for (size_t i = 0; i < dims_.size(); ++i) dims |= kernel::DependsOn(e, dims_[i].var) ? uint64_t{1} << i : 0;
-    return dims;
-  }
-
   // A combination of parts that each depend on fewer dimensions, as an index of row and column: tables of the parts are smaller by far.
-  bool CombinesSmaller(const Expr& e) const {
-    const uint64_t all = DimensionsOf(e);
-    return std::none_of(e->args.begin(), e->args.end(), [&](const Expr& a) { return DimensionsOf(a) == all; });
+  bool CombinesSmaller(const Expr& e) {
+    const uint64_t all = FactsOf(e).dims;
+    return std::none_of(e->args.begin(), e->args.end(), [&](const Expr& a) { return FactsOf(a).dims == all; });
   }
 
   Expr Walk(const Expr& e) {
@@ -133,7 +136,7 @@ class TableMaker {
 
   // A read of a table that holds `e`, or null.
   Expr AsTable(const Expr& e) {
-    const Facts& f = FactsOf(e);
+    const Facts f = FactsOf(e);
     if (!f.movable || !f.computed || f.cost < kLeastCost || (e->op != Op::kRead && CombinesSmaller(e))) return nullptr;
     Scalar stored = e->type.scalar;
     if (e->type == kernel::kIndexType) {
@@ -147,7 +150,7 @@ class TableMaker {
     std::vector<kernel::Var> vars;
     int64_t entries = 1, uses = uses_;
     for (size_t i = 0; i < dims_.size(); ++i) {
-      if (!kernel::DependsOn(e, dims_[i].var)) continue;
+      if ((f.dims >> i & 1) == 0) continue;
       if (dims_[i].extent == 0 || dims_[i].extent > kMostEntries / entries) return nullptr;
       entries *= dims_[i].extent;
       shape.push_back(dims_[i].extent);
@@ -155,7 +158,7 @@ class TableMaker {
       // The axes of reductions count for those only that depend on them.
       if (i >= stage_dims_) uses *= dims_[i].extent;
     }
-    if (shape.empty() || uses / 8 < kFewestUses * entries) return nullptr;
+    if (shape.empty() || uses / entries < fewest_uses_) return nullptr;
     std::vector<Expr> index;
     for (const kernel::Var& v : vars) index.push_back(Use(v));
     for (const auto& [known, table] : tables_) {
@@ -169,9 +172,8 @@ class TableMaker {
       own[v.get()] = Use(stage.vars.back());
     }
     stage.body = Cast(Type(stored), kernel::Substitute(e, own));
-    const int table = d_.num_inputs() + static_cast<int>(out_.definition.stages().size());
-    out_.definition.stages().push_back(std::move(stage));
-    out_.is_table.push_back(true);
+    const int table = kFirstTable + static_cast<int>(stages_.size());
+    stages_.push_back(std::move(stage));
     tables_.emplace_back(e, table);
     return Entry(table, stored, std::move(index), e->type);
   }
@@ -181,7 +183,9 @@ class TableMaker {
   }
 
   const Definition& d_;
-  DefinitionWithTables& out_;
+  const int channel_dim_;
+  const int64_t fewest_uses_;
+  std::vector<Stage> stages_;
   size_t stage_dims_ = 0;
   kernel::Var channel_;
   std::vector<Dimension> dims_;
@@ -192,30 +196,47 @@ class TableMaker {
   std::vector<std::pair<Expr, int>> tables_;
 };
 
+// The body with its tensors numbered anew.
+Expr Renumbered(const Expr& body, const std::function<int(int)>& number) {
+  return kernel::Rewrite(body, [&](const Expr& e) -> Expr {
+    if (e->op != Op::kRead || number(e->tensor) == e->tensor) return e;
+    return kernel::Read(number(e->tensor), e->type.scalar, e->args);
+  });
+}
+
 }  // namespace
 
-DefinitionWithTables WithPlaceTables(const Definition& d) {
+DefinitionWithTables WithPlaceTables(const Definition& d, int channel_dim, int64_t fewest_uses) {
+  TableMaker maker(d, channel_dim, fewest_uses);
+  std::vector<Stage> stages = d.stages();
+  for (Stage& stage : stages) {
+    if (static_cast<int>(stage.vars.size()) > channel_dim && stage.scan < 0) stage.body = maker.Rewrite(stage, stage.body);
+  }
+  if (maker.tables().empty()) return {d, 0};
   std::vector<kernel::TensorInfo> inputs;
   for (int t = 0; t < d.num_inputs(); ++t) inputs.push_back(d.info(t));
-  DefinitionWithTables out{Definition(std::move(inputs)), {}};
-  std::vector<int> renumbered;
-  for (int t = 0; t < d.num_inputs(); ++t) renumbered.push_back(t);
-  TableMaker tables(d, out);
-  for (const Stage& stage : d.stages()) {
-    Stage copy = stage;
-    copy.body = kernel::Rewrite(stage.body, [&](const Expr& e) -> Expr {
-      if (e->op != Op::kRead || renumbered[e->tensor] == e->tensor) return e;
-      return kernel::Read(renumbered[e->tensor], e->type.scalar, e->args);
-    });
-    if (stage.vars.size() >= 2 && stage.scan < 0) copy.body = tables.Rewrite(stage, copy.body);
-    renumbered.push_back(d.num_inputs() + static_cast<int>(out.definition.stages().size()));
-    out.definition.stages().push_back(std::move(copy));
-    out.is_table.push_back(false);
+  DefinitionWithTables out{Definition(std::move(inputs)), maker.tables().size()};
+  const int n = d.num_inputs(), tables = static_cast<int>(out.tables);
+  auto number = [&](int t) { return t >= TableMaker::kFirstTable ? t - TableMaker::kFirstTable + n : t < n ? t : t + tables; };
+  out.definition.stages() = maker.tables();
+  for (Stage& stage : stages) {
+    stage.body = Renumbered(stage.body, number);
+    out.definition.stages().push_back(std::move(stage));
   }
   std::vector<int> outputs;
-  for (int t : d.outputs()) outputs.push_back(renumbered[t]);
+  for (int t : d.outputs()) outputs.push_back(number(t));
   out.definition.SetOutputs(std::move(outputs));
   return out;
+}
+
+Definition TablesAsInputs(const DefinitionWithTables& t) {
+  if (t.tables == 0) return t.definition;
+  std::vector<kernel::TensorInfo> inputs;
+  for (int i = 0; i < t.definition.num_inputs() + static_cast<int>(t.tables); ++i) inputs.push_back(t.definition.info(i));
+  Definition d(std::move(inputs));
+  d.stages().assign(t.definition.stages().begin() + static_cast<int64_t>(t.tables), t.definition.stages().end());
+  d.SetOutputs(t.definition.outputs());
+  return d;
 }
 
 }  // namespace mgec::schedule

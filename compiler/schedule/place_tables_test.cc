@@ -60,9 +60,9 @@ std::vector<float> Numbers(int64_t n) {
 
 TEST(PlaceTablesTest, PlacesAndWeightsGetTables) {
   const Definition d = Resized(16);
-  const DefinitionWithTables t = WithPlaceTables(d);
+  const DefinitionWithTables t = WithPlaceTables(d, 1, 32);
   ASSERT_EQ(t.definition.stages().size(), 3u);
-  EXPECT_EQ(t.is_table, (std::vector<bool>{true, true, false}));
+  EXPECT_EQ(t.tables, 2u);
   for (int i = 0; i < 2; ++i) EXPECT_EQ(t.definition.stages()[i].info.shape, (std::vector<int64_t>{9}));
   EXPECT_EQ(t.definition.stages()[0].info.scalar, Scalar::kInt32) << "indices take 4 bytes";
   EXPECT_EQ(t.definition.outputs(), (std::vector<int>{3}));
@@ -70,8 +70,18 @@ TEST(PlaceTablesTest, PlacesAndWeightsGetTables) {
   EXPECT_EQ(Evaluate(t.definition, {x}), Evaluate(d, {x}));
 }
 
+TEST(PlaceTablesTest, TablesBecomeInputs) {
+  const DefinitionWithTables t = WithPlaceTables(Resized(16), -1, 64);
+  ASSERT_EQ(t.tables, 2u);
+  const Definition d = TablesAsInputs(t);
+  EXPECT_EQ(d.num_inputs(), 3);
+  EXPECT_EQ(d.stages().size(), 1u);
+  EXPECT_EQ(d.outputs(), (std::vector<int>{3}));
+  EXPECT_EQ(d.info(1).shape, (std::vector<int64_t>{9}));
+}
+
 TEST(PlaceTablesTest, NotForFewUses) {
-  EXPECT_EQ(WithPlaceTables(Resized(2)).definition.stages().size(), 1u);
+  EXPECT_EQ(WithPlaceTables(Resized(2), 1, 32).definition.stages().size(), 1u);
 }
 
 TEST(PlaceTablesTest, AxesOfReductionsAreDimensions) {
@@ -85,14 +95,9 @@ TEST(PlaceTablesTest, AxesOfReductionsAreDimensions) {
       return Select(inside, d.At(0, {i[1], Min(Max(at, Int(0)), Int(49))}), Float(0));
     });
   });
-  const DefinitionWithTables t = WithPlaceTables(d);
-  int tables = 0;
-  for (size_t s = 0; s < t.is_table.size(); ++s) {
-    if (!t.is_table[s]) continue;
-    ++tables;
-    EXPECT_EQ(t.definition.stages()[s].info.shape, (std::vector<int64_t>{3, 4}));
-  }
-  EXPECT_EQ(tables, 2);
+  const DefinitionWithTables t = WithPlaceTables(d, 1, 32);
+  EXPECT_EQ(t.tables, 2u);
+  for (size_t s = 0; s < t.tables; ++s) EXPECT_EQ(t.definition.stages()[s].info.shape, (std::vector<int64_t>{3, 4}));
   const std::vector<float> x = Numbers(64 * 50), places = {1, 17, 9};
   EXPECT_EQ(Evaluate(t.definition, {x, places}), Evaluate(d, {x, places}));
 }
@@ -103,7 +108,7 @@ TEST(PlaceTablesTest, KeepsWhatDependsOnChannels) {
     const Expr place = Unary(Op::kFloor, d.At(1, {i[1]}) * Float(2) + Cast(kF32, i[0]) * Float(3.25) - Float(1));
     return d.At(0, {i[1], Cast(kernel::kIndexType, Min(Max(place, Float(0)), Float(49)))});
   });
-  EXPECT_EQ(WithPlaceTables(d).definition.stages().size(), 1u);
+  EXPECT_EQ(WithPlaceTables(d, 1, 32).definition.stages().size(), 1u);
 }
 
 }  // namespace

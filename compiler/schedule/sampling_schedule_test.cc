@@ -116,6 +116,8 @@ TEST(SamplingScheduleTest, WindowsOverImages) {
     t.Expect(t.Add("region_conv2d",
                    {a, t.Constant({1, 4, channels, 3, 3}), t.Input(regions, DTypeKind::kInt32), t.Input(regions, DTypeKind::kInt32)},
                    {{"pad", Ints{1, 1}}}));
+    const int64_t out = t.Int(7, 17);
+    t.Expect(t.Add("local_conv2d", {a, t.Constant({1, height, width, channels, 3, 3, out})}, {{"pad", Ints{1, 1}}}));
     Value* image = t.Coin() ? a : t.Blocked({1, 13, 5, 7});
     for (double beta : {0.25, 0.5, 0.75, 1.0, 1.75, 0.6}) {
       t.Expect(t.Add("lrn", {image}, {{"n", int64_t{5}}, {"k", 2.0}, {"alpha", 1e-2}, {"beta", beta}}));

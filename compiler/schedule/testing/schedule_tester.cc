@@ -167,8 +167,7 @@ void ScheduleTester::CheckScheduled(const std::vector<std::string>& expected, co
     auto program = RunnableProgram::Make(graph_, target);
     ASSERT_TRUE(program.ok()) << program.status();
     ops_ = program->Ops();
-    kernels_.clear();
-    for (const kernel::Kernel& k : program->program().kernels) kernels_ += ToString(k);
+    kernels_ = program->program().kernels;
     auto check = [&](const char* how, const absl::StatusOr<std::vector<std::string>>& got) {
       ASSERT_TRUE(got.ok()) << how << ": " << got.status();
       for (size_t i = 0; i < expected.size(); ++i) {
@@ -192,8 +191,7 @@ void ScheduleTester::CheckEmulated(const std::vector<std::string>& expected, con
   auto program = RunnableProgram::Make(graph_, kernel::CudaTarget());
   ASSERT_TRUE(program.ok()) << program.status();
   ops_ = program->Ops();
-  kernels_.clear();
-  for (const kernel::Kernel& k : program->program().kernels) kernels_ += ToString(k);
+  kernels_ = program->program().kernels;
   const auto got = program->Emulate(inputs_);
   ASSERT_TRUE(got.ok()) << got.status();
   for (size_t i = 0; i < expected.size(); ++i) {
@@ -233,6 +231,11 @@ void ScheduleTester::Check() {
   const absl::Status passes = passes::RunPasses(graph_);
   ASSERT_TRUE(passes.ok()) << passes;
   CheckScheduled(expected, "after all passes");
+}
+
+bool ScheduleTester::KernelsContain(const std::string& text) const {
+  return std::any_of(kernels_.begin(), kernels_.end(),
+                     [&](const kernel::Kernel& k) { return ToString(k).find(text) != std::string::npos; });
 }
 
 int ScheduleTester::CountOps(const std::string& op) const {
