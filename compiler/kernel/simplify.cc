@@ -153,8 +153,10 @@ std::optional<FloatRange> FloatBoundsOf(const Expr& e, const Ranges& ranges) {
     case Op::kSub:
     case Op::kMul:
     case Op::kDiv: {
-      const std::optional<FloatRange> x = FloatBoundsOf(e->args[0], ranges), y = FloatBoundsOf(e->args[1], ranges);
-      if (!x || !y) return std::nullopt;
+      const std::optional<FloatRange> x = FloatBoundsOf(e->args[0], ranges);
+      if (!x) return std::nullopt;  // before the other side is looked at: expressions share parts
+      const std::optional<FloatRange> y = FloatBoundsOf(e->args[1], ranges);
+      if (!y) return std::nullopt;
       if (e->op == Op::kAdd) return rounded(x->lo + y->lo, x->hi + y->hi);
       if (e->op == Op::kSub) return rounded(x->lo - y->hi, x->hi - y->lo);
       if (e->op == Op::kDiv && !(y->lo > 0)) return std::nullopt;
