@@ -3,6 +3,7 @@
 #include <cassert>
 #include <map>
 
+#include "compiler/kernel/bounded_reduce.h"
 #include "compiler/kernel/simplify.h"
 
 namespace mgec::kernel {
@@ -83,7 +84,9 @@ class Joiner {
         for (const Expr& p : parts) {
           if (!SameAxes(*p, first)) return nullptr;
         }
-        return Reduce(first.combiner, first.reduce_axes, Join(Arguments(parts, 0)));
+        Expr joined = Reduce(first.combiner, first.reduce_axes, Join(Arguments(parts, 0)));
+        // Bounds of its own are better for each part than the whole box for all.
+        return BoundsOfReduce(parts[0]) && !BoundsOfReduce(joined) ? nullptr : joined;
       }
       default: return IsLanewise(first.op) ? JoinLanewise(parts) : nullptr;
     }

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "compiler/kernel/bounded_reduce.h"
 #include "compiler/kernel/join_lanes.h"
 
 namespace mgec::kernel {
@@ -78,10 +79,45 @@ void ForEachPoint(const std::vector<ReduceAxis>& axes, const std::function<void(
   }
 }
 
+// Loops that keep to the bounds.
+Expr EmitBounded(Block& b, const Expr& n, const BoundedReduce& bounded, int64_t unroll, const Ranges& ranges) {
+  const Buffer acc = RegisterBuffer("acc", n->type.scalar, n->type.lanes, 1);
+  b.Set(acc, 0, Neutral(n->combiner, n->type));
+  std::vector<Expr> begin, end;
+  Expr left_out = Bool(false);
+  for (size_t i = 0; i < bounded.axes.size(); ++i) {
+    const BoundedReduce::Bounds& bounds = bounded.axes[i];
+    begin.push_back(bounds.whole ? bounds.begin : b.Let("begin", Simplify(bounds.begin, ranges)));
+    end.push_back(bounds.whole ? bounds.end : b.Let("end", Simplify(bounds.end, ranges)));
+    if (!bounds.whole) left_out = Or(left_out, Or(Int(0) < begin[i], end[i] < Int(n->reduce_axes[i].extent)));
+  }
+  std::unordered_map<const VarNode*, Expr> values;
+  Ranges inner = ranges;
+  std::function<void(Block&, size_t)> nest = [&](Block& block, size_t i) {
+    if (i == n->reduce_axes.size()) {
+      const Expr term = EmitReductions(block, Simplify(Substitute(bounded.body, values), inner), unroll, inner);
+      block.Set(acc, 0, Combine(n->combiner, Reg(acc, 0), term));
+      return;
+    }
+    block.For(n->reduce_axes[i].var->name, begin[i], end[i], 1, [&](Block& body, Expr v) {
+      values[n->reduce_axes[i].var.get()] = v;
+      if (v->op == Op::kVar) inner[v->var.get()] = {0, n->reduce_axes[i].extent - 1};
+      nest(body, i + 1);
+    });
+  };
+  nest(b, 0);
+  if (bounded.outside == nullptr) return b.Let("reduced", Reg(acc, 0));
+  return b.Let("reduced", Select(left_out, Combine(n->combiner, Reg(acc, 0), bounded.outside), Reg(acc, 0)));
+}
+
 Expr EmitReduce(Block& b, const Expr& n, int64_t unroll, const Ranges& ranges) {
   int64_t points = 1;
   for (const ReduceAxis& a : n->reduce_axes) points *= a.extent;
   if (points == 0) return Neutral(n->combiner, n->type);
+  constexpr int64_t kFewestBounded = 4;
+  if (points > kFewestBounded) {
+    if (const std::optional<BoundedReduce> bounded = BoundsOfReduce(n)) return EmitBounded(b, n, *bounded, unroll, ranges);
+  }
   if (points <= unroll) {
     Expr sum;
     ForEachPoint(n->reduce_axes, [&](const std::vector<int64_t>& at) {

@@ -24,14 +24,17 @@ Expr Neutral(Combiner c, Type t);
 Expr Combine(Combiner c, Expr a, Expr b);
 
 // Emits loops that compute every kReduce inside `e` and returns what remains, free of kReduce. Reductions whose box has
-// at most `unroll` elements become straight code.
+// at most `unroll` elements become straight code. Where a reduction leaves out what lies outside of computed bounds, the
+// loops keep to the bounds (bounded_reduce.h).
 Expr EmitReductions(Block& b, const Expr& e, int64_t unroll, Ranges ranges);
 
 // `e` for `lanes` consecutive values of `v` from `base` on. Loads that do not depend on v stay scalar, loads whose index
-// has stride 1 in v become vector loads, others gathers.
+// has stride 1 in v become vector loads; loads that share the elements of a small stride, such as the channels of a pixel,
+// parts of one that takes them all; others gathers. Where `e` is several scalars (kConcat), lanes of the first value of v
+// come first: the pixels of an image.
 Expr Vectorize(const Expr& e, const Var& v, const Expr& base, int lanes);
 
-// The largest sub-range of v in which every comparison of `e` that v takes part in has one outcome.
+// The largest sub-range of v in which every comparison of `e` that v takes part in, as a linear term, has one outcome.
 Range LargestDecided(const Expr& e, const Var& v, Range domain, const Ranges& others);
 
 // Row-major offset.

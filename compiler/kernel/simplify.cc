@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace mgec::kernel {
@@ -106,6 +107,71 @@ void SplitBy(const Linear& l, int64_t c, Linear& quotient, Linear& rest) {
   }
   quotient.constant = FloorDivide(l.constant, c);
   rest.constant = l.constant - quotient.constant * c;
+}
+
+// The numbers that a float32 expression can be, NaN aside. Bounds are taken with more precision than the expression has, and
+// widened by what each of its roundings can add.
+struct FloatRange {
+  double lo, hi;
+};
+
+std::optional<FloatRange> FloatBoundsOf(const Expr& e, const Ranges& ranges) {
+  auto rounded = [](double lo, double hi) -> std::optional<FloatRange> {
+    const double error = std::ldexp(std::max(std::fabs(lo), std::fabs(hi)), -23) + 1e-30;
+    if (!(error < 1e30)) return std::nullopt;  // far from infinity
+    return FloatRange{lo - error, hi + error};
+  };
+  switch (e->op) {
+    case Op::kFloat:
+      if (!std::isfinite(e->float_value)) return std::nullopt;
+      return FloatRange{e->float_value, e->float_value};
+    case Op::kCast: {
+      const std::optional<Range> x = BoundsOf(e->args[0], ranges);
+      if (!x) return std::nullopt;
+      return rounded(static_cast<double>(x->lo), static_cast<double>(x->hi));
+    }
+    case Op::kMin:
+    case Op::kMax: {  // of two, the second is the result for NaN: a clamp to constants bounds anything
+      const double infinity = std::numeric_limits<double>::infinity();
+      const std::optional<FloatRange> y = FloatBoundsOf(e->args[1], ranges);
+      if (!y) return std::nullopt;
+      const FloatRange x = FloatBoundsOf(e->args[0], ranges).value_or(FloatRange{-infinity, infinity});
+      // NaN gives all of the second.
+      if (e->op == Op::kMin) return FloatRange{std::min(x.lo, y->lo), y->hi};
+      return FloatRange{y->lo, std::max(x.hi, y->hi)};
+    }
+    case Op::kFloor:
+    case Op::kCeil:
+    case Op::kTrunc:
+    case Op::kRound:
+    case Op::kRoundEven: {
+      const std::optional<FloatRange> x = FloatBoundsOf(e->args[0], ranges);
+      if (!x) return std::nullopt;
+      return FloatRange{std::floor(x->lo), std::ceil(x->hi)};
+    }
+    case Op::kAdd:
+    case Op::kSub:
+    case Op::kMul:
+    case Op::kDiv: {
+      const std::optional<FloatRange> x = FloatBoundsOf(e->args[0], ranges);
+      if (!x) return std::nullopt;  // before the other side is looked at: expressions share parts
+      const std::optional<FloatRange> y = FloatBoundsOf(e->args[1], ranges);
+      if (!y) return std::nullopt;
+      if (e->op == Op::kAdd) return rounded(x->lo + y->lo, x->hi + y->hi);
+      if (e->op == Op::kSub) return rounded(x->lo - y->hi, x->hi - y->lo);
+      if (e->op == Op::kDiv && !(y->lo > 0)) return std::nullopt;
+      double lo = std::numeric_limits<double>::infinity(), hi = -lo;
+      for (const double a : {x->lo, x->hi}) {
+        for (const double b : {y->lo, y->hi}) {
+          const double c = e->op == Op::kMul ? a * b : a / b;
+          lo = std::min(lo, c);
+          hi = std::max(hi, c);
+        }
+      }
+      return rounded(lo, hi);
+    }
+    default: return std::nullopt;
+  }
 }
 
 Expr SimplifyDivMod(const Expr& e, const Ranges& ranges) {
@@ -305,6 +371,11 @@ std::optional<Range> BoundsOf(const Expr& e, const Ranges& ranges) {
     }
     case Op::kCast: {
       const Scalar from = e->args[0]->type.scalar;
+      if (from == Scalar::kFloat32) {
+        const std::optional<FloatRange> x = FloatBoundsOf(e->args[0], ranges);
+        if (!x || x->lo < -kLimit || x->hi > kLimit) return std::nullopt;
+        return Range{static_cast<int64_t>(std::floor(x->lo)), static_cast<int64_t>(std::ceil(x->hi))};
+      }
       if (IsFloat(from) || from == Scalar::kInt64) return std::nullopt;
       if (from == Scalar::kBool) return Range{0, 1};
       const int bits = SizeOf(from) * 8 - (IsSigned(from) ? 1 : 0);

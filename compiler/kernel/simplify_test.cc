@@ -1,5 +1,7 @@
 #include "compiler/kernel/simplify.h"
 
+#include <cmath>
+
 #include "compiler/kernel/testing.h"
 #include "gtest/gtest.h"
 
@@ -124,6 +126,36 @@ TEST_F(SimplifyTest, Bounds) {
   EXPECT_FALSE(BoundsOf(u + c, ranges_).has_value());
   EXPECT_FALSE(BoundsOf(c * c, ranges_).has_value());
   EXPECT_FALSE(BoundsOf(Int(int64_t{1} << 60), ranges_).has_value());
+}
+
+// Places in images: floats in between.
+TEST_F(SimplifyTest, BoundsOfFloats) {
+  const Type f32(Scalar::kFloat32);
+  auto index = [](const Expr& e) { return Cast(kIndexType, e); };
+  for (int out = 1; out < 60; ++out) {
+    for (int in : {1, 7, 30, 1000}) {
+      const float scale = static_cast<float>(out) / static_cast<float>(in);
+      const Expr place = (Cast(f32, i) + Float(0.5)) / Float(scale) - Float(0.5);
+      const std::optional<Range> r = BoundsOf(index(Unary(Op::kFloor, place)), ranges_);
+      ASSERT_TRUE(r.has_value());
+      for (int at : {0, 1, 400, 783}) {
+        const float want = std::floor((static_cast<float>(at) + 0.5f) / scale - 0.5f);
+        EXPECT_LE(r->lo, static_cast<int64_t>(want)) << in << " to " << out;
+        EXPECT_GE(r->hi, static_cast<int64_t>(want)) << in << " to " << out;
+      }
+      EXPECT_GE(r->lo, -2);
+      EXPECT_LE(r->hi, static_cast<int64_t>(784 / scale) + 2);
+    }
+  }
+  const Expr any = Load(ArgumentBuffer("x", Scalar::kFloat32, 1, 0, 4), Int(0));
+  EXPECT_FALSE(BoundsOf(index(any), ranges_).has_value());
+  EXPECT_FALSE(BoundsOf(index(any + Float(1)), ranges_).has_value());
+  EXPECT_FALSE(BoundsOf(index(Max(any, Float(0))), ranges_).has_value());
+  EXPECT_FALSE(BoundsOf(index(Cast(f32, i) / Cast(f32, i)), ranges_).has_value()) << "by zero";
+  const std::optional<Range> clamped = BoundsOf(index(Min(Max(any, Float(-5.5)), Float(40.5))), ranges_);
+  ASSERT_TRUE(clamped.has_value());
+  EXPECT_EQ(clamped->lo, -6);
+  EXPECT_EQ(clamped->hi, 41);
 }
 
 TEST_F(SimplifyTest, Strides) {

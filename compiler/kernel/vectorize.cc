@@ -7,14 +7,39 @@
 namespace mgec::kernel {
 namespace {
 
+constexpr int64_t kMostInterleaved = 4;
+
+// Vectors of the same length, lane 0 of all of them first.
+Expr Interleave(const std::vector<Expr>& parts) {
+  Expr all = parts[0];
+  for (size_t i = 1; i < parts.size(); ++i) all = ConcatLanes(all, parts[i]);
+  const int lanes = parts[0]->type.lanes, n = static_cast<int>(parts.size());
+  std::vector<int> order;
+  for (int l = 0; l < lanes; ++l) {
+    for (int k = 0; k < n; ++k) order.push_back(k * lanes + l);
+  }
+  return Shuffle(all, std::move(order));
+}
+
+void ScalarsOf(const Expr& concat, std::vector<Expr>& scalars) {
+  if (concat->op != Op::kConcat) return scalars.push_back(concat);
+  for (const Expr& a : concat->args) ScalarsOf(a, scalars);
+}
+
 class Vectorizer {
  public:
-  Vectorizer(const Var& v, Expr base, int lanes) : var_(v), base_(std::move(base)), lanes_(lanes) {}
+  Vectorizer(const Expr& all, const Var& v, Expr base, int lanes) : var_(v), base_(std::move(base)), lanes_(lanes) {
+    Visit(all, [&](const Expr& e) {
+      if (e->op != Op::kLoad || e->args.size() != 1 || e->buffer->kind == BufferKind::kRegister) return;
+      const int64_t stride = StrideOf(e->args[0], var_).value_or(0);
+      if (stride >= 2 && stride <= kMostInterleaved) strided_.push_back({e, stride});
+    });
+  }
 
   Expr operator()(const Expr& e) {
     auto it = done_.find(e.get());
     if (it != done_.end()) return it->second;
-    Expr result = Build(e);
+    Expr result = e->op == Op::kConcat ? BuildConcat(e) : Build(e);
     done_.emplace(e.get(), result);
     return result;
   }
@@ -27,6 +52,11 @@ class Vectorizer {
     if (e->type == kIndexType) {  // linear index values stay ramps
       if (std::optional<int64_t> stride = StrideOf(e, var_)) {
         return Ramp(Substitute(e, {{var_.get(), base_}}), *stride, lanes_);
+      }
+    }
+    if (e->op == Op::kCast && e->type == Type(Scalar::kInt32) && e->args[0]->type == kIndexType) {
+      if (std::optional<int64_t> stride = StrideOf(e->args[0], var_)) {
+        return Ramp(Cast(e->type, Substitute(e->args[0], {{var_.get(), base_}})), *stride, lanes_);
       }
     }
     std::vector<Expr> args;
@@ -46,9 +76,42 @@ class Vectorizer {
       const Expr first = Substitute(index, {{var_.get(), base_}});
       if (*stride == 0) return Load(e->buffer, first);
       if (*stride == 1) return Load(e->buffer, first, lanes_);
+      if (Expr part = PartOfWideLoad(e, *stride)) return part;
       return Load(e->buffer, Ramp(first, *stride, lanes_));
     }
     return Load(e->buffer, (*this)(index));
+  }
+
+  Expr BuildConcat(const Expr& e) {
+    std::vector<Expr> parts;
+    ScalarsOf(e, parts);
+    for (Expr& p : parts) p = Broadcast((*this)(p), lanes_);
+    return Interleave(parts);
+  }
+
+  // Elements first, first + stride, .. where others load those between them: a part of what is loaded as a whole.
+  Expr PartOfWideLoad(const Expr& e, int64_t stride) {
+    int64_t lowest = 0;  // how far in front of e the first of these elements lies
+    std::vector<int64_t> distances;
+    for (const auto& [other, other_stride] : strided_) {
+      if (other->buffer != e->buffer || other_stride != stride) continue;
+      const Linear distance = LinearOf(other->args[0] - e->args[0]);
+      if (!distance.terms.empty()) continue;
+      distances.push_back(distance.constant);
+      lowest = std::min(lowest, distance.constant);
+    }
+    const int64_t phase = -lowest % stride;
+    // The last element of the whole must be one that is loaded anyway.
+    if (std::find(distances.begin(), distances.end(), stride - 1 - phase) == distances.end()) return nullptr;
+    const Expr first = Substitute(e->args[0] - phase, {{var_.get(), base_}});
+    std::vector<int> order;
+    for (int l = 0; l < lanes_; ++l) order.push_back(static_cast<int>(l * stride + phase));
+    const Expr whole = Load(e->buffer, first, lanes_ * static_cast<int>(stride));
+    for (const Expr& known : wide_) {
+      if (Equal(known, whole)) return Shuffle(known, std::move(order));
+    }
+    wide_.push_back(whole);
+    return Shuffle(whole, std::move(order));
   }
 
   bool Depends(const Expr& e) {
@@ -65,6 +128,8 @@ class Vectorizer {
   const int lanes_;
   std::unordered_map<const ExprNode*, Expr> done_;
   std::unordered_map<const ExprNode*, bool> depends_;
+  std::vector<std::pair<Expr, int64_t>> strided_;  // loads with small strides along the variable
+  std::vector<Expr> wide_;
 };
 
 int64_t FloorDivide(int64_t a, int64_t b) { return a / b - ((a % b != 0) && ((a < 0) != (b < 0))); }
@@ -73,7 +138,7 @@ int64_t FloorDivide(int64_t a, int64_t b) { return a / b - ((a % b != 0) && ((a 
 
 Expr Vectorize(const Expr& e, const Var& v, const Expr& base, int lanes) {
   if (lanes == 1) return Substitute(e, {{v.get(), base}});
-  return Vectorizer(v, base, lanes)(e);
+  return Vectorizer(e, v, base, lanes)(e);
 }
 
 Range LargestDecided(const Expr& e, const Var& v, Range domain, const Ranges& others) {
@@ -97,11 +162,9 @@ Range LargestDecided(const Expr& e, const Var& v, Range domain, const Ranges& ot
         k += c;
         continue;
       }
+      // What changes with v in another way, or is not known at all, is compared everywhere.
       const std::optional<Range> r = BoundsOf(term, all);
-      if (!r || DependsOn(term, v)) {
-        if (DependsOn(term, v)) undecided.push_back(domain);
-        return;
-      }
+      if (!r || DependsOn(term, v)) return;
       rest.lo += std::min(r->lo * c, r->hi * c);
       rest.hi += std::max(r->lo * c, r->hi * c);
     }

@@ -112,9 +112,9 @@ TEST_F(DecidedTest, FindsTheInterior) {
   Expect(Min(v, Int(90)) + k, 0, 90);
 }
 
-TEST_F(DecidedTest, GivesUpOnWhatIsNotLinear) {
-  const Range r = LargestDecided(FloorMod(v, Int(7)) < Int(3), v_, {0, 99}, ranges_);
-  EXPECT_GT(r.lo, r.hi);
+TEST_F(DecidedTest, PassesOverWhatIsNotLinear) {
+  Expect(FloorMod(v, Int(7)) < Int(3), 0, 99);
+  Expect(And(FloorMod(v, Int(7)) < Int(3), v < Int(90)), 0, 89);
 }
 
 // Every comparison has one outcome for every value of the other variable all over the range.
@@ -138,6 +138,7 @@ TEST_F(DecidedTest, HoldsForRandomComparisons) {
     ASSERT_LE(r.hi, domain.hi);
     Visit(e, [&](const Expr& n) {
       if ((n->op != Op::kLt && n->op != Op::kLe) || !DependsOn(n, v_)) return;
+      if (!StrideOf(n->args[0] - n->args[1], v_).has_value()) return;
       for (int64_t other = 0; other <= 2; ++other) {
         const int64_t first = EvaluateIndex(n, {{v_.get(), r.lo}, {k_.get(), 0}});
         for (int64_t at = r.lo; at <= r.hi; ++at) {

@@ -135,15 +135,25 @@ absl::StatusOr<Definition> DefineCorrelation(const OpContext& c) {
   ASSIGN_OR_RETURN(Correlation p, CorrelationOf(c));
   Definition d = DefinitionFor(c);
   const Scalar s = StorageOf(c.inputs[0].dtype);
-  const int64_t channels = c.inputs[0].shape[1], side = 2 * p.radius + 1;
+  const Shape& x = c.inputs[0].shape;
+  const int64_t channels = x[1], side = 2 * p.radius + 1;
+  // With zeros around, every displacement of every place lies in the image.
+  const Shape padded = {x[0], x[1], x[2] + 2 * p.pad, x[3] + 2 * p.pad};
+  RETURN_IF_ERROR(CheckSize(padded));
+  int images[2] = {0, 1};
+  for (int& image : images) {
+    if (p.pad == 0) continue;
+    image = d.AddStage(padded, s, [&](const Indices& i) {
+      return d.AtOr(image, {i[0], i[1], i[2] + (-p.pad), i[3] + (-p.pad)}, Cast(Type(s), Int(0)));
+    });
+  }
   d.AddStage(p.out, s, [&](const Indices& i) {
     const Expr dy = FloorDiv(i[1], Int(p.grid)) * p.step + (-(p.grid / 2) * p.step);
     const Expr dx = FloorMod(i[1], Int(p.grid)) * p.step + (-(p.grid / 2) * p.step);
-    const Expr zero = Cast(Type(s), Int(0));
     Expr sum = d.Reduce(Combiner::kSum, {channels, side, side}, [&](const Indices& r) {
-      const Expr h = i[2] * p.stride + r[1] + (p.reach - p.pad), w = i[3] * p.stride + r[2] + (p.reach - p.pad);
-      const Expr a = ToFloat(d.AtOr(0, {i[0], r[0], h, w}, zero));
-      const Expr b = ToFloat(d.AtOr(1, {i[0], r[0], h + dy, w + dx}, zero));
+      const Expr h = i[2] * p.stride + r[1] + p.reach, w = i[3] * p.stride + r[2] + p.reach;
+      const Expr a = ToFloat(d.At(images[0], {i[0], r[0], h, w}));
+      const Expr b = ToFloat(d.At(images[1], {i[0], r[0], h + dy, w + dx}));
       return p.multiply ? a * b : kernel::Unary(Op::kAbs, a - b);
     });
     return FromFloat(s, sum * Float(1.0 / static_cast<double>(channels * side * side)));

@@ -1,5 +1,6 @@
 // Normalizations: batch (inference), layer, group (and instance), softmax, local response.
 #include <algorithm>
+#include <cmath>
 
 #include "compiler/ops/common.h"
 
@@ -192,6 +193,22 @@ Types InferLrn(const OpContext& c) {
   return InferFloatSame(c);
 }
 
+// x / base^beta. Where beta is a small multiple of 1/4, as 0.75 usually is, roots are a fraction of the work of a power.
+Expr OverPower(const Expr& x, const Expr& base, double beta) {
+  const double quarters = beta * 4;
+  if (!(quarters >= 1 && quarters <= 8 && quarters == std::floor(quarters))) {
+    return x * kernel::Binary(Op::kPow, base, Float(-beta));
+  }
+  const int q = static_cast<int>(quarters);
+  const Expr root = Unary(Op::kSqrt, base);
+  Expr power;
+  auto multiply = [&](const Expr& factor) { power = power == nullptr ? factor : power * factor; };
+  for (int i = 0; i < q / 4; ++i) multiply(base);
+  if ((q & 2) != 0) multiply(root);
+  if ((q & 1) != 0) multiply(Unary(Op::kSqrt, root));
+  return x / power;
+}
+
 // y = x * (k + alpha * sum of x^2 over n channels around)^-beta
 absl::StatusOr<Definition> DefineLrn(const OpContext& c) {
   Definition d = DefinitionFor(c);
@@ -205,7 +222,7 @@ absl::StatusOr<Definition> DefineLrn(const OpContext& c) {
       return x * x;
     });
     Expr base = sum * Float(alpha) + Float(k);
-    return FromFloat(s, ToFloat(d.At(0, i)) * kernel::Binary(Op::kPow, base, Float(-beta)));
+    return FromFloat(s, OverPower(ToFloat(d.At(0, i)), base, beta));
   });
   return d;
 }

@@ -63,17 +63,29 @@ absl::StatusOr<Definition> DefineResize(const OpContext& c) {
   const std::string mode = c.attributes.String("mode");
   const std::vector<int64_t> size = c.attributes.Ints("size");
   const Scalar s = StorageOf(x.dtype);
+  // Element (h, i[3]) of the image whose rows are resized.
+  auto along_row = [&](const Indices& i, const Expr& h) {
+    const Taps w = TapsOf(mode, i[3], x.shape[3], size[1]);
+    Expr row;
+    for (size_t q = 0; q < w.at.size(); ++q) {
+      Expr e = ToFloat(d.At(0, {i[0], i[1], h, w.at[q]})) * w.weight[q];
+      row = row == nullptr ? e : row + e;
+    }
+    return row;
+  };
+  // Rows are resized once for all that read them, where that is less work.
+  const int64_t taps = mode == "cubic" ? 4 : 2;
+  int rows = -1;
+  if (mode != "nearest" && x.shape[2] + size[0] < taps * size[0]) {
+    rows = d.AddStage({x.shape[0], x.shape[1], x.shape[2], size[1]}, Scalar::kFloat32,
+                      [&](const Indices& i) { return along_row(i, i[2]); });
+  }
   d.AddStage({x.shape[0], x.shape[1], size[0], size[1]}, s, [&](const Indices& i) {
     const Taps h = TapsOf(mode, i[2], x.shape[2], size[0]);
-    const Taps w = TapsOf(mode, i[3], x.shape[3], size[1]);
-    if (mode == "nearest") return d.At(0, {i[0], i[1], h.at[0], w.at[0]});
+    if (mode == "nearest") return d.At(0, {i[0], i[1], h.at[0], TapsOf(mode, i[3], x.shape[3], size[1]).at[0]});
     Expr y;
     for (size_t p = 0; p < h.at.size(); ++p) {
-      Expr row;
-      for (size_t q = 0; q < w.at.size(); ++q) {
-        Expr e = ToFloat(d.At(0, {i[0], i[1], h.at[p], w.at[q]})) * w.weight[q];
-        row = row == nullptr ? e : row + e;
-      }
+      Expr row = rows < 0 ? along_row(i, h.at[p]) : d.At(rows, {i[0], i[1], h.at[p], i[3]});
       row = row * h.weight[p];
       y = y == nullptr ? row : y + row;
     }

@@ -87,27 +87,24 @@ absl::StatusOr<Definition> DefineResize3d(const OpContext& c) {
   const Shape &in = c.inputs[0].shape, &shape = out[0].shape;
   const bool align = c.attributes.Int("align_corners") != 0;
   const Scalar s = StorageOf(out[0].dtype);
-  d.AddStage(shape, s, [&](const Indices& i) {
-    Expr first[3], part[3];
-    for (int k = 0; k < 3; ++k) {
-      const double n = static_cast<double>(in[2 + k]), m = static_cast<double>(shape[2 + k]);
+  // One axis after the other, the last first: each stage reads the one before.
+  int from = 0;
+  Shape resized = in;
+  for (int k = 2; k >= 0; --k) {
+    const double n = static_cast<double>(in[2 + k]), m = static_cast<double>(shape[2 + k]);
+    resized[2 + k] = shape[2 + k];
+    from = d.AddStage(resized, k == 0 ? s : Scalar::kFloat32, [&](const Indices& i) {
       const Expr at = Cast(Type(Scalar::kFloat32), i[2 + k]);
       const Expr place = align ? at * Float(m > 1 ? (n - 1) / (m - 1) : 0)
                                : Max((at + Float(0.5)) * Float(n / m) - Float(0.5), Float(0));
-      const Expr floor = Unary(Op::kFloor, place);
-      first[k] = Min(BoundedIndex(floor), Int(in[2 + k] - 1));
-      part[k] = place - floor;
-    }
-    // Interpolates along axis k of the corner that `corner` has on the axes before.
-    std::function<Expr(int, Indices)> along = [&](int k, Indices corner) -> Expr {
-      if (k == 3) return ToFloat(d.At(0, corner));
-      Indices next = corner;
-      corner.push_back(first[k]);
-      next.push_back(Min(first[k] + int64_t{1}, Int(in[2 + k] - 1)));
-      return along(k + 1, corner) * (Float(1) - part[k]) + along(k + 1, next) * part[k];
-    };
-    return FromFloat(s, along(0, {i[0], i[1]}));
-  });
+      const Expr floor = Unary(Op::kFloor, place), part = place - floor;
+      Indices near = i, next = i;
+      near[2 + k] = Min(BoundedIndex(floor), Int(in[2 + k] - 1));
+      next[2 + k] = Min(near[2 + k] + int64_t{1}, Int(in[2 + k] - 1));
+      const Expr y = ToFloat(d.At(from, near)) * (Float(1) - part) + ToFloat(d.At(from, next)) * part;
+      return k == 0 ? FromFloat(s, y) : y;
+    });
+  }
   return d;
 }
 

@@ -41,7 +41,7 @@ Expr Bilinear(const Expr& h, const Expr& w, At at) {
          (at(h1, w0) * (Float(1) - aw) + at(h1, w1) * aw) * ah;
 }
 
-// --- roi_pooling: the maximum or mean of the elements in each bin; 0 where there is none. Rows first, columns then ---
+// --- roi_pooling: the maximum or mean of the elements in each bin; 0 where there is none ---
 // [begin, end) of a bin along an axis.
 struct Bin {
   Expr begin, end;
@@ -62,28 +62,23 @@ Bin BinOf(const Definition& d, const OpContext& c, const Shape& out, const Expr&
   return {clamped(Unary(Op::kFloor, at * size / count)), clamped(Unary(Op::kCeil, (at + Float(1)) * size / count))};
 }
 
+// Row r[0] and column r[1] of the image belong to the bin.
+Expr Inside(const Bin& h, const Bin& w, const Indices& r) {
+  return And(And(h.begin <= r[0], r[0] < h.end), And(w.begin <= r[1], r[1] < w.end));
+}
+
 absl::StatusOr<Definition> DefineRoiPooling(const OpContext& c) {
   ASSIGN_OR_RETURN(Shape out, RoiShape(c));
   Definition d = DefinitionFor(c);
   const Shape& x = c.inputs[0].shape;
   const Scalar s = StorageOf(c.inputs[0].dtype);
   const bool is_max = c.attributes.String("mode") == "max";
-  auto combine = [&](const Expr& k, const Bin& b, Expr e) {
-    const Expr inside = And(b.begin <= k, k < b.end);
-    return Select(inside, e, Float(is_max ? -3.4028234663852886e38 : 0));
-  };
-  const Combiner combiner = is_max ? Combiner::kMax : Combiner::kSum;
-  const int rows = d.AddStage({out[0], out[1], out[2], x[3]}, Scalar::kFloat32, [&](const Indices& i) {
-    const Expr image = BoundedIndex(ToFloat(d.At(1, {i[0], Int(0)})));
-    const Bin b = BinOf(d, c, out, i[0], i[2], 1);
-    return d.Reduce(combiner, {x[2]}, [&](const Indices& r) {
-      return combine(r[0], b, ToFloat(d.At(0, {image, i[1], r[0], i[3]})));
-    });
-  });
   d.AddStage(out, s, [&](const Indices& i) {
+    const Expr image = BoundedIndex(ToFloat(d.At(1, {i[0], Int(0)})));
     const Bin h = BinOf(d, c, out, i[0], i[2], 1), w = BinOf(d, c, out, i[0], i[3], 0);
-    Expr y = d.Reduce(combiner, {x[3]}, [&](const Indices& r) {
-      return combine(r[0], w, d.At(rows, {i[0], i[1], i[2], r[0]}));
+    Expr y = d.Reduce(is_max ? Combiner::kMax : Combiner::kSum, {x[2], x[3]}, [&](const Indices& r) {
+      const Expr e = ToFloat(d.At(0, {image, i[1], r[0], r[1]}));
+      return Select(Inside(h, w, r), e, Float(is_max ? -3.4028234663852886e38 : 0));
     });
     const Expr empty = Or(h.end <= h.begin, w.end <= w.begin);
     if (!is_max) y = y / Max(Cast(kF32, (h.end - h.begin) * (w.end - w.begin)), Float(1));
@@ -104,38 +99,23 @@ Types InferRoiIndex(const OpContext& c) {
   return std::vector<TensorType>{{DTypeKind::kInt32, shape}};
 }
 
-// The first row of the bin that has the maximum in the bin's columns, then the first column there.
 absl::StatusOr<Definition> DefineRoiPoolingIndex(const OpContext& c) {
   ASSIGN_OR_RETURN(Shape out, RoiShape(c));
   Definition d = DefinitionFor(c);
   const Shape& x = c.inputs[0].shape;
-  const int64_t height = x[2], width = x[3];
-  auto image = [&](const Indices& i) { return BoundedIndex(ToFloat(d.At(1, {i[0], Int(0)}))); };
-  auto inside = [](const Bin& b, const Expr& k) { return And(b.begin <= k, k < b.end); };
-  const int row_maxima = d.AddStage({out[0], out[1], height, out[3]}, Scalar::kFloat32, [&](const Indices& i) {
-    const Bin w = BinOf(d, c, out, i[0], i[3], 0);
-    return d.Reduce(Combiner::kMax, {width}, [&](const Indices& r) {
-      const Expr e = ToFloat(d.At(0, {image(i), i[1], i[2], r[0]}));
-      return Select(inside(w, r[0]), e, Float(-3.4028234663852886e38));
-    });
-  });
-  const int rows = d.AddStage(out, Scalar::kInt32, [&](const Indices& i) {
-    const Bin h = BinOf(d, c, out, i[0], i[2], 1);
+  const Expr none = Int(x[2] * x[3], kI32);
+  const int first = d.AddStage(out, Scalar::kInt32, [&](const Indices& i) {
+    const Expr image = BoundedIndex(ToFloat(d.At(1, {i[0], Int(0)})));
+    const Bin h = BinOf(d, c, out, i[0], i[2], 1), w = BinOf(d, c, out, i[0], i[3], 0);
     const Expr y = ToFloat(d.At(2, i));
-    return d.Reduce(Combiner::kMin, {height}, [&](const Indices& r) {
-      const Expr here = kernel::Binary(Op::kEq, d.At(row_maxima, {i[0], i[1], r[0], i[3]}), y);
-      return Select(And(inside(h, r[0]), here), Cast(kI32, r[0]), Int(height, kI32));
+    return d.Reduce(Combiner::kMin, {x[2], x[3]}, [&](const Indices& r) {
+      const Expr here = kernel::Binary(Op::kEq, ToFloat(d.At(0, {image, i[1], r[0], r[1]})), y);
+      return Select(And(Inside(h, w, r), here), Cast(kI32, r[0] * x[3] + r[1]), none);
     });
   });
   d.AddStage(out, Scalar::kInt32, [&](const Indices& i) {
-    const Bin w = BinOf(d, c, out, i[0], i[3], 0);
-    const Expr y = ToFloat(d.At(2, i)), row = d.At(rows, i);
-    const Expr in_image = Min(Cast(kernel::kIndexType, row), Int(height - 1));
-    const Expr column = d.Reduce(Combiner::kMin, {width}, [&](const Indices& r) {
-      const Expr here = kernel::Binary(Op::kEq, ToFloat(d.At(0, {image(i), i[1], in_image, r[0]})), y);
-      return Select(And(inside(w, r[0]), here), Cast(kI32, r[0]), Int(width, kI32));
-    });
-    return Select(row < height, row * Int(width, kI32) + column, Int(-1, kI32));
+    const Expr at = d.At(first, i);
+    return Select(kernel::Binary(Op::kEq, at, none), Int(-1, kI32), at);
   });
   return d;
 }

@@ -202,13 +202,26 @@ absl::StatusOr<Definition> DefineRegionConv(const OpContext& c) {
   const Scalar s = StorageOf(c.inputs[0].dtype);
   const bool flip = c.attributes.Int("flip") != 0;
   const Window& window = p.window;
+  // With zeros around, every element of every window lies in the image.
+  const Shape& image = c.inputs[0].shape;
+  const Shape padded = {image[0], image[1], image[2] + 2 * window.pad[0], image[3] + 2 * window.pad[1]};
+  RETURN_IF_ERROR(CheckSize(padded));
+  const bool pads = window.pad[0] + window.pad[1] > 0;
+  const int x_padded = !pads ? 0 : d.AddStage(padded, s, [&](const Indices& i) {
+    const Indices at = {i[0], i[1], i[2] + (-window.pad[0]), i[3] + (-window.pad[1])};
+    return d.AtOr(0, at, Cast(Type(s), Int(0)));
+  });
+  const Scalar region = StorageOf(c.inputs[2].dtype);
+  const int regions = !pads ? 2 : d.AddStage({padded[0], padded[2], padded[3]}, region, [&](const Indices& i) {
+    return d.AtOr(2, {i[0], i[1] + (-window.pad[0]), i[2] + (-window.pad[1])}, Cast(Type(region), Int(0)));
+  });
   d.AddStage(p.shape, s, [&](const Indices& i) {
     const Expr g = FloorDiv(i[1], Int(p.out)), o = FloorMod(i[1], Int(p.out));
     return FromFloat(s, d.Reduce(Combiner::kSum, {p.in, window.size[0], window.size[1]}, [&](const Indices& r) {
-      const Expr h = window.Place(0, i[2], r[1]), w = window.Place(1, i[3], r[2]);
+      const Expr h = window.Place(0, i[2], r[1]) + window.pad[0], w = window.Place(1, i[3], r[2]) + window.pad[1];
       const Expr kh = flip ? Int(window.size[0] - 1) - r[1] : r[1], kw = flip ? Int(window.size[1] - 1) - r[2] : r[2];
-      const Expr x = d.AtOr(0, {i[0], g * p.in + r[0], h, w}, Cast(Type(s), Int(0)));
-      const Expr same = kernel::Binary(Op::kEq, d.At(2, {i[0], h, w}), d.At(3, {i[0], i[2], i[3]}));
+      const Expr x = d.At(x_padded, {i[0], g * p.in + r[0], h, w});
+      const Expr same = kernel::Binary(Op::kEq, d.At(regions, {i[0], h, w}), d.At(3, {i[0], i[2], i[3]}));
       return Select(same, ToFloat(x) * ToFloat(d.At(1, {g, o, r[0], kh, kw})), kernel::Float(0));
     }));
   });

@@ -1,5 +1,7 @@
 #include "compiler/schedule/channel_roles.h"
 
+#include <algorithm>
+
 #include "compiler/kernel/lower.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/scheduler.h"
@@ -40,13 +42,14 @@ std::string PackPerChannel(const std::string& data, const std::vector<int64_t>& 
 
 }  // namespace
 
-std::optional<std::vector<TensorUse>> RolesOf(const Definition& d, const graph::Node& node) {
+std::optional<std::vector<TensorUse>> RolesOf(const Definition& d, const graph::Node& node, size_t tables) {
   std::vector<TensorUse> roles(d.num_inputs() + d.stages().size());
   for (size_t s = 0; s < d.stages().size(); ++s) {
     const Stage& stage = d.stages()[s];
-    if (stage.vars.size() < 2 || !CanBeBlocked(stage.info.scalar)) return std::nullopt;
-    roles[d.num_inputs() + s] = {Role::kBlocked, 1};
-    const kernel::Var c = stage.vars[1];
+    const bool is_table = s < tables;
+    if (!is_table && (stage.vars.size() < 2 || !CanBeBlocked(stage.info.scalar))) return std::nullopt;
+    roles[d.num_inputs() + s] = is_table ? TensorUse{Role::kUniform, 0} : TensorUse{Role::kBlocked, 1};
+    const kernel::Var c = is_table ? nullptr : stage.vars[1];
     bool fits = true;
     kernel::Visit(stage.body, [&](const Expr& e) {
       if (e->op != Op::kRead) {
@@ -123,6 +126,30 @@ bool SumsFloats(const Stage& stage) {
   bool sums = false;
   kernel::Visit(stage.body, [&](const Expr& e) { sums = sums || (e->op == Op::kReduce && e->type == kernel::Type(Scalar::kFloat32)); });
   return sums;
+}
+
+bool SamplesPlaces(const Definition& d, const std::vector<TensorUse>& roles) {
+  constexpr int kFewestSamples = 4, kFewestBlocks = 4;
+  const int64_t channels = d.stages().back().info.shape[1];
+  if (channels < kBlock / 2) return false;
+  auto reads = [&](const Expr& e, Role role) {
+    bool found = false;
+    kernel::Visit(e, [&](const Expr& n) {
+      found = found || (n->op == Op::kRead && roles[n->tensor].role == role && !d.info(n->tensor).shape.empty());
+    });
+    return found;
+  };
+  for (const Stage& stage : d.stages()) {
+    bool reduces = false;
+    int samples = 0;
+    kernel::Visit(stage.body, [&](const Expr& e) {
+      if (e->op == Op::kReduce) reduces = reduces || (reads(e, Role::kBlocked) && reads(e, Role::kUniform));
+      if (e->op != Op::kRead || roles[e->tensor].role != Role::kBlocked) return;
+      samples += std::any_of(e->args.begin(), e->args.end(), [&](const Expr& a) { return reads(a, Role::kUniform); });
+    });
+    if (reduces || (samples >= kFewestSamples && channels >= kFewestBlocks * kBlock)) return true;
+  }
+  return false;
 }
 
 }  // namespace mgec::schedule

@@ -27,8 +27,13 @@ struct TensorUse {
   size_t channel_dim = 0;
 };
 
-// The roles of all tensors, if every stage computes channel c from channel c of its operands. Bodies are simplified.
-std::optional<std::vector<TensorUse>> RolesOf(const kernel::Definition& d, const graph::Node& node);
+// The roles of all tensors, if every stage computes channel c from channel c of its operands. Bodies are simplified. Stages
+// that are tables (place_tables.h), the first ones, have no channels, nor has what they read.
+std::optional<std::vector<TensorUse>> RolesOf(const kernel::Definition& d, const graph::Node& node, size_t tables);
+
+// Each element takes several of a tensor with channels at places that all channels share, and that are computed: regions of
+// interest, warped images. With the channels in vectors, a place is computed once for eight of them, and a load takes eight.
+bool SamplesPlaces(const kernel::Definition& d, const std::vector<TensorUse>& roles);
 
 // Elements of a tensor per channel.
 int64_t RestElements(const std::vector<int64_t>& shape, size_t channel_dim);

@@ -13,6 +13,7 @@
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/exact_arithmetic.h"
 #include "compiler/schedule/narrow_floats.h"
+#include "compiler/schedule/place_tables.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/split.h"
 #include "compiler/schedule/zones.h"
@@ -64,8 +65,9 @@ class StageEmitter {
  public:
   StageEmitter(Scheduler& s, const graph::Node& node, const Definition& d, const std::vector<TensorUse>& roles,
                const std::vector<Placement>& blocked, const std::vector<BlockUse>& blocks,
-               const std::vector<plan::StorageId>& stage_storage)
-      : s_(s), node_(node), d_(d), roles_(roles), blocked_(blocked), blocks_(blocks), stage_storage_(stage_storage) {}
+               const std::vector<plan::StorageId>& stage_storage, bool samples_places)
+      : s_(s), node_(node), d_(d), roles_(roles), blocked_(blocked), blocks_(blocks), stage_storage_(stage_storage),
+        samples_places_(samples_places) {}
 
   void Emit(int stage, const plan::StepInfo& info) {
     stage_ = &d_.stages()[stage];
@@ -119,9 +121,11 @@ class StageEmitter {
       const Scalar scalar = d_.info(t).scalar;
       a.element = s_.Element(scalar);
       if (roles_[t].role == Role::kUniform) {
-        a.immediate = Scheduler::Immediate(node_.inputs[t]);
+        a.immediate = t < n ? Scheduler::Immediate(node_.inputs[t]) : nullptr;
         if (a.immediate != nullptr) continue;
-        const Placement p = s_.Plain(node_.inputs[t]);
+        Placement p;
+        if (t < n) p = s_.Plain(node_.inputs[t]);
+        else p.storage = stage_storage_[t - n];
         a.buffer = AddArgument(name, scalar, graph::NumElements(shape), {p.storage, p.offset});
       } else if (roles_[t].role == Role::kPerChannel) {
         a.element = PackedElement(scalar, SumsFloats(*stage_));
@@ -242,7 +246,7 @@ class StageEmitter {
     const int64_t rows = has_rows ? stage_->info.shape[dims[dims.size() - 2]] : 1;
     int64_t outer = 1;
     for (size_t i = 0; i + 2 < dims.size(); ++i) outer *= stage_->info.shape[dims[i]];
-    const int64_t blocks = static_cast<int64_t>(blocks_.size());
+    const int64_t together = BlocksTogether(), blocks = static_cast<int64_t>(blocks_.size()) / together;
     int64_t parts = std::clamp<int64_t>(WantedTasks() / (blocks * outer), 1, rows);
     if (SplitsPixels(outer * rows * stage_->info.shape[inner])) parts = std::min(PartsOfPixels(parts), rows);
 
@@ -257,8 +261,11 @@ class StageEmitter {
       fixed_[stage_->vars[d].get()] = at;
       if (at->op == Op::kVar) ranges_[at->var.get()] = {0, n - 1};
     }
-    EmitBases(b, rest);
-    const Expr body = kernel::Simplify(kernel::Substitute(Body(false), fixed_), ranges_);
+    std::vector<BlockBody> bodies;
+    for (int64_t i = 0; i < together; ++i) {
+      EmitBases(b, rest * together + i);
+      bodies.push_back({kernel::Simplify(kernel::Substitute(Body(false), fixed_), ranges_), out_base_});
+    }
     std::vector<Expr> index(stage_->vars.size(), Int(0));
     for (const auto& [v, e] : fixed_) {
       for (size_t i = 0; i < stage_->vars.size(); ++i) {
@@ -266,25 +273,59 @@ class StageEmitter {
       }
     }
     if (!has_rows) {
-      EmitPixels(b, body, inner, index);
+      EmitPixels(b, bodies, inner, index);
       return blocks;
     }
     const size_t row_dim = dims[dims.size() - 2];
     const Expr begin = parts == 1 ? Int(0) : b.Let("begin", PartBegin(part, parts, rows));
     const Expr end = parts == 1 ? Int(rows) : b.Let("end", PartBegin(part + 1, parts, rows));
-    const Zones zones = ZonesOf(body, stage_->vars[row_dim], rows, ranges_);
+    const Zones zones = ZonesOf(bodies[0].body, stage_->vars[row_dim], rows, ranges_);
     auto row = [&](Block& b, Expr r, Range range) {
       if (r->op == Op::kVar) ranges_[r->var.get()] = range;
       index[row_dim] = r;
-      EmitPixels(b, kernel::Simplify(kernel::Substitute(body, {{stage_->vars[row_dim].get(), r}}), ranges_), inner,
-                 index);
+      std::vector<BlockBody> of_row = bodies;
+      for (BlockBody& one : of_row) {
+        one.body = kernel::Simplify(kernel::Substitute(one.body, {{stage_->vars[row_dim].get(), r}}), ranges_);
+      }
+      EmitPixels(b, of_row, inner, index);
     };
     ForEachZone(b, zones, begin, end, row);
     return blocks * outer * parts;
   }
 
+  // A stage's body for one block of channels, and where the block's results begin.
+  struct BlockBody {
+    Expr body, out_base;
+  };
+
+  // How many blocks are computed together: where places are sampled, they share the places.
+  int64_t BlocksTogether() const {
+    constexpr int64_t kMostBlocks = 4;
+    const int64_t blocks = static_cast<int64_t>(blocks_.size());
+    int64_t n = samples_places_ ? kMostBlocks : 1;
+    while (blocks % n != 0) n /= 2;
+    return n;
+  }
+
+  // One pixel of several blocks.
+  void EmitPixelOfBlocks(Block& b, const std::vector<BlockBody>& bodies, const kernel::Var& w, const Expr& at,
+                         const std::vector<Expr>& index) {
+    std::vector<Expr> parts;
+    for (const BlockBody& one : bodies) {
+      parts.push_back(Broadcast(kernel::Simplify(kernel::Substitute(one.body, {{w.get(), at}}), ranges_), kBlock));
+    }
+    const Expr all = kernel::EmitReductions(b, kernel::JoinLanes(parts), kUnrollReduction, ranges_);
+    const Expr y = b.Let("y", ToStored(out_element_, all));
+    for (size_t i = 0; i < bodies.size(); ++i) {
+      b.Store(out_, RestIndex(index, stage_->info.shape, 1) * kBlock + bodies[i].out_base,
+              Slice(y, static_cast<int>(i) * kBlock, kBlock));
+    }
+  }
+
   // One row of output pixels.
-  void EmitPixels(Block& b, const Expr& body, size_t inner, std::vector<Expr> index) {
+  void EmitPixels(Block& b, const std::vector<BlockBody>& bodies, size_t inner, std::vector<Expr> index) {
+    const Expr& body = bodies[0].body;
+    const Expr& out_base = bodies[0].out_base;
     const int64_t cols = stage_->info.shape[inner];
     const kernel::Var w = stage_->vars[inner];
     const Zones zones = ZonesOf(body, w, cols, ranges_);
@@ -292,6 +333,13 @@ class StageEmitter {
       if (first->op == Op::kVar) ranges_[first->var.get()] = range;
       // Pixels of a row are neighbours in memory: a power of two of them is a vector, which divides into registers.
       // Results first, then stores: the loads are shared.
+      if (bodies.size() > 1) {
+        for (int64_t u = 0; u < n; ++u) {
+          index[inner] = first + u;
+          EmitPixelOfBlocks(b, bodies, w, first + u, index);
+        }
+        return;
+      }
       std::vector<std::pair<Expr, Expr>> stores;  // index, value
       for (int64_t u = 0, together; u < n; u += together) {
         for (together = 1; 2 * together <= std::min(n - u, PixelsTogether());) together *= 2;
@@ -302,7 +350,7 @@ class StageEmitter {
         }
         const Expr y = kernel::EmitReductions(b, kernel::JoinLanes(pixels), kUnrollReduction, ranges_);
         index[inner] = first + u;
-        stores.emplace_back(RestIndex(index, stage_->info.shape, 1) * kBlock + out_base_, b.Let("y", ToStored(out_element_, y)));
+        stores.emplace_back(RestIndex(index, stage_->info.shape, 1) * kBlock + out_base, b.Let("y", ToStored(out_element_, y)));
       }
       for (const auto& [at, y] : stores) b.Store(out_, at, y);
     };
@@ -315,7 +363,7 @@ class StageEmitter {
     };
     singles(zones.before);
     const int64_t length = zones.interior.end - zones.interior.begin;
-    const int64_t unroll = UnrollFor(length);
+    const int64_t unroll = bodies.size() > 1 ? 1 : UnrollFor(length);
     const int64_t main_end = zones.interior.begin + length / unroll * unroll;
     b.For("w", Int(zones.interior.begin), Int(main_end), unroll, [&](Block& b, Expr c) {
       group(b, c, unroll, {zones.interior.begin, main_end - unroll});
@@ -370,6 +418,7 @@ class StageEmitter {
   const std::vector<Placement>& blocked_;
   const std::vector<BlockUse>& blocks_;
   const std::vector<plan::StorageId>& stage_storage_;
+  const bool samples_places_;
   const Stage* stage_ = nullptr;
   plan::StepInfo info_;
   Ranges ranges_;
@@ -405,12 +454,27 @@ bool IsWindowed(const graph::Node& node) {
   return x.size() == 4 && x[1] >= kBlock / 2;
 }
 
+// Computes a table of places, which is dense; `tables` are the storages of the stages before.
+plan::StorageId EmitTable(Scheduler& s, const graph::Node& node, const Definition& d, int stage,
+                          const std::vector<plan::StorageId>& tables) {
+  std::vector<Placement> dense(d.num_inputs() + stage + 1);
+  kernel::Visit(d.stages()[stage].body, [&](const Expr& e) {
+    if (e->op != Op::kRead) return;
+    if (e->tensor < d.num_inputs()) dense[e->tensor] = s.Plain(node.inputs[e->tensor]);
+    else dense[e->tensor].storage = tables[e->tensor - d.num_inputs()];
+  });
+  const kernel::TensorInfo& info = d.stages()[stage].info;
+  dense.back().storage = s.program().AddArena(graph::NumElements(info.shape) * SizeOf(info.scalar));
+  EmitStage(s, node, d, stage, dense);
+  return dense.back().storage;
+}
+
 }  // namespace
 
 absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) {
   bool any_blocked = false;
   for (const graph::Value* v : node.inputs) any_blocked = any_blocked || s.placement(v).blocked;
-  if (!any_blocked && !IsWindowed(node)) return false;
+  const bool asked_for = any_blocked || IsWindowed(node);
   ASSIGN_OR_RETURN(Definition d, DefinitionFor(node));
   for (Stage& stage : d.stages()) {
     if (stage.scan >= 0) return false;  // the loops here have an order of their own
@@ -422,11 +486,18 @@ absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) 
     }
     stage.body = WithFloatSums(kernel::Simplify(stage.body, ranges));
   }
-  const std::optional<std::vector<TensorUse>> roles = RolesOf(d, node);
+  // A place is needed once for each block of channels.
+  constexpr int64_t kFewestBlocks = 4;
+  DefinitionWithTables with_tables = WithPlaceTables(d, /*channel_dim=*/1, kFewestBlocks * kBlock);
+  d = std::move(with_tables.definition);
+  const size_t tables = with_tables.tables;
+  const std::optional<std::vector<TensorUse>> roles = RolesOf(d, node, tables);
   if (!roles) return false;
-  const int64_t channels = d.stages()[0].info.shape[1];
-  for (const Stage& stage : d.stages()) {
-    if (stage.info.shape[1] != channels) return false;
+  const bool samples_places = SamplesPlaces(d, *roles);
+  if (!asked_for && !samples_places) return false;
+  const int64_t channels = d.stages().back().info.shape[1];
+  for (size_t i = tables; i < d.stages().size(); ++i) {
+    if (d.stages()[i].info.shape[1] != channels) return false;
   }
   std::vector<Placement> blocked(d.num_inputs());
   std::optional<Placement> lanes;
@@ -452,8 +523,12 @@ absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) 
   std::vector<plan::StorageId> storage;
   for (size_t i = 0; i < d.stages().size(); ++i) {
     const Stage& stage = d.stages()[i];
+    if (i < tables) {
+      storage.push_back(EmitTable(s, node, d, static_cast<int>(i), storage));
+      continue;
+    }
     storage.push_back(s.NewBlocks(stage.info.shape, static_cast<int64_t>(blocks.size()), s.Element(stage.info.scalar)));
-    StageEmitter(s, node, d, *roles, blocked, blocks, storage).Emit(static_cast<int>(i), s.Info(node, OpName(node)));
+    StageEmitter(s, node, d, *roles, blocked, blocks, storage, samples_places).Emit(static_cast<int>(i), s.Info(node, OpName(node)));
   }
   const std::vector<int> outputs = d.outputs();
   for (size_t i = 0; i < outputs.size(); ++i) {

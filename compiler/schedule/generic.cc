@@ -7,11 +7,14 @@
 
 #include "compiler/base/status_macros.h"
 #include "compiler/kernel/lower.h"
+#include "compiler/kernel/narrow_indices.h"
 #include "compiler/ops/op.h"
 #include "compiler/schedule/merge.h"
+#include "compiler/schedule/place_tables.h"
 #include "compiler/schedule/rows.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/transpose.h"
+#include "compiler/schedule/vector_dimension.h"
 #include "compiler/schedule/vector_reduce.h"
 #include "compiler/schedule/zones.h"
 
@@ -31,6 +34,7 @@ using kernel::Stage;
 
 constexpr int64_t kWantedTasks = 32;
 constexpr int64_t kMinTaskElements = 2048;
+constexpr int64_t kUnrollReduction = 16;  // reductions of up to so many elements become straight code
 
 class StageEmitter {
  public:
@@ -164,7 +168,8 @@ class StageEmitter {
       if (const auto it = numbers_.find(t); it != numbers_.end()) return it->second;
       return Load(buffers_.at(t), ScratchIndex(t, index));
     }
-    if (t < d_.num_inputs()) {
+    const bool of_node = t < static_cast<int>(node_.inputs.size());  // and no table
+    if (of_node) {
       if (Expr immediate = Scheduler::Immediate(node_.inputs[t])) return immediate;
     }
     const Placement& p = results[t];
@@ -172,7 +177,7 @@ class StageEmitter {
     if (!p.blocked) {
       plan::Argument narrow{};
       Scalar narrow_scalar;
-      if (t < d_.num_inputs() && s_.Narrow(node_.inputs[t], &narrow.storage, &narrow_scalar)) {
+      if (of_node && s_.Narrow(node_.inputs[t], &narrow.storage, &narrow_scalar)) {
         if (is_new) it->second = AddArgument("t" + std::to_string(t), narrow_scalar, graph::NumElements(shape), narrow);
         return Cast(kernel::Type(scalar), Load(it->second, kernel::FlatIndex(index, shape)));
       }
@@ -227,6 +232,11 @@ class StageEmitter {
   }
 
   int64_t EmitLoops(Block& b, const Expr& task) {
+    if (scan_ == nullptr) {
+      const Box box{vars_, extents_, ranges_, body_, offset_};
+      JoinFewElements(box, s_.target().vector_lanes);
+      if (HasLongReduction(body_, kUnrollReduction)) ChooseVectorDimension(box);
+    }
     int64_t outer = 1;
     for (size_t i = 0; i + 1 < vars_.size(); ++i) outer *= extents_[i];
     const int64_t inner = vars_.empty() ? 1 : extents_.back();
@@ -280,6 +290,10 @@ class StageEmitter {
     int lanes = s_.target().vector_lanes;
     while (lanes > 1 && lanes > least) lanes /= 2;
     if (ReducesAlongMemory(body, v)) lanes = 1;  // the vectors run along the reduction instead
+    // The sums of several registers overlap; one would wait for each of its additions.
+    for (int64_t n = s_.target().chains; lanes == s_.target().vector_lanes && n > 1; n /= 2) {
+      if (HasLongReduction(body, kUnrollReduction) && n * lanes <= least) lanes *= static_cast<int>(n);
+    }
     // Along the last dimension, the elements of a scan's step are not neighbours in memory.
     if (scan_ != nullptr && kernel::StrideOf(offset, v) != 1) lanes = 1;
     const Zones zones = ZonesOf(body, v, extent, ranges_);
@@ -300,9 +314,11 @@ class StageEmitter {
       if (i->op == Op::kVar) ranges_[i->var.get()] = {zones.interior.begin, zones.interior.end - 1};
       Ranges ranges = ranges_;
       ranges[v.get()] = {zones.interior.begin, zones.interior.end - 1};
-      Expr e = kernel::Vectorize(kernel::Simplify(body, ranges), v, i, lanes);
-      e = Broadcast(kernel::EmitReductions(b, e, 16, ranges_), lanes);
-      b.Store(out_, kernel::Substitute(offset, {{v.get(), i}}), e);
+      Expr e = kernel::Vectorize(kernel::NarrowIndices(kernel::Simplify(body, ranges), v, ranges), v, i, lanes);
+      e = Broadcast(kernel::EmitReductions(b, e, kUnrollReduction, ranges_), lanes * body->type.lanes);
+      const Expr at = kernel::Substitute(offset, {{v.get(), i}});
+      const int64_t stride = kernel::StrideOf(offset, v).value_or(1);  // apart where another dimension was chosen
+      b.Store(out_, body->type.lanes > 1 || stride == 1 ? at : Ramp(at, stride, lanes), e);
     };
     if (!whole) ForEachZone(b, {zones.before, {0, 0, false}, zones.after}, begin, end, scalar);
     b.For("i", first, last - (lanes - 1), lanes, vector);
@@ -345,8 +361,14 @@ class StageEmitter {
 
 }  // namespace
 
+void EmitStage(Scheduler& s, const graph::Node& node, const Definition& d, int stage, const std::vector<Placement>& results) {
+  StageEmitter(s, node, d).Emit(stage, results);
+}
+
 absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node) {
   ASSIGN_OR_RETURN(Definition d, DefinitionFor(node));
+  constexpr int64_t kFewestUses = 64;  // of a place
+  const DefinitionWithTables with_tables = WithPlaceTables(d, /*channel_dim=*/-1, kFewestUses);
   bool reduces = false;
   for (const Stage& stage : d.stages()) reduces = reduces || HasReduce(stage.body);
   std::vector<Placement> placements;
@@ -355,6 +377,14 @@ absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node) {
     const bool as_is = !reduces && s.placement(v).blocked;
     placements.push_back(as_is ? s.placement(v) : s.Plain(v));
   }
+  for (size_t i = 0; i < with_tables.tables; ++i) {
+    const kernel::TensorInfo& info = with_tables.definition.stages()[i].info;
+    Placement p;
+    p.storage = s.program().AddArena(graph::NumElements(info.shape) * SizeOf(info.scalar));
+    placements.push_back(p);
+    EmitStage(s, node, with_tables.definition, static_cast<int>(i), placements);
+  }
+  d = TablesAsInputs(with_tables);
   const std::vector<int> outputs = d.outputs();
   const Rows rows = RowsOf(d, kMinTaskElements, kWantedTasks);
   for (size_t i = 0; i < d.stages().size(); ++i) {
@@ -372,7 +402,7 @@ absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node) {
   if (rows.dims > 0) {
     StageEmitter(s, node, d).EmitRows(rows, placements);
   } else {
-    for (size_t i = 0; i < d.stages().size(); ++i) StageEmitter(s, node, d).Emit(static_cast<int>(i), placements);
+    for (size_t i = 0; i < d.stages().size(); ++i) EmitStage(s, node, d, static_cast<int>(i), placements);
   }
   for (size_t i = 0; i < outputs.size(); ++i) s.Place(node.outputs[i].get(), placements[outputs[i]]);
   return absl::OkStatus();

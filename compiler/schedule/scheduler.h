@@ -124,6 +124,9 @@ absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node);
 absl::StatusOr<bool> ScheduleRoutine(Scheduler& s, const graph::Node& node);
 // Any definition on plain tensors.
 absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node);
+// One stage of a definition, dense: `results[t]` is where tensor t lives, those that the stage reads and its own.
+void EmitStage(Scheduler& s, const graph::Node& node, const kernel::Definition& d, int stage,
+               const std::vector<Placement>& results);
 // The same for GPUs (cuda/stage.cc).
 absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node);
 

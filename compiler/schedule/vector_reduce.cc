@@ -1,5 +1,9 @@
 #include "compiler/schedule/vector_reduce.h"
 
+#include <algorithm>
+
+#include "compiler/kernel/bounded_reduce.h"
+
 namespace mgec::schedule {
 namespace {
 
@@ -69,6 +73,16 @@ bool HasReduce(const Expr& e) {
   return found;
 }
 
+bool HasLongReduction(const Expr& e, int64_t elements) {
+  bool found = false;
+  kernel::Visit(e, [&](const Expr& n) {
+    int64_t points = n->op == Op::kReduce ? 1 : 0;
+    for (const kernel::ReduceAxis& a : n->reduce_axes) points *= a.extent;
+    found = found || points > elements;
+  });
+  return found;
+}
+
 bool ReducesAlongMemory(const Expr& e, const kernel::Var& v) {
   bool found = false;
   kernel::Visit(e, [&](const Expr& n) {
@@ -81,7 +95,10 @@ bool ReducesAlongMemory(const Expr& e, const kernel::Var& v) {
 
 Expr EmitVectorReductions(Block& b, const Expr& e, int lanes, Ranges ranges) {
   if (e->op == Op::kReduce) {
-    const bool vector = !e->reduce_axes.empty() && e->combiner != Combiner::kProduct && !HasReduce(e->args[0]) &&
+    // Vectors along the last axis visit all of it; bounds on the others leave more out.
+    const std::optional<kernel::BoundedReduce> bounded = kernel::BoundsOfReduce(e);
+    const bool whole_rows = !bounded || std::all_of(bounded->axes.begin(), bounded->axes.end() - 1, [](const auto& a) { return a.whole; });
+    const bool vector = whole_rows && !e->reduce_axes.empty() && e->combiner != Combiner::kProduct && !HasReduce(e->args[0]) &&
                         e->reduce_axes.back().extent >= 4 &&
                         LoadsWithStride(e->args[0], e->reduce_axes.back().var, 1);
     return vector ? EmitReduce(b, e, lanes, ranges) : kernel::EmitReductions(b, e, 16, ranges);

@@ -6,6 +6,8 @@
 
 namespace mgec::schedule {
 
+// `e` holds a reduction of more than so many elements.
+bool HasLongReduction(const kernel::Expr& e, int64_t elements);
 // `e` holds a reduction.
 bool HasReduce(const kernel::Expr& e);
 // `e` (scalar, free of kRead) holds a reduction whose last axis reads memory with stride 1, which v does not.

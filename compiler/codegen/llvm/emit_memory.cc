@@ -109,6 +109,12 @@ Expr KernelEmitter::LaneOf(const Expr& e, int lane) {
     case Op::kFloorMod:
     case Op::kMin:
     case Op::kMax: return Binary(e->op, LaneOf(e->args[0], lane), LaneOf(e->args[1], lane));
+    case Op::kCast: {  // of indices in 32 bits, those of a table are loaded one by one
+      const Expr& from = e->args[0];
+      if (from->type.scalar != Scalar::kInt32 || from->op != Op::kLoad) break;
+      if (from->args.size() != 1 || from->args[0]->type.lanes != 1 || from->buffer->kind == BufferKind::kRegister) break;
+      return kernel::Cast(e->type.WithLanes(1), kernel::Load(from->buffer, from->args[0] + int64_t{lane}));
+    }
     default: break;
   }
   if (e->type.lanes == 1) return e;
@@ -156,6 +162,34 @@ llvm::Value* KernelEmitter::LoadVector(const Buffer& buffer, const LinearIndex& 
   return b_.CreateMaskedLoad(type, pointer, alignment, mask, llvm::Constant::getNullValue(type));
 }
 
+namespace {
+
+// A sum of what is the same in all lanes and of one vector in 32 bits; false where the index is none.
+bool SplitIndex(const Expr& index, Expr* same, Expr* different) {
+  if (index->op == Op::kAdd) return SplitIndex(index->args[0], same, different) && SplitIndex(index->args[1], same, different);
+  if (index->op == Op::kBroadcast) {
+    *same = *same + index->args[0];
+    return true;
+  }
+  if (index->op != Op::kCast || index->args[0]->type.scalar != Scalar::kInt32 || *different != nullptr) return false;
+  *different = index;
+  return true;
+}
+
+}  // namespace
+
+llvm::Value* KernelEmitter::EmitGather(const ExprNode& e) {
+  if (!target_.has_avx512 || SizeOf(e.buffer->scalar) != 4) return nullptr;
+  Expr same = Int(0), different;
+  if (!SplitIndex(e.args[0], &same, &different) || different == nullptr) return nullptr;
+  llvm::Value* base = EmitAddress(e.buffer, Linearize(same));
+  llvm::Type* element = MemoryType(Type(e.buffer->scalar));
+  // The hardware extends 32-bit indices by itself.
+  llvm::Value* index = b_.CreateSExt(EmitExpr(different->args[0]), IrType(different->type));
+  llvm::Value* pointers = b_.CreateGEP(element, base, index);
+  return b_.CreateMaskedGather(IrType(e.type), pointers, llvm::Align(4));
+}
+
 llvm::Value* KernelEmitter::EmitLoad(const ExprNode& e) {
   const Buffer& buffer = e.buffer;
   if (buffer->kind == BufferKind::kRegister) {
@@ -167,12 +201,13 @@ llvm::Value* KernelEmitter::EmitLoad(const ExprNode& e) {
   if (e.args[0]->type.lanes == 1) {
     return FromMemory(buffer->scalar, LoadVector(buffer, Linearize(e.args[0]), lanes, mask));
   }
+  if (llvm::Value* gathered = mask ? nullptr : EmitGather(e)) return gathered;
   const std::vector<LinearIndex> indices = LanesOf(e.args[0]);
   if (Consecutive(indices)) return FromMemory(buffer->scalar, LoadVector(buffer, indices[0], lanes, mask));
   if (!mask && AllEqual(indices)) {
     return FromMemory(buffer->scalar, Splat(LoadVector(buffer, indices[0], 1, nullptr), lanes));
   }
-  // A gather, lane by lane: the gather instructions of current CPUs are no faster.
+  // A gather, lane by lane: AVX2's instruction is no faster on the CPUs that have nothing newer.
   llvm::Value* result = llvm::PoisonValue::get(MemoryType(e.type));
   for (int l = 0; l < lanes; ++l) {
     llvm::Value* bit = mask ? b_.CreateExtractElement(mask, static_cast<uint64_t>(l)) : nullptr;

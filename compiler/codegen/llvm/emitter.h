@@ -73,6 +73,8 @@ class KernelEmitter {
 
   // emit_memory.cc
   llvm::Value* EmitLoad(const kernel::ExprNode& e);
+  // A load at 32-bit offsets from one address, where the target has a fast instruction for it; null elsewhere.
+  llvm::Value* EmitGather(const kernel::ExprNode& e);
   void EmitStore(const kernel::StmtNode& s);
   void EmitPrefetch(const kernel::StmtNode& s);
   llvm::Value* EmitAddress(const kernel::Buffer& buffer, const LinearIndex& index);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "compiler/kernel/bounded_reduce.h"
+
 namespace mgec::schedule {
 namespace {
 
@@ -78,7 +80,9 @@ Expr EmitReduce(Block& b, const Expr& n, const Expr& thread, int threads, const 
 
 int64_t LargestReduction(const Expr& e) {
   int64_t largest = 0;
-  ForEachOutermost(e, [&](const Expr& n) { largest = std::max(largest, Points(n)); });
+  ForEachOutermost(e, [&](const Expr& n) {
+    if (!kernel::BoundsOfReduce(n)) largest = std::max(largest, Points(n));
+  });
   return largest;
 }
 

@@ -6,7 +6,7 @@
 
 namespace mgec::schedule {
 
-// The elements of the largest outermost reduction of `e`; 0 if there is none.
+// The elements of the largest outermost reduction of `e` that visits all of its box; 0 if there is none.
 int64_t LargestReduction(const kernel::Expr& e);
 // The threads of a block can reduce all of `e`: its reductions are of types that warps exchange.
 bool CanReduceTogether(const kernel::Expr& e);

@@ -188,8 +188,7 @@ void ScheduleTester::CheckScheduled(const std::vector<std::string>& expected, co
     auto program = RunnableProgram::Make(graph_, target);
     ASSERT_TRUE(program.ok()) << program.status();
     ops_ = program->Ops();
-    kernels_.clear();
-    for (const kernel::Kernel& k : program->program().kernels) kernels_ += ToString(k);
+    kernels_ = program->program().kernels;
     CheckProgram(*program, target, expected);
     if (testing::Test::HasFailure()) return;
   }
@@ -233,8 +232,7 @@ void ScheduleTester::CheckEmulated(const std::vector<std::string>& expected, con
   auto program = RunnableProgram::Make(graph_, kernel::CudaTarget());
   ASSERT_TRUE(program.ok()) << program.status();
   ops_ = program->Ops();
-  kernels_.clear();
-  for (const kernel::Kernel& k : program->program().kernels) kernels_ += ToString(k);
+  kernels_ = program->program().kernels;
   const auto got = program->Emulate(inputs_);
   ASSERT_TRUE(got.ok()) << got.status();
   for (size_t i = 0; i < expected.size(); ++i) {
@@ -274,6 +272,11 @@ void ScheduleTester::Check() {
   const absl::Status passes = passes::RunPasses(graph_);
   ASSERT_TRUE(passes.ok()) << passes;
   CheckScheduled(expected, "after all passes");
+}
+
+bool ScheduleTester::KernelsContain(const std::string& text) const {
+  return std::any_of(kernels_.begin(), kernels_.end(),
+                     [&](const kernel::Kernel& k) { return ToString(k).find(text) != std::string::npos; });
 }
 
 int ScheduleTester::CountOps(const std::string& op) const {

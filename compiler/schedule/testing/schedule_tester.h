@@ -71,7 +71,7 @@ class ScheduleTester {
   // How many of the last program's steps compute `op`.
   int CountOps(const std::string& op) const;
   // Whether its kernels, printed, contain a text: "dot2(".
-  bool KernelsContain(const std::string& text) const { return kernels_.find(text) != std::string::npos; }
+  bool KernelsContain(const std::string& text) const;
 
   // Targets whose generated code this CPU cannot run ("x86-64-v4 needs AVX-512"); "" if there is none.
   static std::string Skipped();
@@ -89,7 +89,7 @@ class ScheduleTester {
   graph::Graph graph_;
   std::vector<std::string> inputs_;
   std::vector<std::string> ops_;
-  std::string kernels_;
+  std::vector<kernel::Kernel> kernels_;  // printed where a test asks: shared expressions make some texts very long
   int64_t lowest_ = -20, highest_ = 20;
   double tolerance_ = 1e-5;
 };
