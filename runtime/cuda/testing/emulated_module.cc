@@ -41,10 +41,10 @@ size_t ElfSize(const char* image) {
 bool IsPtx(const char* image) { return std::strncmp(image, kPtxStart, sizeof(kPtxStart) - 1) == 0; }
 
 Error OpenModule(const char* image, std::string* log, void** library) {
-  static int number = 0;
-  const char* folder = std::getenv("TEST_TMPDIR");
-  const std::string base = std::string(folder != nullptr ? folder : "/tmp") + "/emulated_module_" +
-                           std::to_string(getpid()) + "_" + std::to_string(number++);
+  const char* temporary = std::getenv("TEST_TMPDIR");
+  std::string folder = std::string(temporary != nullptr ? temporary : "/tmp") + "/emulated_module_XXXXXX";
+  if (mkdtemp(&folder[0]) == nullptr) return kOutOfMemory;
+  const std::string base = folder + "/kernels";
   const std::string so = base + ".so";
   Error error = kInvalidImage;
   if (IsPtx(image)) {
@@ -63,6 +63,7 @@ Error OpenModule(const char* image, std::string* log, void** library) {
   }
   if (error == kSuccess) *library = dlopen(so.c_str(), RTLD_NOW | RTLD_LOCAL);
   std::remove(so.c_str());
+  rmdir(folder.c_str());
   return error == kSuccess && *library == nullptr ? kInvalidImage : error;
 }
 

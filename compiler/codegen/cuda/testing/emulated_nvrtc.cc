@@ -3,6 +3,7 @@
 // the emulated driver (runtime/cuda/testing), and its "PTX" is the source with the command that compiles it.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -36,7 +37,7 @@ std::string ReadFile(const std::string& path) {
 // As exact as the GPU is asked to be. FMA, as every machine that the generated code is for has it, makes fmaf fast.
 std::string Command() {
   return std::string("g++ -std=c++17 -O1 -w -g0 ") + (__builtin_cpu_supports("fma") ? "-mavx2 -mfma " : "") +
-         "-ffp-contract=off -fno-math-errno -shared -fPIC";
+         "-ffp-contract=off -fno-math-errno -shared -fPIC -s";
 }
 
 // What the emulated driver has to know of a kernel: how many parameters it has, and whether its threads wait for each other.
@@ -62,10 +63,11 @@ std::string Descriptions(const std::string& kernels) {
 }
 
 bool Compile(Program* program, int architecture) {
-  static int number = 0;
-  const char* folder = std::getenv("TMPDIR");
-  const std::string base = std::string(folder != nullptr ? folder : "/tmp") + "/emulated_nvrtc_" + std::to_string(getpid()) +
-                           "_" + std::to_string(__sync_fetch_and_add(&number, 1));
+  // Process ids are no names for files: sandboxes have their own and share /tmp.
+  const char* temporary = std::getenv("TEST_TMPDIR");
+  std::string folder = std::string(temporary != nullptr ? temporary : "/tmp") + "/emulated_nvrtc_XXXXXX";
+  if (mkdtemp(&folder[0]) == nullptr) return false;
+  const std::string base = folder + "/kernels";
   // Without the prelude, whose place emulator.h takes.
   const size_t prelude = std::strlen(mgec::codegen::cuda::Prelude());
   const std::string kernels = program->source.substr(std::min(prelude, program->source.size()));
@@ -78,6 +80,7 @@ bool Compile(Program* program, int architecture) {
   program->cubin = compiled ? ReadFile(base + ".so") : "";
   program->log = ReadFile(base + ".log");
   for (const char* suffix : {".cc", ".so", ".log"}) std::remove((base + suffix).c_str());
+  rmdir(folder.c_str());
   return compiled;
 }
 
