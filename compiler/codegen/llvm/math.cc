@@ -97,26 +97,60 @@ llvm::Value* VectorMath::Erf(V x) {
   return Clamp(Quotient(p, q), -1, 1);
 }
 
-// log(x) = e ln 2 + log(1 + f) with 1 + f between sqrt(1/2) and sqrt(2).
-llvm::Value* VectorMath::Log(V x) {
-  V denormal = b_.CreateFCmpOLT(x, K(x, 0x1p-126));
-  V scaled = b_.CreateSelect(denormal, Mul(x, K(x, 0x1p23)), x);
-  V bits = b_.CreateBitCast(scaled, Int32());
-  V exponent = b_.CreateAShr(b_.CreateSub(bits, Bits(Int32(), 0x3f3504f3)), Bits(Int32(), 23));
-  V f = Sub(b_.CreateBitCast(b_.CreateSub(bits, b_.CreateShl(exponent, Bits(Int32(), 23))), Float()), K(x, 1));
-  V e = Add(b_.CreateSIToFP(exponent, Float()), b_.CreateSelect(denormal, K(x, -23), K(x, 0)));
+// x = 2^*exponent (1 + f) with 1 + f between sqrt(1/2) and sqrt(2), for a positive number that is not denormal. Returns f.
+llvm::Value* VectorMath::SplitExponent(V x, V* exponent) {
+  V bits = b_.CreateBitCast(x, Int32());
+  *exponent = b_.CreateAShr(b_.CreateSub(bits, Bits(Int32(), 0x3f3504f3)), Bits(Int32(), 23));
+  return Sub(b_.CreateBitCast(b_.CreateSub(bits, b_.CreateShl(*exponent, Bits(Int32(), 23))), Float()), K(x, 1));
+}
+
+// e ln 2 + log(1 + f) + rest; a rest of null is 0.
+llvm::Value* VectorMath::LogOfSplit(V e, V f, V rest) {
   V z = Mul(f, f);
   V q = Horner(f, {-0.076344299060680049, 0.12761550359725746, -0.13160195053269574, 0.14201762467096321,
                    -0.16623356479374798, 0.20001226667457328, -0.25000821056215072, 0.33333331709694863});
+  V cube = Mul(f, z);
+  V tail = rest == nullptr ? Mul(cube, q) : Fma(cube, q, rest);
   // ln 2 in two parts of which the first has 11 bits: its product with e is exact.
-  V tail = Fma(e, K(x, -2.12194440054690583e-4), Mul(Mul(f, z), q));
-  tail = Fma(z, K(x, -0.5), tail);
-  V result = Fma(e, K(x, 0.693359375), Add(f, tail));
+  tail = Fma(e, K(f, -2.12194440054690583e-4), tail);
+  tail = Fma(z, K(f, -0.5), tail);
+  return Fma(e, K(f, 0.693359375), Add(f, tail));
+}
+
+// `log` where that is the logarithm of x, and elsewhere what x has: minus infinity at 0, NaN below, itself at infinity and NaN.
+llvm::Value* VectorMath::WithLogLimits(V x, V log) {
   V infinity = llvm::ConstantFP::getInfinity(x->getType());
   V nan = llvm::ConstantFP::getNaN(x->getType());
-  result = b_.CreateSelect(b_.CreateFCmpOLT(x, infinity), result, x);  // infinity and NaN are their own logarithms
+  V result = b_.CreateSelect(b_.CreateFCmpOLT(x, infinity), log, x);
   result = b_.CreateSelect(b_.CreateFCmpOLT(x, K(x, 0)), nan, result);
   return b_.CreateSelect(b_.CreateFCmpOEQ(x, K(x, 0)), b_.CreateFNeg(infinity), result);
+}
+
+llvm::Value* VectorMath::Log(V x) {
+  V denormal = b_.CreateFCmpOLT(x, K(x, 0x1p-126));
+  V exponent;
+  V f = SplitExponent(b_.CreateSelect(denormal, Mul(x, K(x, 0x1p23)), x), &exponent);
+  V e = Add(b_.CreateSIToFP(exponent, Float()), b_.CreateSelect(denormal, K(x, -23), K(x, 0)));
+  return WithLogLimits(x, LogOfSplit(e, f, nullptr));
+}
+
+// log(u) with u = 1 + x rounded, and with what the rounding lost.
+llvm::Value* VectorMath::Log1p(V x) {
+  V one = K(x, 1);
+  V u = Add(one, x);
+  V exponent;
+  V f = SplitExponent(u, &exponent);
+  V in_place = b_.CreateICmpEQ(exponent, Bits(Int32(), 0));
+  V lost = b_.CreateSelect(b_.CreateFCmpOGT(x, one), Sub(one, Sub(u, x)), Sub(x, Sub(u, one)));
+  // As a part of 1 + f. Beyond 2^127, where the bits would be negative, nothing of it is left.
+  V scale = b_.CreateSub(Bits(Int32(), kOneBits), b_.CreateShl(exponent, Bits(Int32(), 23)));
+  scale = b_.CreateBitCast(b_.CreateBinaryIntrinsic(Intrinsic::smax, scale, Bits(Int32(), 0)), Float());
+  // lost / (1 + f), as well as is needed of a number that small.
+  V rest = Mul(Mul(lost, scale), Fma(f, Sub(f, one), one));
+  // Without an exponent f is x itself, of which nothing was lost.
+  V log = LogOfSplit(b_.CreateSIToFP(exponent, Float()), b_.CreateSelect(in_place, x, f),
+                     b_.CreateSelect(in_place, K(x, 0), rest));
+  return b_.CreateSelect(b_.CreateFCmpOEQ(x, K(x, 0)), x, WithLogLimits(u, log));  // also -0
 }
 
 llvm::Value* VectorMath::Unary(Op op, V x) {
@@ -125,6 +159,7 @@ llvm::Value* VectorMath::Unary(Op op, V x) {
     case Op::kRsqrt: return Div(K(x, 1), Sqrt(x));
     case Op::kExp: return Exp(x);
     case Op::kLog: return Log(x);
+    case Op::kLog1p: return Log1p(x);
     case Op::kTanh: return Tanh(x);
     case Op::kErf: return Erf(x);
     case Op::kSigmoid: return Sigmoid(x);
@@ -136,7 +171,6 @@ llvm::Value* VectorMath::Unary(Op op, V x) {
   V wide = Widen(x);
   switch (op) {
     case Op::kExpm1: return Narrow(CopySign(Expm1D(wide), wide));
-    case Op::kLog1p: return Narrow(Log1pD(wide));
     case Op::kAsin: return Narrow(AsinD(wide));
     case Op::kAcos: return Narrow(AcosD(wide));
     case Op::kAtan: return Narrow(CopySign(AtanD(Abs(wide), K(wide, 1)), wide));

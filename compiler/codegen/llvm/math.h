@@ -12,7 +12,7 @@
 // gives 1.18e-38 below -87.33, where the exact result is a denormal; sin, cos and tan are accurate for |x| <= 2^30 and
 // beyond that only stay within range.
 //
-// exp, sigmoid, tanh, erf and log compute in float32, because they decide the speed of whole networks. The others go
+// exp, sigmoid, tanh, erf, log and log1p compute in float32, because they decide the speed of whole networks. The others go
 // through float64, where one short formula is accurate everywhere, at about half the speed.
 #ifndef MGEC_COMPILER_CODEGEN_LLVM_MATH_H_
 #define MGEC_COMPILER_CODEGEN_LLVM_MATH_H_
@@ -40,7 +40,11 @@ class VectorMath {
 
   // math.cc: float32 throughout
   V Exp(V x);
+  V SplitExponent(V x, V* exponent);
+  V LogOfSplit(V e, V f, V rest);
+  V WithLogLimits(V x, V log);
   V Log(V x);
+  V Log1p(V x);
   V Sigmoid(V x);
   V Tanh(V x);
   V Erf(V x);
