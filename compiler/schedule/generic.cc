@@ -9,6 +9,7 @@
 #include "compiler/kernel/lower.h"
 #include "compiler/kernel/narrow_indices.h"
 #include "compiler/ops/op.h"
+#include "compiler/schedule/loop_order.h"
 #include "compiler/schedule/merge.h"
 #include "compiler/schedule/place_tables.h"
 #include "compiler/schedule/rows.h"
@@ -44,6 +45,7 @@ class StageEmitter {
   void Emit(int stage, const std::vector<Placement>& results) {
     const Stage& st = d_.stages()[stage];
     info_ = s_.Info(node_, OpName(node_));
+    if (!HasReduce(st.body)) info_.macs = 0;  // another stage multiplies
     const kernel::Var task = kernel::MakeVar("task");
     vars_ = st.vars;
     extents_ = st.info.shape;
@@ -235,7 +237,10 @@ class StageEmitter {
     if (scan_ == nullptr) {
       const Box box{vars_, extents_, ranges_, body_, offset_};
       JoinFewElements(box, s_.target().vector_lanes);
-      if (HasLongReduction(body_, kUnrollReduction)) ChooseVectorDimension(box);
+      if (HasLongReduction(body_, kUnrollReduction)) {
+        ChooseVectorDimension(box);
+        OrderLoops(box);
+      }
     }
     int64_t outer = 1;
     for (size_t i = 0; i + 1 < vars_.size(); ++i) outer *= extents_[i];

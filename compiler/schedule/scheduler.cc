@@ -37,6 +37,19 @@ int64_t MultiplyAdds(const Node& node) {
     return graph::NumElements(node.output()->type.shape) *
            a[node.attributes.Int("transpose_a") ? a.size() - 2 : a.size() - 1];
   }
+  for (const char* op : {"local_conv2d", "region_conv2d", "correlation"}) {
+    if (node.op != op) continue;
+    const auto d = ops::DefinitionOf(node);
+    if (!d.ok()) return 0;
+    const kernel::Stage& stage = d->stages().back();
+    int64_t terms = 0;
+    kernel::Visit(stage.body, [&](const kernel::Expr& e) {
+      if (e->op != kernel::Op::kReduce) return;
+      terms = 1;
+      for (const kernel::ReduceAxis& a : e->reduce_axes) terms *= a.extent;
+    });
+    return graph::NumElements(stage.info.shape) * terms;
+  }
   return 0;
 }
 
