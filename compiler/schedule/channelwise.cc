@@ -8,6 +8,7 @@
 #include "compiler/base/status_macros.h"
 #include "compiler/kernel/join_lanes.h"
 #include "compiler/kernel/lower.h"
+#include "compiler/ops/common.h"
 #include "compiler/ops/op.h"
 #include "compiler/schedule/channel_roles.h"
 #include "compiler/schedule/contraction.h"
@@ -376,7 +377,7 @@ class StageEmitter {
 
   // How many pixels are at most computed together: enough independent chains to hide latency, few enough to stay in
   // registers. The sums of neighbouring registers are independent as it is; it is functions that are long chains.
-  int64_t PixelsTogether() const { return Registers() * s_.target().vector_lanes / kBlock; }
+  int64_t PixelsTogether() const { return std::max<int64_t>(1, Registers() * s_.target().vector_lanes / kBlock); }
   int64_t Registers() const {
     if (s_.choice().registers > 0) return s_.choice().registers;
     return ComputesFunctions(stage_->body) ? s_.target().chains : 1;
@@ -387,7 +388,7 @@ class StageEmitter {
   // registers in all, the remainder's included.
   int64_t UnrollFor(int64_t length) const {
     if (s_.choice().unroll > 0) return std::clamp<int64_t>(s_.choice().unroll, 1, std::max<int64_t>(1, length));
-    const int64_t per_register = s_.target().vector_lanes / kBlock;
+    const int64_t per_register = std::max(1, s_.target().vector_lanes / kBlock);  // or a part of one
     const auto registers = [&](int64_t n) {
       int64_t sum = n / per_register;
       for (int64_t rest = n % per_register; rest > 0; rest &= rest - 1) ++sum;
@@ -451,7 +452,11 @@ bool IsWindowed(const graph::Node& node) {
   const graph::Node* anchor = Anchor(node);
   if (anchor == nullptr || (anchor->op != "conv2d" && anchor->op != "pool2d")) return false;
   const graph::Shape& x = anchor->inputs[0]->type.shape;
-  return x.size() == 4 && x[1] >= kBlock / 2;
+  if (x.size() != 4 || x[1] < kBlock / 2) return false;
+  if (anchor->op == "conv2d") return true;
+  // Windows that do not overlap read each element once.
+  const auto window = ops::PairOf(anchor->attributes, "window", 2, 1);
+  return !window.ok() || graph::NumElements(anchor->output()->type.shape) * (*window)[0] * (*window)[1] > graph::NumElements(x);
 }
 
 // Computes a table of places, which is dense; `tables` are the storages of the stages before.

@@ -142,10 +142,14 @@ std::vector<OperatorCase> WrittenCases() {
 // Why operators take longer than three passes over their memory. By operator or, where cases differ, by case.
 string ReasonOf(const OperatorCase& c) {
   static const auto* reasons = new std::map<string, string>{
+      {"conv2d 3x3, 32 groups",
+       "the 8 results of a group fill half a vector; input and output are no blocks of channels here: two copies"},
       {"conv2d 3x3 depthwise", "input and output are no blocks of channels here, as they are between layers: two copies"},
       {"conv2d 3x3, weights computed", "weights are packed first; input and output are no blocks of channels: two copies"},
       {"region_conv2d", "a comparison and a selection for each multiply-add"},
-      {"correlation", "as many multiply-adds as a convolution of 81 channels, with two loads for each"},
+      {"correlation", "two loads for each multiply-add, of elements that lie an image apart"},
+      {"pool2d max 3x3", "input and output are no blocks of channels here, as they are between layers: two copies"},
+      {"softmax channels", "three passes over the channels of each pixel: the largest, the sum, the quotients"},
       {"matrix_inverse", "32 multiply-adds for each element"},
       {"svd", "hundreds of multiply-adds for each element, and as many passes over it"},
       {"deformable_windows", "four loads at computed places for each element"},
