@@ -1,21 +1,34 @@
 #include "runtime/cpu.h"
 
 #include <cstdlib>
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
 
 namespace mgec {
 namespace {
 
-// 0 for a name that is not known.
-int Level(std::string_view target) {
-  if (target == "x86-64") return 1;
-  if (target == "x86-64-v3") return 3;
-  if (target == "x86-64-v4") return 4;
-  if (target == "x86-64-v4-vnni") return 5;
-  return 0;
-}
+// What an architecture's targets ask for, each of all before it.
+struct Named {
+  const char* name;
+  int level;
+};
+
+#if defined(__aarch64__)
+
+constexpr Named kTargets[] = {{"aarch64", 1}, {"aarch64-dotprod", 2}};
 
 int CpuLevel() {
-#if defined(__x86_64__)
+  constexpr unsigned long kDotProd = 1ul << 20;  // HWCAP_ASIMDDP
+  return (getauxval(AT_HWCAP) & kDotProd) != 0 ? 2 : 1;
+}
+
+#elif defined(__x86_64__)
+
+// No code is made for the first: it is what a CPU is called that can run none.
+constexpr Named kTargets[] = {{"x86-64", 1}, {"x86-64-v3", 3}, {"x86-64-v4", 4}, {"x86-64-v4-vnni", 5}};
+
+int CpuLevel() {
   // These also ask the operating system (XGETBV) whether it saves the wide registers.
   __builtin_cpu_init();
   const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") &&
@@ -27,9 +40,18 @@ int CpuLevel() {
                   __builtin_cpu_supports("avx512vl");
   if (!v4) return 3;
   return __builtin_cpu_supports("avx512vnni") ? 5 : 4;
+}
+
 #else
-  return 0;
+#error "no machine code is made for this architecture"
 #endif
+
+// 0 for a name that this architecture does not know.
+int Level(std::string_view target) {
+  for (const Named& t : kTargets) {
+    if (target == t.name) return t.level;
+  }
+  return 0;
 }
 
 int EnabledLevel() {
@@ -53,16 +75,11 @@ bool TargetEnabled(std::string_view target) {
 }
 
 const char* BestTarget() {
-  switch (EnabledLevel()) {
-    case 5:
-      return "x86-64-v4-vnni";
-    case 4:
-      return "x86-64-v4";
-    case 3:
-      return "x86-64-v3";
-    default:
-      return "x86-64";
+  const char* best = kTargets[0].name;
+  for (const Named& t : kTargets) {
+    if (t.level <= EnabledLevel()) best = t.name;
   }
+  return best;
 }
 
 }  // namespace mgec

@@ -28,6 +28,7 @@ Target X86V3() {
   t.chains = 2;
   t.broadcast_folds = false;
   t.dot_group = 2;
+  t.has_avx2 = true;
   return t;
 }
 
@@ -42,6 +43,7 @@ Target X86V4() {
   t.chains = 4;
   t.broadcast_folds = true;
   t.dot_group = 2;
+  t.has_avx2 = true;
   t.has_avx512 = true;
   return t;
 }
@@ -56,12 +58,39 @@ Target X86V4Vnni() {
   return t;
 }
 
+// Any 64-bit Arm CPU: NEON with fused multiply-add and conversions of float16 belongs to the architecture.
+Target AArch64() {
+  Target t;
+  t.name = "aarch64";
+  t.triple = "aarch64-unknown-linux-gnu";
+  t.cpu = "generic";
+  t.features = "+neon";
+  t.vector_lanes = 4;
+  t.vector_registers = 32;
+  t.chains = 4;
+  t.broadcast_folds = true;  // multiplications take one lane of a register
+  t.dot_group = 2;
+  return t;
+}
+
+// Cortex-A55 and A75, Neoverse N1, and later.
+Target AArch64DotProd() {
+  Target t = AArch64();
+  t.name = "aarch64-dotprod";
+  t.features += ",+dotprod";
+  t.dot_group = 4;
+  t.has_dotprod = true;
+  return t;
+}
+
 }  // namespace
 
-std::vector<Target> AllTargets() { return {X86V4Vnni(), X86V4(), X86V3()}; }
+std::vector<Target> X86Targets() { return {X86V4Vnni(), X86V4(), X86V3()}; }
+
+std::vector<Target> AllTargets() { return {X86V4Vnni(), X86V4(), X86V3(), AArch64DotProd(), AArch64()}; }
 
 std::vector<Target> DefaultTargets(bool integer_contractions) {
-  if (integer_contractions) return AllTargets();
+  if (integer_contractions) return X86Targets();
   return {X86V4(), X86V3()};
 }
 

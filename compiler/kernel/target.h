@@ -11,7 +11,8 @@
 namespace mgec::kernel {
 
 struct Target {
-  std::string name;      // "x86-64-v3", "x86-64-v4", "x86-64-v4-vnni", "cuda": what users write and artifacts record
+  // "x86-64-v3", "x86-64-v4", "x86-64-v4-vnni", "aarch64", "aarch64-dotprod", "cuda": what users write and artifacts record
+  std::string name;
   // NVIDIA GPUs. Of what follows only vector_lanes means something then: 1.
   bool cuda = false;
   std::vector<int> architectures;  // of GPUs, as users ask for them: 80 for sm_80. None: the code generator's choice
@@ -24,12 +25,18 @@ struct Target {
   bool broadcast_folds = false;  // an arithmetic instruction can take a broadcast memory operand
   int dot_group = 2;     // 8-bit products that schedules add up at a time: 4 (kDot4) or, widened to 16 bits, 2 (kDot2)
   // Instructions that generated code may use.
-  bool has_avx512 = false, has_vnni = false;
+  bool has_avx2 = false, has_avx512 = false, has_vnni = false;
+  bool has_dotprod = false;  // of Armv8.2
+
+  // Registers that hold `lanes` float32 lanes each, where one such vector may take several.
+  int RegistersOf(int lanes) const { return vector_lanes >= lanes ? vector_registers : vector_registers * vector_lanes / lanes; }
 };
 
-// Every CPU target, the most demanding first.
+// Every target for x86-64 CPUs, the most demanding first.
+std::vector<Target> X86Targets();
+// Every CPU target; those of one architecture are neighbours, the most demanding first.
 std::vector<Target> AllTargets();
-// The targets that an artifact gets by default, the most demanding first. Those whose only merit is fast integer products
+// The targets that an artifact gets by default, for x86-64, the most demanding first. Those whose only merit is fast integer products
 // are there for models that have `integer_contractions`.
 std::vector<Target> DefaultTargets(bool integer_contractions = false);
 // NVIDIA GPUs of the given architectures.

@@ -27,6 +27,12 @@ TEST(TargetTest, IntegerContractionsAddTheTargetThatIsFastAtThem) {
   EXPECT_FALSE(targets[1].has_vnni);
 }
 
+TEST(TargetTest, WideVectorsTakeSeveralNarrowRegisters) {
+  EXPECT_EQ(FindTarget("x86-64-v4")->RegistersOf(8), 32);
+  EXPECT_EQ(FindTarget("x86-64-v3")->RegistersOf(8), 16);
+  EXPECT_EQ(FindTarget("aarch64")->RegistersOf(8), 16);
+}
+
 TEST(TargetTest, FindsByName) {
   absl::StatusOr<Target> t = FindTarget("x86-64-v3");
   ASSERT_TRUE(t.ok());
@@ -36,7 +42,7 @@ TEST(TargetTest, FindsByName) {
 TEST(TargetTest, UnknownNameListsTheKnownOnes) {
   absl::StatusOr<Target> t = FindTarget("z80");
   EXPECT_EQ(t.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(t.status().message(), "unknown target 'z80'; known targets: x86-64-v4-vnni, x86-64-v4, x86-64-v3, cuda");
+  EXPECT_EQ(t.status().message(), "unknown target 'z80'; known targets: x86-64-v4-vnni, x86-64-v4, x86-64-v3, aarch64-dotprod, aarch64, cuda");
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ constexpr int64_t kFewTiles = 8;  // after at most this many, the next panel is 
 int TileHeight(const kernel::Target& target, int blocks) {
   const bool wide = target.vector_lanes >= 16;
   const int vectors = wide ? (blocks + 1) / 2 : blocks;
-  if (target.vector_registers >= 32) return vectors == 1 ? 24 : vectors == 2 ? 13 : 28 / vectors;
+  if (target.RegistersOf(kBlock) >= 32) return vectors == 1 ? 24 : vectors == 2 ? 13 : 28 / vectors;
   return vectors == 1 ? 10 : 12 / vectors;
 }
 
@@ -53,7 +53,7 @@ struct Tiling {
 
 // A panel of 4 blocks takes two passes where registers are few.
 std::vector<int> PartsOf(const kernel::Target& target, int panel_blocks) {
-  if (target.vector_registers < 32 && panel_blocks == 4) return {2, 2};
+  if (target.RegistersOf(kBlock) < 32 && panel_blocks == 4) return {2, 2};
   return {panel_blocks};
 }
 
@@ -317,7 +317,7 @@ class Emitter {
       indices.clear();
       masks.clear();
     };
-    const size_t together = target_.chains * target_.vector_lanes / kBlock;
+    const size_t together = std::max(1, target_.chains * target_.vector_lanes / kBlock);
     // Vectors of one width after the other, so that pairs of blocks stay registers.
     int first_block = 0;
     for (size_t v = 0; v < lanes.size(); first_block += lanes[v++] / kBlock) {

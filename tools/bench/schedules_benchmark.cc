@@ -111,12 +111,12 @@ void Run(benchmark::State& state, const ScheduleCase& c, const Target& target) {
 
 void RegisterAll() {
   std::string skipped;
-  for (const Target& target : kernel::AllTargets()) {
+  for (const Target& target : kernel::X86Targets()) {
     if (!TargetEnabled(target.name)) absl::StrAppend(&skipped, skipped.empty() ? "" : ", ", target.name);
   }
   if (!skipped.empty()) std::fprintf(stderr, "not measured, for this machine cannot run them: %s\n", skipped.c_str());
   for (const ScheduleCase& c : ScheduleCases()) {
-    for (const Target& target : kernel::AllTargets()) {
+    for (const Target& target : kernel::X86Targets()) {
       if (!TargetEnabled(target.name)) continue;
       if (target.has_vnni && !c.integers) continue;  // the code is that of x86-64-v4
       benchmark::RegisterBenchmark(absl::StrCat(c.name, "/", target.name).c_str(),

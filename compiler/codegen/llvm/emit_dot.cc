@@ -3,6 +3,7 @@
 
 #include "compiler/codegen/llvm/emitter.h"
 #include "llvm/IR/Intrinsics.h"
+#include "llvm/IR/IntrinsicsAArch64.h"
 #include "llvm/IR/IntrinsicsX86.h"
 
 namespace mgec::codegen {
@@ -31,8 +32,20 @@ Intrinsic::ID DotIntrinsic(const kernel::Target& target, Op op, int lanes) {
            : lanes == 4 ? Intrinsic::x86_avx512_vpdpbusd_128
                         : Intrinsic::not_intrinsic;
   }
+  if (!target.has_avx2) return Intrinsic::not_intrinsic;
   if (lanes == 16 && target.has_avx512) return Intrinsic::x86_avx512_pmaddw_d_512;
   return lanes == 8 ? Intrinsic::x86_avx2_pmadd_wd : lanes == 4 ? Intrinsic::x86_sse2_pmadd_wd : Intrinsic::not_intrinsic;
+}
+
+// sum + x . y for 4 lanes of kDot4 where the machine's bytes are signed: x - 128 is, and 128 y is taken off again. That is the
+// same for all x that meet y, and computed once for them.
+llvm::Value* SignedDot4(llvm::IRBuilder<>& b, llvm::Value* x, llvm::Value* y, llvm::Value* sum) {
+  auto dot = [&](llvm::Value* start, llvm::Value* bytes) {
+    return b.CreateIntrinsic(Intrinsic::aarch64_neon_sdot, {sum->getType(), x->getType()}, {start, bytes, y});
+  };
+  llvm::Value* lowest = llvm::ConstantInt::get(x->getType(), 0x80);
+  llvm::Value* taken = dot(llvm::Constant::getNullValue(sum->getType()), lowest);
+  return b.CreateSub(dot(sum, b.CreateXor(x, lowest)), taken);
 }
 
 }  // namespace
@@ -45,6 +58,7 @@ llvm::Value* KernelEmitter::EmitDot(Op op, llvm::Value* x, llvm::Value* y, llvm:
   if (id != Intrinsic::not_intrinsic) {  // the bytes of each group make up one 32-bit lane
     return b_.CreateIntrinsic(id, {}, {sum, b_.CreateBitCast(x, sum->getType()), b_.CreateBitCast(y, sum->getType())});
   }
+  if (op == Op::kDot4 && lanes == 4 && target_.has_dotprod) return SignedDot4(b_, x, y, sum);
   if (lanes > 4 && lanes % 2 == 0) {  // halves, until the machine has a register of that width
     const int half = lanes / 2, n = half * group;
     llvm::Value* low = EmitDot(op, Part(b_, x, 0, n), Part(b_, y, 0, n), Part(b_, sum, 0, half));

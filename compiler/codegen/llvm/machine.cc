@@ -28,6 +28,11 @@ void InitializeTargets() {
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
     LLVMInitializeX86AsmParser();
+    LLVMInitializeAArch64TargetInfo();
+    LLVMInitializeAArch64Target();
+    LLVMInitializeAArch64TargetMC();
+    LLVMInitializeAArch64AsmPrinter();
+    LLVMInitializeAArch64AsmParser();
     // The machine combiner turns a + b + c into a + (b + c) to shorten chains of integer sums. In a register tile that is
     // no gain, and it keeps so many values alive that the accumulators spill. There is no other switch than this option.
     llvm::StringMap<llvm::cl::Option*>& options = llvm::cl::getRegisteredOptions();

@@ -57,7 +57,7 @@ std::string Difference(const std::string& got, const std::string& want, const gr
   return "";
 }
 
-// The targets for which the graph is scheduled differently: with VNNI, what multiplies 8-bit integers or holds them in
+// The targets for x86-64 for which the graph is scheduled differently: with VNNI, what multiplies 8-bit integers or holds them in
 // blocks, which begin at convolutions.
 std::vector<kernel::Target> TargetsOf(const graph::Graph& g) {
   bool small = false, contracts = false;
@@ -285,7 +285,7 @@ int ScheduleTester::CountOps(const std::string& op) const {
 
 std::string ScheduleTester::Skipped() {
   std::string skipped;
-  for (const kernel::Target& target : kernel::AllTargets()) {
+  for (const kernel::Target& target : kernel::X86Targets()) {
     std::string why_not;
     if (!codegen::CanRun(target, &why_not)) absl::StrAppend(&skipped, skipped.empty() ? "" : ", ", target.name, ", which ", why_not);
   }

@@ -121,7 +121,7 @@ std::string Comparison::Run(kernel::Block b) {
   if (absl::Status s = kernel::Interpret(k, views, 0, tasks_); !s.ok()) return s.ToString();
 
   skipped_.clear();
-  for (const kernel::Target& target : kernel::AllTargets()) {
+  for (const kernel::Target& target : kernel::X86Targets()) {
     std::string why_not;
     if (!CanRun(target, &why_not)) {
       absl::StrAppend(&skipped_, skipped_.empty() ? "" : ", ", target.name, " ", why_not);

@@ -38,6 +38,7 @@ void MappedImage::Run(size_t kernel, const std::vector<void*>& buffers, uint32_t
 
 bool CanRun(const kernel::Target& target, std::string* why_not) {
   *why_not = "";
+  if (!target.has_avx2) *why_not = "is for another kind of CPU";
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) *why_not = "needs AVX2 and FMA";
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -50,9 +51,11 @@ bool CanRun(const kernel::Target& target, std::string* why_not) {
 kernel::Target InAvx2(kernel::Target target) {
   const kernel::Target avx2 = *kernel::FindTarget("x86-64-v3");
   target.name += " in AVX2";
+  target.triple = avx2.triple;
   target.cpu = avx2.cpu;
   target.features = avx2.features;
-  target.has_avx512 = target.has_vnni = false;
+  target.has_avx2 = true;
+  target.has_avx512 = target.has_vnni = target.has_dotprod = false;
   return target;
 }
 
