@@ -25,9 +25,11 @@
 #include "tools/tuning/session.h"
 
 ABSL_FLAG(std::string, o, "", "Where the artifact goes; MODEL.mgec beside the model if not given.");
-ABSL_FLAG(std::string, target, "", "Comma-separated targets, for example x86-64-v3; x86-64-v4,x86-64-v3 if not given, and x86-64-v4-vnni for models with integer contractions. The "
-                                   "runtime picks the best that its CPU has. cuda is code for NVIDIA GPUs (sm_75, sm_80, sm_90, and PTX for "
-                                   "later ones), cuda:sm_80,sm_86 that for these architectures; it needs NVIDIA's NVRTC.");
+ABSL_FLAG(std::string, target, "",
+          "Comma-separated targets, for example x86-64-v3; x86-64-v4,x86-64-v3 if not given, and x86-64-v4-vnni for models with "
+          "integer contractions. The runtime picks the best that its CPU has. aarch64 and aarch64-dotprod are for 64-bit Arm. "
+          "cuda is code for NVIDIA GPUs (sm_75, sm_80, sm_90, and PTX for later ones), cuda:sm_80,sm_86 that for these "
+          "architectures; it needs NVIDIA's NVRTC.");
 ABSL_FLAG(std::vector<std::string>, input_shape, {},
           "NAME=1x3x224x224: the shape of an input, instead of the model's. Repeated for the same input: the artifact runs "
           "all of these shapes, and the runtime picks the one that it is given. NAME=Nx3x224x224: a batch of any size.");
