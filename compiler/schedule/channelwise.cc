@@ -437,13 +437,9 @@ class StageEmitter {
 // What could be chosen instead, one decision at a time.
 std::vector<Choice> ChannelwiseAlternatives() {
   std::vector<Choice> result;
-  auto offer = [&](int Choice::*field, int value) {
-    result.emplace_back();
-    result.back().*field = value;
-  };
-  for (int registers : {1, 2, 4, 8}) offer(&Choice::registers, registers);
-  for (int unroll : {2, 4, 7, 8}) offer(&Choice::unroll, unroll);
-  for (int64_t tasks : {kWantedTasks / 4, kWantedTasks * 4}) offer(&Choice::tasks, static_cast<int>(tasks));
+  for (int registers : {1, 2, 4, 8}) result.push_back(Decided(&Choice::registers, registers));
+  for (int unroll : {2, 4, 7, 8}) result.push_back(Decided(&Choice::unroll, unroll));
+  for (int64_t tasks : {kWantedTasks / 4, kWantedTasks * 4}) result.push_back(Decided(&Choice::tasks, tasks));
   return result;
 }
 

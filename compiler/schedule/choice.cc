@@ -27,6 +27,12 @@ bool Choice::operator==(const Choice& o) const {
   return true;
 }
 
+Choice Decided(int Choice::*decision, int64_t value) {
+  Choice c;
+  c.*decision = static_cast<int>(value);
+  return c;
+}
+
 std::string ToString(const Choice& choice) {
   std::string text;
   for (const Field& f : kFields) {

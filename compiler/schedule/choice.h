@@ -32,6 +32,8 @@ struct Choice {
   bool operator==(const Choice& o) const;
 };
 
+// A choice of one decision.
+Choice Decided(int Choice::*decision, int64_t value);
 // "tile_height=10 split_pixels=1"; "" where every decision is the schedule's.
 std::string ToString(const Choice& choice);
 // InvalidArgument for anything that ToString does not write.

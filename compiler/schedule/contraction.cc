@@ -420,10 +420,6 @@ std::string PackIntWeights(int64_t k_size, int64_t channels, Scalar scalar, int 
 
 std::vector<Choice> ContractionAlternatives(const ContractionSpec& spec, const kernel::Target& target) {
   std::vector<Choice> result;
-  auto offer = [&](int Choice::*field, int64_t value) {
-    result.emplace_back();
-    result.back().*field = static_cast<int>(value);
-  };
   const std::vector<int> panels = Panels((spec.channels + kBlock - 1) / kBlock);
   // Tiles that are a little lower, and about half as high.
   const int highest = TileHeight(target, PartsOf(target, panels[0])[0]);
@@ -432,19 +428,19 @@ std::vector<Choice> ContractionAlternatives(const ContractionSpec& spec, const k
   for (int64_t count : {tiles + 1, tiles * 2}) {
     const int64_t height = (spec.cols + count - 1) / count;
     if (height < 3 || height >= offered) continue;
-    offer(&Choice::tile_height, height);
+    result.push_back(Decided(&Choice::tile_height, height));
     offered = height;
   }
   const bool several = panels.size() * spec.batch > 1 && spec.rows * tiles > 1;
-  if (several) offer(&Choice::split_pixels, spec.split_pixels ? 0 : 1);
+  if (several) result.push_back(Decided(&Choice::split_pixels, spec.split_pixels ? 0 : 1));
   if (spec.group() == 1) {
-    if (spec.block_entries > kChunkEntries) offer(&Choice::chunk, spec.block_entries);
-    if (spec.block_entries > kChunkEntries / 2) offer(&Choice::chunk, kChunkEntries / 2);
+    if (spec.block_entries > kChunkEntries) result.push_back(Decided(&Choice::chunk, spec.block_entries));
+    if (spec.block_entries > kChunkEntries / 2) result.push_back(Decided(&Choice::chunk, kChunkEntries / 2));
   }
   if (spec.block_entries > 0 && spec.rows * tiles > 1) {
-    offer(&Choice::prefetch, 0);
-    offer(&Choice::tasks, kWantedTasks / 4);
-    offer(&Choice::tasks, kWantedTasks * 4);
+    result.push_back(Decided(&Choice::prefetch, 0));
+    result.push_back(Decided(&Choice::tasks, kWantedTasks / 4));
+    result.push_back(Decided(&Choice::tasks, kWantedTasks * 4));
   }
   return result;
 }

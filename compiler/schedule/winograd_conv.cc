@@ -231,15 +231,11 @@ int WinogradChoice(Scheduler& s, bool is_int, int by_rule, const ops::ConvParams
   const bool possible = p.in_channels >= kFewestChannels && p.out_channels >= kFewestChannels &&
                         p.out_h >= kFewestPixels && p.out_w >= kFewestPixels;
   std::vector<Choice> others;
-  auto offer = [&](int Choice::*field, int value) {
-    others.emplace_back();
-    others.back().*field = value;
-  };
   for (int m : {0, 2, 4}) {
-    if (m != by_rule && (m == 0 || (possible && (m == 2 || !is_int)))) offer(&Choice::winograd, m);
+    if (m != by_rule && (m == 0 || (possible && (m == 2 || !is_int)))) others.push_back(Decided(&Choice::winograd, m));
   }
   if (by_rule != 0) {
-    for (int64_t tiles : {kGroupTiles / 2, kGroupTiles * 2}) offer(&Choice::group_tiles, static_cast<int>(tiles));
+    for (int64_t tiles : {kGroupTiles / 2, kGroupTiles * 2}) others.push_back(Decided(&Choice::group_tiles, tiles));
   }
   s.Offer(others);
   const int wish = s.choice().winograd;
