@@ -57,15 +57,24 @@ std::string Difference(const std::string& got, const std::string& want, const gr
   return "";
 }
 
-// The targets for x86-64 for which the graph is scheduled differently: with VNNI, what multiplies 8-bit integers or holds them in
-// blocks, which begin at convolutions.
-std::vector<kernel::Target> TargetsOf(const graph::Graph& g) {
+// With VNNI and its like, what multiplies 8-bit integers or holds them in blocks, which begin at convolutions, is scheduled
+// differently.
+bool HasSmallIntegers(const graph::Graph& g) {
   bool small = false, contracts = false;
   for (const auto& node : g.nodes()) {
     contracts = contracts || absl::StrContains(node->op, "conv2d") || node->op == "int_matmul" || node->body != nullptr;
     for (const auto& v : node->outputs) small = small || graph::ByteSize(v->type.dtype) == 1;
   }
-  return kernel::DefaultTargets(/*integer_contractions=*/small && contracts);
+  return small && contracts;
+}
+
+// The targets for which the graph is scheduled differently. Those of Arm come first.
+std::vector<kernel::Target> TargetsOf(const graph::Graph& g) {
+  const bool small_integers = HasSmallIntegers(g);
+  std::vector<kernel::Target> targets = {*kernel::FindTarget("aarch64")};
+  if (small_integers) targets.push_back(*kernel::FindTarget("aarch64-dotprod"));
+  for (kernel::Target& t : kernel::DefaultTargets(small_integers)) targets.push_back(std::move(t));
+  return targets;
 }
 
 }  // namespace
@@ -173,10 +182,11 @@ void ScheduleTester::CheckProgram(const RunnableProgram& program, const kernel::
       EXPECT_EQ(Difference((*got)[i], expected[i], dtype, tolerance_), "") << how << ", output " << i;
     }
   };
-  check("interpreted", program.Interpret(inputs_));
+  // Interpreting takes longest: of schedules for other CPUs the code shows enough.
+  if (target.has_avx2) check("interpreted", program.Interpret(inputs_));
   std::string why_not;
   if (codegen::CanRun(target, &why_not)) check("generated", program.RunNatively(inputs_, target));
-  if (target.has_avx512) {
+  if (target.has_avx512 || !target.has_avx2) {
     const kernel::Target in_avx2 = codegen::InAvx2(target);
     if (codegen::CanRun(in_avx2, &why_not)) check("generated for AVX2", program.RunNatively(inputs_, in_avx2));
   }
