@@ -1,11 +1,12 @@
 // Schedules any definition on plain tensors for GPUs, stage by stage. By default each element is a thread; sums of products
-// are tiles (contraction.h); the threads of a block share the work of other long reductions; a scan is a thread for each row
-// or, where rows read each other, one block.
+// are tiles (contraction.h); the threads of a block share the work of other long reductions, and several blocks that of those
+// with few results (partial.h); a scan is a thread for each row or, where rows read each other, one block.
 #include <algorithm>
 
 #include "compiler/base/status_macros.h"
 #include "compiler/kernel/lower.h"
 #include "compiler/schedule/cuda/contraction.h"
+#include "compiler/schedule/cuda/partial.h"
 #include "compiler/schedule/cuda/reduce.h"
 #include "compiler/schedule/merge.h"
 #include "compiler/schedule/scheduler.h"
@@ -35,11 +36,12 @@ class StageEmitter {
  public:
   StageEmitter(Scheduler& s, const graph::Node& node, const Definition& d) : s_(s), node_(node), d_(d) {}
 
-  // `results[t]`: where tensor t of the definition lives.
-  void Emit(int stage, const std::vector<Placement>& results) {
+  // `results[t]`: where tensor t of the definition lives. Where `may_divide` and the stage's reductions are better divided, into
+  // how many parts (partial.h), and no step is added; 1 otherwise.
+  int64_t Emit(int stage, const std::vector<Placement>& results, bool may_divide) {
     const Stage& st = d_.stages()[stage];
     const int64_t elements = graph::NumElements(st.info.shape);
-    if (elements == 0) return;
+    if (elements == 0) return 1;
     vars_ = st.vars;
     extents_ = st.info.shape;
     for (size_t i = 0; i < vars_.size(); ++i) ranges_[vars_[i].get()] = {0, extents_[i] - 1};
@@ -71,6 +73,9 @@ class StageEmitter {
       apart ? EmitRows(b, k) : EmitSteps(b, k);
     } else if (EmitContraction({vars_, extents_, ranges_, body_, offset_, out_}, &k)) {
       // complete
+    } else if (const int64_t parts = may_divide ? ReductionParts(body_, vars_.empty() ? nullptr : vars_.back(), elements) : 1;
+               parts > 1) {
+      return parts;
     } else if (const int threads = GroupThreads(elements); threads > 0) {
       EmitGroups(b, k, elements, threads);
     } else {
@@ -78,6 +83,7 @@ class StageEmitter {
     }
     if (!b.empty()) k.body = b.Take();
     s_.program().AddStep(std::move(k), std::move(bindings_), s_.Info(node_, OpName(node_)));
+    return 1;
   }
 
  private:
@@ -227,20 +233,32 @@ absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
   ASSIGN_OR_RETURN(Definition d, DefinitionFor(node));
   std::vector<Placement> placements;
   for (const graph::Value* v : node.inputs) placements.push_back(s.Plain(v));
-  const std::vector<int> outputs = d.outputs();
-  for (size_t i = 0; i < d.stages().size(); ++i) {
-    const int t = d.num_inputs() + static_cast<int>(i);
-    const auto it = std::find(outputs.begin(), outputs.end(), t);
+  auto scratch = [&](int t) {
     Placement p;
-    if (it != outputs.end()) {
-      p = s.NewPlain(node.outputs[it - outputs.begin()].get());
-    } else {
-      p.storage = s.program().AddArena(graph::NumElements(d.info(t).shape) * SizeOf(d.info(t).scalar));
-    }
-    placements.push_back(p);
+    p.storage = s.program().AddArena(graph::NumElements(d.info(t).shape) * SizeOf(d.info(t).scalar));
+    return p;
+  };
+  const std::vector<int> outputs = d.outputs();
+  for (int t = d.num_inputs(); t < d.num_inputs() + static_cast<int>(d.stages().size()); ++t) {
+    const auto it = std::find(outputs.begin(), outputs.end(), t);
+    placements.push_back(it == outputs.end() ? scratch(t) : s.NewPlain(node.outputs[it - outputs.begin()].get()));
   }
-  for (size_t i = 0; i < d.stages().size(); ++i) StageEmitter(s, node, d).Emit(static_cast<int>(i), placements);
-  for (size_t i = 0; i < outputs.size(); ++i) s.Place(node.outputs[i].get(), placements[outputs[i]]);
+  int divided = 0;  // stages before this one are emitted as they are
+  for (int i = 0; i < static_cast<int>(d.stages().size());) {
+    const int64_t parts = StageEmitter(s, node, d).Emit(i, placements, /*may_divide=*/i >= divided);
+    if (parts == 1) {
+      ++i;
+      continue;
+    }
+    const int inserted = InsertPartialReductions(d, i, parts);
+    for (int j = 0; j < inserted; ++j) {
+      const int t = d.num_inputs() + i + j;
+      placements.insert(placements.begin() + t, scratch(t));
+    }
+    divided = i + inserted + 1;
+  }
+  const std::vector<int> renumbered = d.outputs();
+  for (size_t i = 0; i < renumbered.size(); ++i) s.Place(node.outputs[i].get(), placements[renumbered[i]]);
   return absl::OkStatus();
 }
 
