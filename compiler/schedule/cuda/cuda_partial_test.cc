@@ -28,12 +28,13 @@ TEST(CudaPartialTest, Reductions) {
                         // Not worth it: little to do, enough results, or none.
                         Case{{8000}, {0}, 1}, Case{{300, 1000}, {1}, 1}, Case{{8, 20000}, {0}, 1}, Case{{1, 20000}, {0}, 1},
                         Case{{0, 100000}, {1}, 0}}) {
+    SCOPED_TRACE(salt);
     ScheduleTester t(salt++);
     Value* x = t.Input(c.shape);
     t.Expect(t.Add("reduce", {x}, Reduction(t.Coin() ? "sum" : "sum_sqr", c.axes)));
     t.set_tolerance(1e-4);
     t.CheckCuda();
-    ASSERT_EQ(t.ops().size(), static_cast<size_t>(c.steps)) << "case " << salt - 2;
+    ASSERT_EQ(t.ops().size(), static_cast<size_t>(c.steps));
   }
 }
 

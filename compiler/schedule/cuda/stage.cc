@@ -1,6 +1,7 @@
 // Schedules any definition on plain tensors for GPUs, stage by stage. By default each element is a thread; sums of products
-// are tiles (contraction.h); the threads of a block share the work of other long reductions, and several blocks that of those
-// with few results (partial.h); a scan is a thread for each row or, where rows read each other, one block.
+// are tiles (contraction.h), and so are transposes (transpose.h); the threads of a block share the work of other long
+// reductions, and several blocks that of those with few results (partial.h); a scan is a thread for each row or, where rows
+// read each other, one block.
 #include <algorithm>
 
 #include "compiler/base/status_macros.h"
@@ -8,6 +9,7 @@
 #include "compiler/schedule/cuda/contraction.h"
 #include "compiler/schedule/cuda/partial.h"
 #include "compiler/schedule/cuda/reduce.h"
+#include "compiler/schedule/cuda/transpose.h"
 #include "compiler/schedule/merge.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/vector_reduce.h"
@@ -78,6 +80,8 @@ class StageEmitter {
       return parts;
     } else if (const int threads = GroupThreads(elements); threads > 0) {
       EmitGroups(b, k, elements, threads);
+    } else if (EmitTransposed({vars_, extents_, ranges_, body_, offset_, out_}, &k)) {
+      // complete
     } else {
       EmitElements(b, k, elements);
     }
