@@ -1,7 +1,7 @@
 // Schedules any definition on plain tensors for GPUs, stage by stage. By default each element is a thread; sums of products
 // are tiles (contraction.h), and so are transposes (transpose.h); the threads of a block share the work of other long
-// reductions, and several blocks that of those with few results (partial.h); a scan is a thread for each row or, where rows
-// read each other, one block.
+// reductions, and several blocks that of those with few results (partial.h); a thread computes several results whose windows
+// overlap (window.h); a scan is a thread for each row or, where rows read each other, one block.
 #include <algorithm>
 
 #include "compiler/base/status_macros.h"
@@ -10,6 +10,7 @@
 #include "compiler/schedule/cuda/partial.h"
 #include "compiler/schedule/cuda/reduce.h"
 #include "compiler/schedule/cuda/transpose.h"
+#include "compiler/schedule/cuda/window.h"
 #include "compiler/schedule/merge.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/vector_reduce.h"
@@ -80,7 +81,8 @@ class StageEmitter {
       return parts;
     } else if (const int threads = GroupThreads(elements); threads > 0) {
       EmitGroups(b, k, elements, threads);
-    } else if (EmitTransposed({vars_, extents_, ranges_, body_, offset_, out_}, &k)) {
+    } else if (EmitTransposed({vars_, extents_, ranges_, body_, offset_, out_}, &k) ||
+               EmitWindows({vars_, extents_, ranges_, body_, offset_, out_}, &k)) {
       // complete
     } else {
       EmitElements(b, k, elements);
