@@ -35,13 +35,16 @@ constexpr int kWarpThreads = 32, kBlockThreads = 256;
 constexpr int64_t kManyResults = 16384;
 constexpr int64_t kUnroll = 4;
 
+// What a stage is: one of the node's definition, or what that became when its reductions were divided.
+enum class Role { kWhole, kPart, kCombination };
+
 class StageEmitter {
  public:
   StageEmitter(Scheduler& s, const graph::Node& node, const Definition& d) : s_(s), node_(node), d_(d) {}
 
-  // `results[t]`: where tensor t of the definition lives. Where `may_divide` and the stage's reductions are better divided, into
-  // how many parts (partial.h), and no step is added; 1 otherwise.
-  int64_t Emit(int stage, const std::vector<Placement>& results, bool may_divide) {
+  // `results[t]`: where tensor t of the definition lives. Where a whole stage's reductions are better divided, returns into how
+  // many parts (partial.h) and adds no step; 1 otherwise.
+  int64_t Emit(int stage, const std::vector<Placement>& results, Role role) {
     const Stage& st = d_.stages()[stage];
     const int64_t elements = graph::NumElements(st.info.shape);
     if (elements == 0) return 1;
@@ -76,8 +79,7 @@ class StageEmitter {
       apart ? EmitRows(b, k) : EmitSteps(b, k);
     } else if (EmitContraction({vars_, extents_, ranges_, body_, offset_, out_}, &k)) {
       // complete
-    } else if (const int64_t parts = may_divide ? ReductionParts(body_, vars_.empty() ? nullptr : vars_.back(), elements) : 1;
-               parts > 1) {
+    } else if (const int64_t parts = role == Role::kWhole ? Parts(elements) : 1; parts > 1) {
       return parts;
     } else if (const int threads = GroupThreads(elements); threads > 0) {
       EmitGroups(b, k, elements, threads);
@@ -88,7 +90,13 @@ class StageEmitter {
       EmitElements(b, k, elements);
     }
     if (!b.empty()) k.body = b.Take();
-    s_.program().AddStep(std::move(k), std::move(bindings_), s_.Info(node_, OpName(node_)));
+    plan::StepInfo info = s_.Info(node_, OpName(node_));
+    if (role != Role::kWhole) {  // each step tells its own share of the node
+      info.bytes = 0;
+      for (const plan::Argument& a : bindings_) info.bytes += a.bytes;
+    }
+    if (role == Role::kCombination) info.macs = 0;
+    s_.program().AddStep(std::move(k), std::move(bindings_), std::move(info));
     return 1;
   }
 
@@ -161,6 +169,10 @@ class StageEmitter {
     k.tasks = elements;
     const Point p = PointAt(b, elements == 1 ? Int(0) : Use(k.task), elements);
     b.Store(out_, p.offset, kernel::EmitReductions(b, p.body, kUnroll, p.ranges));
+  }
+
+  int64_t Parts(int64_t elements) const {
+    return ReductionParts(body_, vars_.empty() ? nullptr : vars_.back(), elements);
   }
 
   // How many threads should compute each element together; 0: one alone.
@@ -249,9 +261,9 @@ absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
     const auto it = std::find(outputs.begin(), outputs.end(), t);
     placements.push_back(it == outputs.end() ? scratch(t) : s.NewPlain(node.outputs[it - outputs.begin()].get()));
   }
-  int divided = 0;  // stages before this one are emitted as they are
+  std::vector<Role> roles(d.stages().size(), Role::kWhole);
   for (int i = 0; i < static_cast<int>(d.stages().size());) {
-    const int64_t parts = StageEmitter(s, node, d).Emit(i, placements, /*may_divide=*/i >= divided);
+    const int64_t parts = StageEmitter(s, node, d).Emit(i, placements, roles[i]);
     if (parts == 1) {
       ++i;
       continue;
@@ -261,7 +273,8 @@ absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
       const int t = d.num_inputs() + i + j;
       placements.insert(placements.begin() + t, scratch(t));
     }
-    divided = i + inserted + 1;
+    roles[i] = Role::kCombination;
+    roles.insert(roles.begin() + i, inserted, Role::kPart);
   }
   const std::vector<int> renumbered = d.outputs();
   for (size_t i = 0; i < renumbered.size(); ++i) s.Place(node.outputs[i].get(), placements[renumbered[i]]);
