@@ -97,5 +97,15 @@ TEST(CudaPartialTest, OneRow) {
   t.CheckCuda();
 }
 
+// Weights whose rows are summed along memory stay one step; the bias, which is read across, does not change that.
+TEST(CudaPartialTest, OneRowByTransposedWeights) {
+  ScheduleTester t(100);
+  Value* y = t.Add("matmul", {t.Input({1, 300}), t.Constant({1000, 300})}, {{"transpose_b", int64_t{1}}});
+  t.Expect(t.Add("add", {y, t.Constant({1000})}));
+  t.set_tolerance(1e-4);
+  t.CheckCuda();
+  EXPECT_EQ(t.ops().size(), 1u);
+}
+
 }  // namespace
 }  // namespace mgec::schedule

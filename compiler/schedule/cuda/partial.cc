@@ -102,8 +102,12 @@ Expr Divide(Definition& d, const kernel::Stage& stage, const Expr& reduce, int64
 int64_t ReductionParts(const Expr& body, const Var& last, int64_t results) {
   const int64_t points = LargestReduction(body);
   if (points == 0 || results == 0 || !CanReduceTogether(body)) return 1;
-  // A thread for each result would read memory in order.
-  if (last != nullptr && !ReducesAlongMemory(body, last) && LoadsAlong(body, last)) {
+  // A thread for each result would read memory in order: what is reduced, whatever else the body loads.
+  bool across = last != nullptr;
+  kernel::Visit(body, [&](const Expr& n) {
+    if (n->op == Op::kReduce) across = across && !ReducesAlongMemory(n, last) && LoadsAlong(n, last);
+  });
+  if (across) {
     if (results >= kLeastNeighbours && results < kEnoughThreads && points * results >= kLeastWork) {
       return std::min(Ceil(kEnoughThreads, results), points / kThreadPoints);
     }
