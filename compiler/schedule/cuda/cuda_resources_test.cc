@@ -1,5 +1,7 @@
-// What contraction kernels take of a GPU, as its assembler says: nothing spills.
+// What contraction kernels, and those of windows, take of a GPU, as its assembler says: nothing spills.
 #include <set>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -44,13 +46,25 @@ std::vector<kernel::Kernel> Contractions() {
   return KernelsOf(g);
 }
 
-TEST(CudaResourcesTest, NothingSpills) {
+// Depthwise convolutions with the largest windows that a thread computes several of.
+std::vector<kernel::Kernel> Windows() {
+  graph::Graph g;
+  auto f32 = [](const Shape& s) { return graph::TensorType{DTypeKind::kFloat32, s}; };
+  for (int64_t window : {3, 5, 7}) {
+    for (int64_t stride : {1, 2}) {
+      const std::string name = absl::StrCat(window, "_", stride);
+      graph::Value* x = g.AddInput(absl::StrCat("x", name), f32({1, 96, 56, 56}));
+      graph::Value* w = g.AddInput(absl::StrCat("w", name), f32({96, 1, 1, window, window}));
+      const Ints pad(2, window / 2), strides(2, stride);
+      g.AddOutput(*g.Add("conv2d", {x, w}, {{"group", int64_t{96}}, {"pad", pad}, {"stride", strides}}), absl::StrCat("y", name));
+    }
+  }
+  return KernelsOf(g);
+}
+
+void ExpectNoSpills(const std::vector<kernel::Kernel>& kernels) {
   const auto nvrtc = Nvrtc::Get();
   if (!nvrtc.ok()) GTEST_SKIP() << "skipped: " << nvrtc.status().message();
-  const std::vector<kernel::Kernel> kernels = Contractions();
-  std::set<int> threads;
-  for (const kernel::Kernel& k : kernels) threads.insert(k.threads);
-  EXPECT_GE(threads.size(), 3u) << "not all tiles are here";
   for (int architecture : {75, 80, 90}) {
     const auto result = (*nvrtc)->Compile(absl::StrCat(codegen::cuda::Prelude(), codegen::cuda::Arithmetic(),
                                                        codegen::cuda::PrintKernels(kernels)),
@@ -65,6 +79,16 @@ TEST(CudaResourcesTest, NothingSpills) {
     EXPECT_EQ(reports, static_cast<int>(kernels.size())) << result->log;
   }
 }
+
+TEST(CudaResourcesTest, ContractionsDoNotSpill) {
+  const std::vector<kernel::Kernel> kernels = Contractions();
+  std::set<int> threads;
+  for (const kernel::Kernel& k : kernels) threads.insert(k.threads);
+  EXPECT_GE(threads.size(), 3u) << "not all tiles are here";
+  ExpectNoSpills(kernels);
+}
+
+TEST(CudaResourcesTest, WindowsDoNotSpill) { ExpectNoSpills(Windows()); }
 
 }  // namespace
 }  // namespace mgec::schedule

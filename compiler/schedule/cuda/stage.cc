@@ -1,12 +1,16 @@
 // Schedules any definition on plain tensors for GPUs, stage by stage. By default each element is a thread; sums of products
-// are tiles (contraction.h); the threads of a block share the work of other long reductions; a scan is a thread for each row
-// or, where rows read each other, one block.
+// are tiles (contraction.h), and so are transposes (transpose.h); the threads of a block share the work of other long
+// reductions, and several blocks that of those with few results (partial.h); a thread computes several results whose windows
+// overlap (window.h); a scan is a thread for each row or, where rows read each other, one block.
 #include <algorithm>
 
 #include "compiler/base/status_macros.h"
 #include "compiler/kernel/lower.h"
 #include "compiler/schedule/cuda/contraction.h"
+#include "compiler/schedule/cuda/partial.h"
 #include "compiler/schedule/cuda/reduce.h"
+#include "compiler/schedule/cuda/transpose.h"
+#include "compiler/schedule/cuda/window.h"
 #include "compiler/schedule/merge.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/vector_reduce.h"
@@ -31,15 +35,19 @@ constexpr int kWarpThreads = 32, kBlockThreads = 256;
 constexpr int64_t kManyResults = 16384;
 constexpr int64_t kUnroll = 4;
 
+// What a stage is: one of the node's definition, or what that became when its reductions were divided.
+enum class Role { kWhole, kPart, kCombination };
+
 class StageEmitter {
  public:
   StageEmitter(Scheduler& s, const graph::Node& node, const Definition& d) : s_(s), node_(node), d_(d) {}
 
-  // `results[t]`: where tensor t of the definition lives.
-  void Emit(int stage, const std::vector<Placement>& results) {
+  // `results[t]`: where tensor t of the definition lives. Where a whole stage's reductions are better divided, returns into how
+  // many parts (partial.h) and adds no step; 1 otherwise.
+  int64_t Emit(int stage, const std::vector<Placement>& results, Role role) {
     const Stage& st = d_.stages()[stage];
     const int64_t elements = graph::NumElements(st.info.shape);
-    if (elements == 0) return;
+    if (elements == 0) return 1;
     vars_ = st.vars;
     extents_ = st.info.shape;
     for (size_t i = 0; i < vars_.size(); ++i) ranges_[vars_[i].get()] = {0, extents_[i] - 1};
@@ -71,13 +79,25 @@ class StageEmitter {
       apart ? EmitRows(b, k) : EmitSteps(b, k);
     } else if (EmitContraction({vars_, extents_, ranges_, body_, offset_, out_}, &k)) {
       // complete
+    } else if (const int64_t parts = role == Role::kWhole ? Parts(elements) : 1; parts > 1) {
+      return parts;
     } else if (const int threads = GroupThreads(elements); threads > 0) {
       EmitGroups(b, k, elements, threads);
+    } else if (EmitTransposed({vars_, extents_, ranges_, body_, offset_, out_}, &k) ||
+               EmitWindows({vars_, extents_, ranges_, body_, offset_, out_}, &k)) {
+      // complete
     } else {
       EmitElements(b, k, elements);
     }
     if (!b.empty()) k.body = b.Take();
-    s_.program().AddStep(std::move(k), std::move(bindings_), s_.Info(node_, OpName(node_)));
+    plan::StepInfo info = s_.Info(node_, OpName(node_));
+    if (role != Role::kWhole) {  // each step tells its own share of the node
+      info.bytes = 0;
+      for (const plan::Argument& a : bindings_) info.bytes += a.bytes;
+    }
+    if (role == Role::kCombination) info.macs = 0;
+    s_.program().AddStep(std::move(k), std::move(bindings_), std::move(info));
+    return 1;
   }
 
  private:
@@ -149,6 +169,10 @@ class StageEmitter {
     k.tasks = elements;
     const Point p = PointAt(b, elements == 1 ? Int(0) : Use(k.task), elements);
     b.Store(out_, p.offset, kernel::EmitReductions(b, p.body, kUnroll, p.ranges));
+  }
+
+  int64_t Parts(int64_t elements) const {
+    return ReductionParts(body_, vars_.empty() ? nullptr : vars_.back(), elements);
   }
 
   // How many threads should compute each element together; 0: one alone.
@@ -227,20 +251,33 @@ absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
   ASSIGN_OR_RETURN(Definition d, DefinitionFor(node));
   std::vector<Placement> placements;
   for (const graph::Value* v : node.inputs) placements.push_back(s.Plain(v));
-  const std::vector<int> outputs = d.outputs();
-  for (size_t i = 0; i < d.stages().size(); ++i) {
-    const int t = d.num_inputs() + static_cast<int>(i);
-    const auto it = std::find(outputs.begin(), outputs.end(), t);
+  auto scratch = [&](int t) {
     Placement p;
-    if (it != outputs.end()) {
-      p = s.NewPlain(node.outputs[it - outputs.begin()].get());
-    } else {
-      p.storage = s.program().AddArena(graph::NumElements(d.info(t).shape) * SizeOf(d.info(t).scalar));
-    }
-    placements.push_back(p);
+    p.storage = s.program().AddArena(graph::NumElements(d.info(t).shape) * SizeOf(d.info(t).scalar));
+    return p;
+  };
+  const std::vector<int> outputs = d.outputs();
+  for (int t = d.num_inputs(); t < d.num_inputs() + static_cast<int>(d.stages().size()); ++t) {
+    const auto it = std::find(outputs.begin(), outputs.end(), t);
+    placements.push_back(it == outputs.end() ? scratch(t) : s.NewPlain(node.outputs[it - outputs.begin()].get()));
   }
-  for (size_t i = 0; i < d.stages().size(); ++i) StageEmitter(s, node, d).Emit(static_cast<int>(i), placements);
-  for (size_t i = 0; i < outputs.size(); ++i) s.Place(node.outputs[i].get(), placements[outputs[i]]);
+  std::vector<Role> roles(d.stages().size(), Role::kWhole);
+  for (int i = 0; i < static_cast<int>(d.stages().size());) {
+    const int64_t parts = StageEmitter(s, node, d).Emit(i, placements, roles[i]);
+    if (parts == 1) {
+      ++i;
+      continue;
+    }
+    const int inserted = InsertPartialReductions(d, i, parts);
+    for (int j = 0; j < inserted; ++j) {
+      const int t = d.num_inputs() + i + j;
+      placements.insert(placements.begin() + t, scratch(t));
+    }
+    roles[i] = Role::kCombination;
+    roles.insert(roles.begin() + i, inserted, Role::kPart);
+  }
+  const std::vector<int> renumbered = d.outputs();
+  for (size_t i = 0; i < renumbered.size(); ++i) s.Place(node.outputs[i].get(), placements[renumbered[i]]);
   return absl::OkStatus();
 }
 

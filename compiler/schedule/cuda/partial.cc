@@ -1,0 +1,160 @@
+#include "compiler/schedule/cuda/partial.h"
+
+#include <algorithm>
+#include <functional>
+#include <unordered_map>
+
+#include "compiler/kernel/bounded_reduce.h"
+#include "compiler/schedule/cuda/reduce.h"
+#include "compiler/schedule/vector_reduce.h"
+
+namespace mgec::schedule {
+namespace {
+
+using kernel::Definition;
+using kernel::Expr;
+using kernel::Int;
+using kernel::Op;
+using kernel::Var;
+
+// Blocks that keep a large GPU busy, and what a block should have to do.
+constexpr int64_t kEnoughBlocks = 512, kBlockPoints = 2048;
+// Where neighbouring threads have neighbouring results: threads that keep it busy, what each should have to do, and how much
+// work is worth another launch.
+constexpr int64_t kEnoughThreads = 16384, kThreadPoints = 16, kLeastWork = 1 << 16;
+// So many neighbours read whole sectors of memory.
+constexpr int64_t kLeastNeighbours = 8;
+
+int64_t Points(const Expr& reduce) {
+  int64_t points = 1;
+  for (const kernel::ReduceAxis& a : reduce->reduce_axes) points *= a.extent;
+  return points;
+}
+
+int64_t Ceil(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+bool LoadsAlong(const Expr& e, const Var& v) {
+  bool found = false;
+  kernel::Visit(e, [&](const Expr& n) { found = found || (n->op == Op::kLoad && kernel::StrideOf(n->args[0], v) == 1); });
+  return found;
+}
+
+// How an axis is divided: `parts` runs of `each`, the last of which may be cut short.
+struct AxisParts {
+  int64_t parts, each;
+};
+
+// About `parts` parts of the box, from the outermost axis on: memory within a part is near.
+std::vector<AxisParts> DivideBox(const std::vector<kernel::ReduceAxis>& axes, int64_t parts) {
+  std::vector<AxisParts> divided;
+  for (const kernel::ReduceAxis& a : axes) {
+    int64_t n = std::min(parts, a.extent);
+    // Parts of equal size need no tests.
+    for (int64_t divisor = n; divisor <= std::min(2 * n, a.extent); ++divisor) {
+      if (a.extent % divisor != 0) continue;
+      n = divisor;
+      break;
+    }
+    const int64_t each = Ceil(a.extent, n);
+    divided.push_back({Ceil(a.extent, each), each});
+    parts = Ceil(parts, divided.back().parts);
+  }
+  return divided;
+}
+
+// Adds a stage with the partial results of `reduce`, [parts of each axis.., results], at the end of `d`; returns the reduction
+// of tensor number `tensor`, which is to hold them.
+Expr Divide(Definition& d, const kernel::Stage& stage, const Expr& reduce, int64_t parts, int tensor) {
+  const std::vector<kernel::ReduceAxis>& axes = reduce->reduce_axes;
+  const std::vector<AxisParts> divided = DivideBox(axes, parts);
+  std::vector<int64_t> counts, sizes;
+  for (const AxisParts& p : divided) {
+    counts.push_back(p.parts);
+    sizes.push_back(p.each);
+  }
+  std::vector<int64_t> shape = counts;
+  shape.insert(shape.end(), stage.info.shape.begin(), stage.info.shape.end());
+  d.AddStage(shape, reduce->type.scalar, [&](const std::vector<Expr>& i) {
+    return d.Reduce(reduce->combiner, sizes, [&](const std::vector<Expr>& r) {
+      std::unordered_map<const kernel::VarNode*, Expr> values;
+      Expr inside;
+      for (size_t a = 0; a < axes.size(); ++a) {
+        const Expr at = i[a] * Int(sizes[a]) + r[a];
+        values[axes[a].var.get()] = at;
+        if (counts[a] * sizes[a] == axes[a].extent) continue;
+        const Expr in = at < Int(axes[a].extent);
+        inside = inside == nullptr ? in : And(inside, in);
+      }
+      for (size_t v = 0; v < stage.vars.size(); ++v) values[stage.vars[v].get()] = i[axes.size() + v];
+      const Expr term = kernel::Substitute(reduce->args[0], values);
+      return inside == nullptr ? term : Select(inside, term, kernel::Neutral(reduce->combiner, reduce->type));
+    });
+  });
+  return d.Reduce(reduce->combiner, counts, [&](const std::vector<Expr>& r) {
+    std::vector<Expr> index = r;
+    for (const Var& v : stage.vars) index.push_back(Use(v));
+    return Read(tensor, reduce->type.scalar, std::move(index));
+  });
+}
+
+}  // namespace
+
+int64_t ReductionParts(const Expr& body, const Var& last, int64_t results) {
+  const int64_t points = LargestReduction(body);
+  if (points == 0 || results == 0 || !CanReduceTogether(body)) return 1;
+  // A thread for each result would read memory in order: what is reduced, whatever else the body loads.
+  bool across = last != nullptr;
+  kernel::Visit(body, [&](const Expr& n) {
+    if (n->op == Op::kReduce) across = across && !ReducesAlongMemory(n, last) && LoadsAlong(n, last);
+  });
+  if (across) {
+    if (results >= kLeastNeighbours && results < kEnoughThreads && points * results >= kLeastWork) {
+      return std::min(Ceil(kEnoughThreads, results), points / kThreadPoints);
+    }
+  }
+  if (results >= kEnoughBlocks / 2 || points < 4 * kBlockPoints) return 1;
+  return std::min(Ceil(kEnoughBlocks, results), points / kBlockPoints);
+}
+
+int InsertPartialReductions(Definition& d, int stage, int64_t parts) {
+  const int first = d.num_inputs() + stage;
+  const std::vector<int> outputs = d.outputs();
+  const std::vector<kernel::Stage> rest(d.stages().begin() + stage, d.stages().end());
+  d.stages().erase(d.stages().begin() + stage, d.stages().end());
+
+  kernel::Stage combining = rest[0];
+  std::unordered_map<const kernel::ExprNode*, Expr> done;
+  std::function<Expr(const Expr&)> walk = [&](const Expr& n) -> Expr {
+    const auto it = done.find(n.get());
+    if (it != done.end()) return it->second;
+    Expr result = n;
+    if (n->op == Op::kReduce) {
+      if (Points(n) >= parts * kThreadPoints && !kernel::BoundsOfReduce(n)) {
+        result = Divide(d, rest[0], n, parts, d.num_inputs() + static_cast<int>(d.stages().size()));
+      }
+    } else {
+      std::vector<Expr> args;
+      for (const Expr& a : n->args) args.push_back(walk(a));
+      result = WithArgs(n, std::move(args));
+    }
+    return done[n.get()] = result;
+  };
+  combining.body = walk(combining.body);
+  const int inserted = static_cast<int>(d.stages().size()) - stage;
+  d.stages().push_back(std::move(combining));
+
+  auto number = [&](int t) { return t < first ? t : t + inserted; };
+  for (size_t i = 1; i < rest.size(); ++i) {
+    kernel::Stage later = rest[i];
+    later.body = kernel::Rewrite(later.body, [&](const Expr& n) {
+      return n->op == Op::kRead && n->tensor >= first ? Read(number(n->tensor), n->type.scalar, n->args) : n;
+    });
+    d.stages().push_back(std::move(later));
+  }
+  std::vector<int> renumbered;
+  for (int t : outputs) renumbered.push_back(number(t));
+  d.SetOutputs(std::move(renumbered));
+  return inserted;
+}
+
+}  // namespace mgec::schedule
