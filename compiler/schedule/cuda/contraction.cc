@@ -1,7 +1,6 @@
 #include "compiler/schedule/cuda/contraction.h"
 
-#include <algorithm>
-#include <iterator>
+#include "compiler/schedule/cuda/tile.h"
 
 namespace mgec::schedule {
 namespace {
@@ -16,110 +15,20 @@ using kernel::Scalar;
 using kernel::Var;
 using Values = std::unordered_map<const kernel::VarNode*, Expr>;
 
-// A block computes rows x cols results, a thread thread_rows x thread_cols of them.
-struct Tile {
-  int64_t rows, cols;
-  int thread_rows, thread_cols;
-  int threads() const { return static_cast<int>(rows * cols / (thread_rows * thread_cols)); }
-};
-// The largest first. Threads read their rows, and their columns, of a tile four at a time.
-constexpr Tile kTiles[] = {{128, 128, 8, 8}, {64, 64, 8, 4}, {32, 64, 4, 4}, {32, 32, 4, 4}};
-constexpr int64_t kDepth = 8;  // of tiles along the sum
 // Rows of tiles in shared memory lie this many elements further apart, so that threads that go along the sum write to
 // different banks.
 constexpr int64_t kPadding = 4;
-// Blocks that keep a large GPU busy; with fewer, smaller tiles are better.
-constexpr int64_t kEnoughBlocks = 200;
-constexpr int64_t kLeastRows = 8, kLeastDepth = 8;
-
-// One factor: its value and the dimensions of the result that it alone depends on.
-struct Factor {
-  Expr value;
-  std::vector<size_t> dims;  // indices into GpuStage::vars
-  int64_t extent = 1;
-};
-
-struct Product {
-  Expr sum;  // the kReduce in the body
-  Factor rows, cols;
-  std::vector<size_t> batch;
-  int64_t batches = 1, depth = 1;
-};
-
-// Splits variables that occur divided by a constant, as the channels of grouped convolutions do, in two.
-GpuStage SplitGroups(GpuStage s) {
-  for (size_t i = 0; i < s.vars.size(); ++i) {
-    int64_t divisor = 0;
-    kernel::Visit(s.body, [&](const Expr& n) {
-      int64_t c;
-      if ((n->op == Op::kDiv || n->op == Op::kFloorDiv) && n->args[0]->op == Op::kVar && n->args[0]->var == s.vars[i] &&
-          IsConst(n->args[1], &c) && c > 1) {
-        divisor = c;
-      }
-    });
-    if (divisor == 0 || s.extents[i] % divisor != 0 || s.extents[i] == divisor) continue;
-    const Var group = kernel::MakeVar("g"), inner = kernel::MakeVar("i");
-    s.ranges[group.get()] = {0, s.extents[i] / divisor - 1};
-    s.ranges[inner.get()] = {0, divisor - 1};
-    const Values values = {{s.vars[i].get(), Use(group) * divisor + Use(inner)}};
-    s.body = kernel::Simplify(kernel::Substitute(s.body, values), s.ranges);
-    s.offset = kernel::Simplify(kernel::Substitute(s.offset, values), s.ranges);
-    s.vars[i] = inner;
-    s.vars.insert(s.vars.begin() + i, group);
-    s.extents.insert(s.extents.begin() + i, s.extents[i] / divisor);
-    s.extents[++i] = divisor;
-  }
-  return s;
-}
-
-bool FindProduct(const GpuStage& s, Product* p) {
-  int reductions = 0;
-  kernel::Visit(s.body, [&](const Expr& n) {
-    if (n->op != Op::kReduce) return;
-    ++reductions;
-    p->sum = n;
-  });
-  if (reductions != 1 || p->sum->combiner != kernel::Combiner::kSum) return false;
-  const Expr& term = p->sum->args[0];
-  const Scalar scalar = p->sum->type.scalar;
-  if (term->op != Op::kMul || (scalar != Scalar::kFloat32 && scalar != Scalar::kInt32)) return false;
-  for (const kernel::ReduceAxis& a : p->sum->reduce_axes) p->depth *= a.extent;
-  p->rows.value = term->args[0];
-  p->cols.value = term->args[1];
-  for (size_t i = 0; i < s.vars.size(); ++i) {
-    const bool in_rows = kernel::DependsOn(p->rows.value, s.vars[i]), in_cols = kernel::DependsOn(p->cols.value, s.vars[i]);
-    if (in_rows == in_cols) {
-      p->batch.push_back(i);
-      p->batches *= s.extents[i];
-      continue;
-    }
-    Factor& f = in_rows ? p->rows : p->cols;
-    f.dims.push_back(i);
-    f.extent *= s.extents[i];
-  }
-  // Along columns the result lies in memory.
-  if (!p->rows.dims.empty() && (p->cols.dims.empty() || p->rows.dims.back() > p->cols.dims.back())) std::swap(p->rows, p->cols);
-  return p->rows.extent >= kLeastRows && p->cols.extent >= kLeastRows && p->depth >= kLeastDepth;
-}
 
 // Elements of a tile with `items` rows or columns.
-int64_t TileSize(int64_t items) { return kDepth * (items + kPadding); }
-
-int64_t Ceil(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-const Tile& ChooseTile(const Product& p) {
-  for (const Tile& t : kTiles) {
-    if (p.batches * Ceil(p.rows.extent, t.rows) * Ceil(p.cols.extent, t.cols) >= kEnoughBlocks) return t;
-  }
-  return kTiles[std::size(kTiles) - 1];
-}
+int64_t TileSize(int64_t items) { return kTileDepth * (items + kPadding); }
 
 class Emitter {
  public:
-  Emitter(const GpuStage& stage, const Product& p) : s_(stage), p_(p), tile_(ChooseTile(p)), ranges_(stage.ranges) {}
+  Emitter(const GpuStage& stage, const Product& p)
+      : s_(stage), p_(p), tile_(ChooseTile({p.batches, p.rows.extent, p.cols.extent, p.depth})), ranges_(stage.ranges) {}
 
   void Emit(kernel::Kernel* k) {
-    const int64_t row_tiles = Ceil(p_.rows.extent, tile_.rows), col_tiles = Ceil(p_.cols.extent, tile_.cols);
+    const int64_t row_tiles = CeilDiv(p_.rows.extent, tile_.rows), col_tiles = CeilDiv(p_.cols.extent, tile_.cols);
     k->tasks = p_.batches * row_tiles * col_tiles;
     k->threads = tile_.threads();
     k->thread = kernel::MakeVar("thread");
@@ -151,13 +60,13 @@ class Emitter {
     rows.Put(b, Int(0));
     cols.Put(b, Int(0));
     b.Barrier();
-    b.For("k", Int(0), Int(p_.depth), kDepth, [&](Block& b, const Expr& k) {
+    b.For("k", Int(0), Int(p_.depth), kTileDepth, [&](Block& b, const Expr& k) {
       const bool one = k->op != Op::kVar;
-      const Expr odd = one ? Int(0) : b.Let("odd", Binary(Op::kMod, k / Int(kDepth), Int(2)));
-      const Expr more = k + kDepth < Int(p_.depth);
+      const Expr odd = one ? Int(0) : b.Let("odd", Binary(Op::kMod, k / Int(kTileDepth), Int(2)));
+      const Expr more = k + kTileDepth < Int(p_.depth);
       b.If(more, [&](Block& b) {
-        rows.Fetch(b, k + kDepth);
-        cols.Fetch(b, k + kDepth);
+        rows.Fetch(b, k + kTileDepth);
+        cols.Fetch(b, k + kTileDepth);
       });
       Multiply(b, rows.shared(), cols.shared(), odd);
       b.If(more, [&](Block& b) {
@@ -192,7 +101,7 @@ class Emitter {
    public:
     Loader(Emitter& e, const Factor& factor, int64_t size, Expr first, Buffer shared, const char* name)
         : e_(e), factor_(factor), size_(size), first_(std::move(first)), shared_(std::move(shared)), name_(name),
-          threads_(e.tile_.threads()), fetched_(size * kDepth / threads_) {
+          threads_(e.tile_.threads()), fetched_(size * kTileDepth / threads_) {
       staged_ = kernel::RegisterBuffer(std::string(name) + "s_next", shared_->scalar, 1, fetched_);
       along_depth_ = RunsAlongDepth();
     }
@@ -202,7 +111,7 @@ class Emitter {
     void Begin(Block& b) {
       for (int64_t i = 0; i < fetched_; ++i) {
         const Expr flat = e_.thread_ + i * threads_;
-        const int64_t inner = along_depth_ ? kDepth : size_;
+        const int64_t inner = along_depth_ ? kTileDepth : size_;
         // The faster index is the same for all i where it divides the number of threads.
         const bool same = threads_ % inner == 0;
         Expr fast = same ? (i == 0 ? b.Let("fast", Simplify(Binary(Op::kMod, e_.thread_, Int(inner)), e_.ranges_)) : fast_[0])
@@ -221,7 +130,7 @@ class Emitter {
 
     // The elements from depth `k` on, into registers.
     void Fetch(Block& b, const Expr& k) {
-      const bool partial = e_.p_.depth % kDepth != 0;
+      const bool partial = e_.p_.depth % kTileDepth != 0;
       for (int64_t i = 0; i < fetched_; ++i) {
         const Expr depth = b.Let("depth", k + (along_depth_ ? fast_[i] : slow_[i]));
         Ranges ranges = e_.ranges_;
@@ -293,7 +202,7 @@ class Emitter {
   static int64_t Place(int i, int64_t size, int per_thread) { return i / 4 * (size / (per_thread / 4)) + i % 4; }
 
   void Multiply(Block& b, const Buffer& rows, const Buffer& cols, const Expr& odd) {
-    b.For("d", 0, kDepth, [&](Block& b, const Expr& d) {
+    b.For("d", 0, kTileDepth, [&](Block& b, const Expr& d) {
       auto read = [&](const Buffer& tile, int64_t size, int count, const Expr& mine, const char* name) {
         std::vector<Expr> values;
         for (int i = 0; i < count; i += 4) {
@@ -345,30 +254,16 @@ class Emitter {
             values.insert(cols[j].values.begin(), cols[j].values.end());
             const Expr sum = Reg(acc_, static_cast<int64_t>(i * cols.size() + j));
             b.Store(s_.out, Simplify(kernel::Substitute(s_.offset, values), ranges_),
-                    Simplify(kernel::Substitute(WithSum(sum), values), ranges_));
+                    Simplify(kernel::Substitute(WithSum(s_.body, p_.sum, sum), values), ranges_));
           });
         }
       });
     }
   }
 
-  // The body with a value in place of the sum.
-  Expr WithSum(const Expr& sum) const {
-    std::unordered_map<const kernel::ExprNode*, Expr> done;
-    std::function<Expr(const Expr&)> walk = [&](const Expr& n) -> Expr {
-      if (n == p_.sum) return sum;
-      const auto it = done.find(n.get());
-      if (it != done.end()) return it->second;
-      std::vector<Expr> args;
-      for (const Expr& a : n->args) args.push_back(walk(a));
-      return done[n.get()] = WithArgs(n, std::move(args));
-    };
-    return walk(s_.body);
-  }
-
   const GpuStage& s_;
   const Product& p_;
-  const Tile& tile_;
+  const Tile tile_;
   Ranges ranges_;
   Expr thread_, first_row_, first_col_, my_row_, my_col_;
   Values batch_;

@@ -7,6 +7,7 @@
 #include "compiler/kernel/lower.h"
 #include "compiler/schedule/cuda/contraction.h"
 #include "compiler/schedule/cuda/reduce.h"
+#include "compiler/schedule/cuda/split_sums.h"
 #include "compiler/schedule/merge.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/vector_reduce.h"
@@ -77,7 +78,13 @@ class StageEmitter {
       EmitElements(b, k, elements);
     }
     if (!b.empty()) k.body = b.Take();
-    s_.program().AddStep(std::move(k), std::move(bindings_), s_.Info(node_, OpName(node_)));
+    plan::StepInfo info = s_.Info(node_, OpName(node_));
+    if (d_.stages().size() > 1) {  // this one's share of the node's work
+      if (!AddsProducts(st.body)) info.macs = 0;
+      info.bytes = 0;
+      for (const plan::Argument& a : bindings_) info.bytes += a.bytes;
+    }
+    s_.program().AddStep(std::move(k), std::move(bindings_), std::move(info));
   }
 
  private:
@@ -224,7 +231,8 @@ class StageEmitter {
 }  // namespace
 
 absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
-  ASSIGN_OR_RETURN(Definition d, DefinitionFor(node));
+  ASSIGN_OR_RETURN(const Definition whole, DefinitionFor(node));
+  const Definition d = SplitSums(whole);
   std::vector<Placement> placements;
   for (const graph::Value* v : node.inputs) placements.push_back(s.Plain(v));
   const std::vector<int> outputs = d.outputs();

@@ -1,0 +1,47 @@
+// Stages that are one sum of products, taken apart: which dimensions of the result each factor has to itself.
+#ifndef MGEC_COMPILER_SCHEDULE_CUDA_PRODUCT_H_
+#define MGEC_COMPILER_SCHEDULE_CUDA_PRODUCT_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "compiler/kernel/lower.h"
+
+namespace mgec::schedule {
+
+// A stage on flat buffers: `body`, stored to `out` at `offset`, for all `vars`.
+struct GpuStage {
+  std::vector<kernel::Var> vars;
+  std::vector<int64_t> extents;
+  kernel::Ranges ranges;
+  kernel::Expr body, offset;
+  kernel::Buffer out;
+};
+
+// One factor: its value and the dimensions of the result that it alone depends on.
+struct Factor {
+  kernel::Expr value;
+  std::vector<size_t> dims;  // indices into GpuStage::vars
+  int64_t extent = 1;
+};
+
+struct Product {
+  kernel::Expr sum;  // the kReduce in the body
+  Factor rows, cols;
+  std::vector<size_t> batch;
+  int64_t batches = 1, depth = 1;
+};
+
+// Splits variables that occur divided by a constant, as the channels of grouped convolutions do, in two.
+GpuStage SplitGroups(GpuStage s);
+
+// Whether the stage is one sum of products, of float32 or int32, in which both factors have dimensions of the result to
+// themselves, large enough for tiles. Works on bodies that read tensors (kRead) as well; `offset` and `out` are not looked at.
+bool FindProduct(const GpuStage& s, Product* p);
+
+// `body` with `value` in place of `sum`, a node in it.
+kernel::Expr WithSum(const kernel::Expr& body, const kernel::Expr& sum, const kernel::Expr& value);
+
+}  // namespace mgec::schedule
+
+#endif  // MGEC_COMPILER_SCHEDULE_CUDA_PRODUCT_H_
