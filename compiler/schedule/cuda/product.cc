@@ -1,6 +1,7 @@
 #include "compiler/schedule/cuda/product.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace mgec::schedule {
@@ -13,6 +14,50 @@ using kernel::Var;
 namespace {
 
 constexpr int64_t kLeastRows = 8, kLeastDepth = 8;
+
+// The values that an int32 expression made of 8-bit numbers can take; empty where nothing is known.
+std::optional<kernel::Range> BoundsOfFactor(const Expr& e) {
+  int64_t value;
+  if (IsConst(e, &value)) return kernel::Range{value, value};
+  switch (e->op) {
+    case Op::kCast:
+      if (e->args[0]->type.scalar == Scalar::kInt8) return kernel::Range{-128, 127};
+      if (e->args[0]->type.scalar == Scalar::kUint8) return kernel::Range{0, 255};
+      return std::nullopt;
+    case Op::kAdd:
+    case Op::kSub: {
+      const std::optional<kernel::Range> a = BoundsOfFactor(e->args[0]), b = BoundsOfFactor(e->args[1]);
+      if (!a || !b) return std::nullopt;
+      if (e->op == Op::kAdd) return kernel::Range{a->lo + b->lo, a->hi + b->hi};
+      return kernel::Range{a->lo - b->hi, a->hi - b->lo};
+    }
+    case Op::kSelect: {
+      const std::optional<kernel::Range> a = BoundsOfFactor(e->args[1]), b = BoundsOfFactor(e->args[2]);
+      if (!a || !b) return std::nullopt;
+      return kernel::Range{std::min(a->lo, b->lo), std::max(a->hi, b->hi)};
+    }
+    default: return std::nullopt;
+  }
+}
+
+// The values of a float32 expression are float16 numbers.
+bool IsHalf(const Expr& e) {
+  switch (e->op) {
+    case Op::kFloat: return e->float_value == 0;
+    case Op::kCast: return e->args[0]->type.scalar == Scalar::kFloat16;
+    case Op::kSelect: return IsHalf(e->args[1]) && IsHalf(e->args[2]);
+    default: return false;
+  }
+}
+
+WordKind WordsOf(const Expr& a, const Expr& b) {
+  auto is_int8 = [](const Expr& e) {
+    const std::optional<kernel::Range> r = BoundsOfFactor(e);
+    return r && r->lo >= -128 && r->hi <= 127;
+  };
+  if (a->type.scalar == Scalar::kInt32) return is_int8(a) && is_int8(b) ? WordKind::kInt8 : WordKind::kOne;
+  return IsHalf(a) && IsHalf(b) ? WordKind::kFloat16 : WordKind::kOne;
+}
 
 }  // namespace
 
@@ -55,6 +100,7 @@ bool FindProduct(const GpuStage& s, Product* p) {
   for (const kernel::ReduceAxis& a : p->sum->reduce_axes) p->depth *= a.extent;
   p->rows.value = term->args[0];
   p->cols.value = term->args[1];
+  p->words = WordsOf(p->rows.value, p->cols.value);
   for (size_t i = 0; i < s.vars.size(); ++i) {
     const bool in_rows = kernel::DependsOn(p->rows.value, s.vars[i]), in_cols = kernel::DependsOn(p->cols.value, s.vars[i]);
     if (in_rows == in_cols) {

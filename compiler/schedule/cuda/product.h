@@ -25,11 +25,20 @@ struct Factor {
   int64_t extent = 1;
 };
 
+// What tensor cores multiply. They take words of 32 bits, each with neighbours along the sum.
+enum class WordKind : uint8_t {
+  kOne,      // anything else: single numbers, without tensor cores
+  kInt8,     // int32 products of factors that are always in [-128, 127], four in a word
+  kFloat16,  // float32 products of factors that are float16 numbers, two in a word
+};
+inline int ElementsOf(WordKind k) { return k == WordKind::kInt8 ? 4 : k == WordKind::kFloat16 ? 2 : 1; }
+
 struct Product {
   kernel::Expr sum;  // the kReduce in the body
   Factor rows, cols;
   std::vector<size_t> batch;
   int64_t batches = 1, depth = 1;
+  WordKind words = WordKind::kOne;
 };
 
 // Splits variables that occur divided by a constant, as the channels of grouped convolutions do, in two.

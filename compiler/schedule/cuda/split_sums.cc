@@ -45,7 +45,7 @@ Split ChooseSplit(const Stage& st) {
     }
   }
   std::sort(divisors.begin(), divisors.end());
-  split.parts = ChooseParts({p.batches, p.rows.extent, p.cols.extent, p.depth}, divisors);
+  split.parts = ChooseParts({p.batches, p.rows.extent, p.cols.extent, p.depth, ElementsOf(p.words)}, divisors);
   // The outermost axis: each part is then a range of the sum's terms.
   while (split.parts > 1 && axes[split.axis].extent % split.parts != 0) ++split.axis;
   return split;

@@ -13,13 +13,14 @@ struct Tile {
   int thread_rows, thread_cols;
   int threads() const { return static_cast<int>(rows * cols / (thread_rows * thread_cols)); }
 };
-inline constexpr int64_t kTileDepth = 8;  // of tiles along the sum
+inline constexpr int64_t kTileDepth = 8;  // words of tiles along the sum
 
 inline int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // `batches` products, each of rows x cols sums of `depth` terms.
 struct ProductSize {
   int64_t batches, rows, cols, depth;
+  int elements = 1;  // along the sum, in a word; several: with tensor cores
 };
 
 // The tile with the least expected time.
