@@ -200,13 +200,20 @@ class Emitter {
       return partial ? Select(depth < Int(e_.p_.depth), value, Cast(value->type, kernel::Float(0))) : value;
     }
 
+    // The float16 number that `value`, which is one (WordKind), was.
+    static Expr HalfOf(const Expr& value) {
+      if (value->op == Op::kSelect) return Select(value->args[0], HalfOf(value->args[1]), HalfOf(value->args[2]));
+      const bool cast = value->op == Op::kCast && value->args[0]->type.scalar == Scalar::kFloat16;
+      return cast ? value->args[0] : Cast(Scalar::kFloat16, value);
+    }
+
     // `value` as element number `i` of a word whose other bits are 0.
     Expr BitsOf(const Expr& value, int64_t i) const {
       if (!e_.tensor_cores()) return value;
       const kernel::Type word(Scalar::kInt32);
       const int64_t bits = 32 / e_.elements_;
       const Expr narrow = e_.p_.words == WordKind::kFloat16
-                              ? Cast(word, Bitcast(Scalar::kUint16, Cast(Scalar::kFloat16, value)))
+                              ? Cast(word, Bitcast(Scalar::kUint16, HalfOf(value)))
                               : Binary(Op::kAnd, value, Int((int64_t{1} << bits) - 1, word));
       return i == 0 ? narrow : Binary(Op::kShl, narrow, Int(i * bits, word));
     }

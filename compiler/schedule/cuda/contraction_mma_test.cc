@@ -62,7 +62,7 @@ TEST(ContractionMmaTest, QuantizedConvolutions) {
   }
 }
 
-// Factors that are float16, as inputs of networks are; what is added up is float32.
+// As they are, and with all passes, after which networks are computed in float32. What is added up is float32.
 TEST(ContractionMmaTest, ProductsOfFloat16) {
   uint32_t salt = 400;
   for (const Ints& mkn : {Ints{33, 17, 70}, Ints{64, 64, 64}, Ints{100, 230, 70}, Ints{200, 40, 900}}) {
@@ -73,6 +73,7 @@ TEST(ContractionMmaTest, ProductsOfFloat16) {
     t.Expect(t.Add("relu", {y}));
     t.set_tolerance(1e-3);
     t.CheckCuda();
+    EXPECT_TRUE(t.KernelsContain("mma("));
   }
 }
 
@@ -80,9 +81,11 @@ TEST(ContractionMmaTest, Float16Convolutions) {
   for (uint32_t i = 0; i < 2; ++i) {
     ScheduleTester t(500 + i);
     const Shape x = {2, t.Int(5, 20), t.Int(3, 9), t.Int(3, 9)}, w = {t.Int(8, 40), x[1], 3, 3};
-    t.Expect(t.Add("conv2d", {t.Input(x, DTypeKind::kFloat16), t.Input(w, DTypeKind::kFloat16)}, {{"pad", Ints{1, 1}}}));
-    t.set_tolerance(1e-3);
+    Value* y = t.Add("conv2d", {t.Input(x, DTypeKind::kFloat16), t.Constant(w, DTypeKind::kFloat16)}, {{"pad", Ints{1, 1}}});
+    t.Expect(t.Add("conv2d", {y, t.Constant({9, w[0], 1, 1}, DTypeKind::kFloat16)}));
+    t.set_tolerance(2e-3);
     t.CheckCuda();
+    EXPECT_TRUE(t.KernelsContain("mma("));
   }
 }
 

@@ -117,6 +117,17 @@ bool FindProduct(const GpuStage& s, Product* p) {
   return p->rows.extent >= kLeastRows && p->cols.extent >= kLeastRows && p->depth >= kLeastDepth;
 }
 
+bool FindProduct(const kernel::Stage& stage, Product* p) {
+  if (stage.scan >= 0) return false;
+  GpuStage s;
+  s.vars = stage.vars;
+  s.extents = stage.info.shape;
+  for (size_t i = 0; i < s.vars.size(); ++i) s.ranges[s.vars[i].get()] = {0, s.extents[i] - 1};
+  s.body = stage.body;
+  s.offset = kernel::Int(0);
+  return FindProduct(SplitGroups(std::move(s)), p);
+}
+
 Expr WithSum(const Expr& body, const Expr& sum, const Expr& value) {
   std::unordered_map<const kernel::ExprNode*, Expr> done;
   std::function<Expr(const Expr&)> walk = [&](const Expr& n) -> Expr {

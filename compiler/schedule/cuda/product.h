@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "compiler/kernel/lower.h"
+#include "compiler/kernel/tensor_expr.h"
 
 namespace mgec::schedule {
 
@@ -47,6 +48,9 @@ GpuStage SplitGroups(GpuStage s);
 // Whether the stage is one sum of products, of float32 or int32, in which both factors have dimensions of the result to
 // themselves, large enough for tiles. Works on bodies that read tensors (kRead) as well; `offset` and `out` are not looked at.
 bool FindProduct(const GpuStage& s, Product* p);
+
+// The same for a stage of a definition.
+bool FindProduct(const kernel::Stage& stage, Product* p);
 
 // `body` with `value` in place of `sum`, a node in it.
 kernel::Expr WithSum(const kernel::Expr& body, const kernel::Expr& sum, const kernel::Expr& value);

@@ -25,15 +25,8 @@ struct Split {
 // How the stage is best split; 1 part: not at all.
 Split ChooseSplit(const Stage& st) {
   Split split;
-  if (st.scan >= 0) return split;
-  GpuStage stage;
-  stage.vars = st.vars;
-  stage.extents = st.info.shape;
-  for (size_t i = 0; i < st.vars.size(); ++i) stage.ranges[st.vars[i].get()] = {0, st.info.shape[i] - 1};
-  stage.body = st.body;
-  stage.offset = kernel::Int(0);
   Product p;
-  if (!FindProduct(SplitGroups(std::move(stage)), &p)) return split;
+  if (!FindProduct(st, &p)) return split;
   kernel::Visit(st.body, [&](const Expr& n) {
     if (n->op == Op::kReduce) split.sum = n;
   });

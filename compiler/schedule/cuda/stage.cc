@@ -6,6 +6,7 @@
 #include "compiler/base/status_macros.h"
 #include "compiler/kernel/lower.h"
 #include "compiler/schedule/cuda/contraction.h"
+#include "compiler/schedule/cuda/half_factors.h"
 #include "compiler/schedule/cuda/reduce.h"
 #include "compiler/schedule/cuda/split_sums.h"
 #include "compiler/schedule/merge.h"
@@ -231,7 +232,9 @@ class StageEmitter {
 }  // namespace
 
 absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
-  ASSIGN_OR_RETURN(const Definition whole, DefinitionFor(node));
+  ASSIGN_OR_RETURN(Definition whole, DefinitionFor(node));
+  const graph::Node* anchor = Anchor(node);
+  if (anchor != nullptr && anchor->attributes.String("factors") == "f16") whole = WithHalfFactors(std::move(whole));
   const Definition d = SplitSums(whole);
   std::vector<Placement> placements;
   for (const graph::Value* v : node.inputs) placements.push_back(s.Plain(v));
