@@ -102,7 +102,13 @@ std::string KernelPrinter::Signature() {
     Line(absl::StrCat(type, " task = ", wide ? "(long long)" : "", "blockIdx.x * ", threads, " + threadIdx.x;"));
     Line("if (task >= tasks) return;");
   }
-  return absl::StrCat("extern \"C\" __global__ void __launch_bounds__(", threads, ") ", kernel_.name, "(",
+  // The assembler may spill a few registers to have room for more blocks, but not where one block is said to be enough. With
+  // tensor cores few warps keep a processor busy.
+  bool multiplies = false;
+  Walk(kernel_.body, [&](const StmtNode& s) {
+    multiplies = multiplies || (s.kind == StmtKind::kLet && s.value->op == kernel::Op::kMma);
+  });
+  return absl::StrCat("extern \"C\" __global__ void __launch_bounds__(", threads, multiplies ? ", 1" : "", ") ", kernel_.name, "(",
                       absl::StrJoin(parameters, ", "), ") {\n");
 }
 

@@ -62,6 +62,10 @@ std::vector<kernel::Kernel> WordContractions() {
                  {{"pad", Ints{1, 1}}, {"dtype", std::string("i32")}}));
     output(g.Add("conv2d", {input(DTypeKind::kFloat16, x), input(DTypeKind::kFloat16, w)}, {{"pad", Ints{1, 1}}}));
   }
+  for (int64_t channels : {16, 24, 128}) {  // with remainders along the sum
+    output(g.Add("int_conv2d", {input(DTypeKind::kInt8, {1, channels, 40, 40}), input(DTypeKind::kInt8, {channels, channels, 3, 3})},
+                 {{"pad", Ints{1, 1}}, {"dtype", std::string("i32")}}));
+  }
   return KernelsOf(g);
 }
 

@@ -340,7 +340,7 @@ int Launch(void (*kernel)(A...), void** arguments, unsigned grid, unsigned block
 
 // What kernels use.
 #define __global__
-#define __launch_bounds__(n)
+#define __launch_bounds__(...)
 #define DEVICE static inline
 #define threadIdx emulator::thread_index
 #define blockIdx emulator::block_index
