@@ -296,6 +296,13 @@ Expr WarpXor(Expr a, int bits) {
   return e;
 }
 
+Expr Mma(Expr a, Expr b, Expr c) {
+  assert(a->type == Type(Scalar::kInt32, 4) && b->type == Type(Scalar::kInt32, 2) && c->type.lanes == 4);
+  auto e = New(Op::kMma, c->type);
+  e->args = {std::move(a), std::move(b), std::move(c)};
+  return e;
+}
+
 Expr Min(Expr a, Expr b) { return Binary(Op::kMin, std::move(a), std::move(b)); }
 Expr Max(Expr a, Expr b) { return Binary(Op::kMax, std::move(a), std::move(b)); }
 Expr FloorDiv(Expr a, Expr b) { return Binary(Op::kFloorDiv, std::move(a), std::move(b)); }

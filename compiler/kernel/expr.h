@@ -68,6 +68,14 @@ enum class Op : uint8_t {
   // Threads (kernels that have them: stmt.h).
   kWarpXor,  // what args[0] is in the thread of the same warp (32 threads) whose number differs in the bits int_value. Only
              // as the value of a let, which all threads of the warp reach.
+  kMma,      // args[2] + A B, by tensor cores, of matrices that the threads of a warp hold together: A has 16 x 8 words, B 8 x 8,
+             // the result 16 x 8 numbers. A word is an int32 that holds neighbours along the sum, the first in its lowest bits:
+             // where the result is int32 four int8, and sums wrap; where it is float32 two float16, whose products are exact and
+             // whose sums are rounded to float32 in an order of the hardware's. Thread 4g + t of the warp has
+             //   args[0]: word t of rows g and g + 8 of A, then word t + 4 of both
+             //   args[1]: words t and t + 4 of column g of B
+             //   args[2] and the result: columns 2t and 2t + 1 of row g, then both of row g + 8.
+             // Only as kWarpXor.
 };
 
 enum class Combiner : uint8_t { kSum, kProduct, kMin, kMax };
@@ -146,6 +154,7 @@ Expr ConcatLanes(Expr a, Expr b);
 Expr Shuffle(Expr a, std::vector<int> lanes);
 Expr HorizontalReduce(Op op, Expr a);
 Expr WarpXor(Expr a, int bits);  // bits in [1, 31]
+Expr Mma(Expr a, Expr b, Expr c);  // int32 x 4, int32 x 2, and int32 or float32 x 4
 Expr Min(Expr a, Expr b);
 Expr Max(Expr a, Expr b);
 Expr FloorDiv(Expr a, Expr b);

@@ -88,6 +88,7 @@ const char* Name(Op op) {
     case Op::kReduceMax: return "reduce_max";
     case Op::kReduceMin: return "reduce_min";
     case Op::kWarpXor: return "warp_xor";
+    case Op::kMma: return "mma";
   }
   return "?";
 }

@@ -277,6 +277,12 @@ absl::Status Verifier::CheckNode(const Expr& e) {
       return want(count == 1 && type == first && type.lanes == 1 && SizeOf(type.scalar) == 4 && e->int_value > 0 &&
                       e->int_value < kWarp,
                   "bad exchange");
+    case Op::kMma:
+      if (!exchange_allowed_) return FailAt(e, "not the value of a let");
+      RETURN_IF_ERROR(CheckTogether("a product of matrices"));
+      return want(count == 3 && first == Type(Scalar::kInt32, 4) && e->args[1]->type == Type(Scalar::kInt32, 2) &&
+                      (type == Type(Scalar::kInt32, 4) || type == Type(Scalar::kFloat32, 4)) && e->args[2]->type == type,
+                  "matrices of the wrong type");
     case Op::kReduceAdd:
     case Op::kReduceMax:
     case Op::kReduceMin:
@@ -314,8 +320,10 @@ absl::Status Verifier::Statement(const StmtNode& s) {
     }
     case StmtKind::kLet:
       statement_ = absl::StrCat("let ", s.var ? s.var->name : "");
-      if (s.value && s.value->op == Op::kWarpXor) {
-        RETURN_IF_ERROR(all({s.value->args[0]}));
+      if (s.value && (s.value->op == Op::kWarpXor || s.value->op == Op::kMma)) {
+        for (const Expr& a : s.value->args) {
+          RETURN_IF_ERROR(CheckExpr(a));
+        }
         exchange_allowed_ = true;
       }
       RETURN_IF_ERROR(all({s.value}));

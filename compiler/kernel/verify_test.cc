@@ -170,6 +170,23 @@ TEST_F(VerifyThreadsTest, ExchangesAreLetsThatAllReach) {
   EXPECT_EQ(Check(std::move(branch)), "malformed kernel k, let v: an exchange where threads may differ");
 }
 
+TEST_F(VerifyThreadsTest, WarpsMultiplyMatricesTogether) {
+  const Buffer words = SharedBuffer("words", Scalar::kInt32, 64), acc = RegisterBuffer("acc", Scalar::kInt32, 4, 1);
+  const Expr a = Load(words, Int(0), 4), b = Load(words, Int(4), 2);
+  Block good;
+  good.Set(acc, 0, good.Let("v", Mma(a, b, Broadcast(Int(0, Scalar::kInt32), 4))));
+  EXPECT_EQ(Check(std::move(good)), "");
+  Block stored;
+  stored.Set(acc, 0, Mma(a, b, Reg(acc, 0)));
+  EXPECT_EQ(Check(std::move(stored)), "malformed kernel k, store to acc: not the value of a let in mma of type i32x4");
+  Block branch;
+  branch.If(thread_ < 3, [&](Block& inner) { inner.Let("v", Mma(a, b, Broadcast(Float(0), 4))); });
+  EXPECT_EQ(Check(std::move(branch)), "malformed kernel k, let v: a product of matrices where threads may differ");
+  Block types;
+  types.Let("v", Raw(Op::kMma, Type(Scalar::kFloat32, 4), {a, b, Broadcast(Int(0, Scalar::kInt32), 4)}));
+  EXPECT_EQ(Check(std::move(types)), "malformed kernel k, let v: matrices of the wrong type in mma of type f32x4");
+}
+
 TEST_F(VerifyThreadsTest, ThreadsAreWarps) {
   k_.threads = 48;
   EXPECT_EQ(Check(Block()), "malformed kernel k: 48 threads");

@@ -29,6 +29,12 @@ DTypeKind StorageOf(const Graph& g) {
   return half >= bfloat ? DTypeKind::kFloat16 : DTypeKind::kBFloat16;
 }
 
+// A product whose factors are float16. What multiplies such numbers faster may round them to float16 again.
+bool MultipliesHalves(const Node& n) {
+  auto is_half = [&](size_t i) { return n.inputs[i]->type.dtype.kind == DTypeKind::kFloat16; };
+  return (n.op == "conv2d" || n.op == "matmul") && is_half(0) && is_half(1);
+}
+
 }  // namespace
 
 PassResult PromoteFloat16(Graph& g) {
@@ -38,6 +44,9 @@ PassResult PromoteFloat16(Graph& g) {
   }
   if (!any) return false;
   g.set_float_storage(StorageOf(g));
+  for (Node* n : NodesOf(g)) {
+    if (MultipliesHalves(*n)) n->attributes.Set("factors", std::string("f16"));
+  }
   const graph::Attributes to_float = {{"dtype", std::string("f32")}};
   std::vector<DType> output_dtypes;
   for (const graph::GraphOutput& o : g.outputs()) output_dtypes.push_back(o.value->type.dtype);

@@ -42,6 +42,24 @@ TEST(PromoteFloat16Test, CastsToHalfBecomeCastsToFloat) {
   })");
 }
 
+TEST(PromoteFloat16Test, RemembersWhichProductsHadHalfFactors) {
+  ExpectRewrite(PromoteFloat16, R"(graph {
+    %x = input() "x" : f16[1, 2]
+    %y = input() "y" : f32[2, 1]
+    %1 = matmul(%x, %x) {transpose_b=1} : f16[1, 1]
+    %2 = matmul(%y, %y) {transpose_b=1} : f32[2, 2]
+    return %1 "half", %2 "float"
+  })", R"(graph {
+    %x = input() "x" : f16[1, 2]
+    %y = input() "y" : f32[2, 1]
+    %1 = cast(%x) {dtype="f32"} : f32[1, 2]
+    %2 = matmul(%1, %1) {factors="f16", transpose_b=1} : f32[1, 1]
+    %3 = matmul(%y, %y) {transpose_b=1} : f32[2, 2]
+    %4 = cast(%2) {dtype="f16"} "half" : f16[1, 1]
+    return %4 "half", %3 "float"
+  })", 2e-3f);
+}
+
 TEST(PromoteFloat16Test, RemembersWhatMostConstantsWere) {
   using graph::DTypeKind;
   for (DTypeKind kind : {DTypeKind::kFloat16, DTypeKind::kBFloat16}) {

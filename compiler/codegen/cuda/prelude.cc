@@ -17,6 +17,32 @@ template <typename T> DEVICE void store4(T* p, long long i, float a, float b, fl
 
 template <typename T> DEVICE T warp_xor(T v, int bits) { return __shfl_xor_sync(0xffffffffu, v, bits); }
 
+// c + A B of a warp's matrices (kernel/expr.h, kMma): sixteen rows of A, eight columns of B, words of four int8 or two float16.
+DEVICE int4 mma_s8(int a0, int a1, int a2, int a3, int b0, int b1, int c0, int c1, int c2, int c3) {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+               : "+r"(c0), "+r"(c1), "+r"(c2), "+r"(c3) : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+#else  // eight rows and half of the words at a time
+  asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0,%1}, {%2}, {%3}, {%0,%1};" : "+r"(c0), "+r"(c1) : "r"(a0), "r"(b0));
+  asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0,%1}, {%2}, {%3}, {%0,%1};" : "+r"(c2), "+r"(c3) : "r"(a1), "r"(b0));
+  asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0,%1}, {%2}, {%3}, {%0,%1};" : "+r"(c0), "+r"(c1) : "r"(a2), "r"(b1));
+  asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0,%1}, {%2}, {%3}, {%0,%1};" : "+r"(c2), "+r"(c3) : "r"(a3), "r"(b1));
+#endif
+  return make_int4(c0, c1, c2, c3);
+}
+DEVICE float4 mma_f16(int a0, int a1, int a2, int a3, int b0, int b1, float c0, float c1, float c2, float c3) {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+               : "+f"(c0), "+f"(c1), "+f"(c2), "+f"(c3) : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+#else  // half of the words at a time
+  asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
+               : "+f"(c0), "+f"(c1), "+f"(c2), "+f"(c3) : "r"(a0), "r"(a1), "r"(b0));
+  asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
+               : "+f"(c0), "+f"(c1), "+f"(c2), "+f"(c3) : "r"(a2), "r"(a3), "r"(b1));
+#endif
+  return make_float4(c0, c1, c2, c3);
+}
+
 DEVICE float bits_to_float(int v) { return __int_as_float(v); }
 DEVICE int float_to_bits(float v) { return __float_as_int(v); }
 DEVICE float half_to_float(unsigned short v) {

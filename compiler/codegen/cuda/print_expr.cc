@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "compiler/codegen/cuda/kernel_printer.h"
 
 namespace mgec::codegen::cuda {
@@ -274,6 +275,18 @@ KernelPrinter::Lanes KernelPrinter::PrintNode(const Expr& e) {
     }
     case Op::kWarpXor:
       return {{absl::StrCat("warp_xor(", Full(e->args[0]), ", ", e->int_value, ")"), true}};
+    case Op::kMma: {
+      std::vector<std::string> words;
+      for (const Expr& a : e->args) {
+        for (const Text& t : Print(a)) words.push_back(t.text);
+      }
+      const bool integers = e->type.scalar == ScalarType::kInt32;
+      const std::string four = Identifier("product");
+      Line(absl::StrCat(integers ? "const int4 " : "const float4 ", four, integers ? " = mma_s8(" : " = mma_f16(",
+                        absl::StrJoin(words, ", "), ");"));
+      for (const char* member : {".x", ".y", ".z", ".w"}) result.push_back({four + member, true});
+      return result;
+    }
     case Op::kDot2:
     case Op::kDot4: {
       const Lanes a = Print(e->args[0]), b = Print(e->args[1]), c = Print(e->args[2]);

@@ -89,6 +89,32 @@ TEST(PrintKernelTest, ThreadsShareMemory) {
   EXPECT_EQ(LaunchOf(k, 7).block, 64);
 }
 
+TEST(PrintKernelTest, WarpsMultiplyMatrices) {
+  Kernel k;
+  k.name = "k";
+  k.task = MakeVar("task");
+  k.threads = 32;
+  k.thread = MakeVar("thread");
+  k.arguments = {ArgumentBuffer("x", Scalar::kInt32, 64, 0, 4), ArgumentBuffer("y", Scalar::kFloat32, 32, 1, 4)};
+  const Expr x = Load(k.arguments[0], Use(k.thread));
+  Block b;
+  const Expr words = b.Let("x", x);
+  const Expr pair = ConcatLanes(words, words);
+  const Expr v = b.Let("v", kernel::Mma(ConcatLanes(pair, pair), pair, kernel::Broadcast(kernel::Float(0), 4)));
+  b.Store(k.arguments[1], Use(k.thread), Slice(v, 3, 1));
+  k.body = b.Take();
+  EXPECT_EQ(BodyOf(k),
+            "  const int task = blockIdx.x;\n"
+            "  const int thread = threadIdx.x;\n"
+            "  const int x_1 = x[thread];\n"
+            "  const float4 product = mma_f16(x_1, x_1, x_1, x_1, x_1, x_1, 0.0f, 0.0f, 0.0f, 0.0f);\n"
+            "  const float v_0 = product.x;\n"
+            "  const float v_1 = product.y;\n"
+            "  const float v_2 = product.z;\n"
+            "  const float v_3 = product.w;\n"
+            "  y[thread] = v_3;\n");
+}
+
 TEST(PrintKernelTest, SharedExpressionsGetNames) {
   Kernel k;
   k.name = "k";

@@ -28,7 +28,7 @@ const char* const kReserved[] = {
     "signed", "sizeof", "static", "struct", "switch", "template", "this", "true", "typedef", "union", "unsigned", "void",
     "volatile", "while", "and", "or", "not", "xor", "tasks", "task", "thread", "min", "max", "abs", "exp", "log", "sin",
     "cos", "tan", "pow", "sqrt", "floor", "ceil", "round", "trunc", "erf", "sigmoid", "load4", "store4", "float4",
-    "warp_xor", "warpSize", "threadIdx", "blockIdx", "blockDim", "gridDim", "y0", "y1", "j0", "j1", "index", "class",
+    "int4", "mma_s8", "mma_f16", "warp_xor", "warpSize", "threadIdx", "blockIdx", "blockDim", "gridDim", "y0", "y1", "j0", "j1", "index", "class",
     "delete", "export", "namespace", "private", "public", "protected", "try", "catch", "throw", "using", "virtual"};
 
 // Calls f for every statement, outermost first.
@@ -102,7 +102,13 @@ std::string KernelPrinter::Signature() {
     Line(absl::StrCat(type, " task = ", wide ? "(long long)" : "", "blockIdx.x * ", threads, " + threadIdx.x;"));
     Line("if (task >= tasks) return;");
   }
-  return absl::StrCat("extern \"C\" __global__ void __launch_bounds__(", threads, ") ", kernel_.name, "(",
+  // The assembler may spill a few registers to have room for more blocks, but not where one block is said to be enough. With
+  // tensor cores few warps keep a processor busy.
+  bool multiplies = false;
+  Walk(kernel_.body, [&](const StmtNode& s) {
+    multiplies = multiplies || (s.kind == StmtKind::kLet && s.value->op == kernel::Op::kMma);
+  });
+  return absl::StrCat("extern \"C\" __global__ void __launch_bounds__(", threads, multiplies ? ", 1" : "", ") ", kernel_.name, "(",
                       absl::StrJoin(parameters, ", "), ") {\n");
 }
 

@@ -1,7 +1,8 @@
 #include "compiler/schedule/cuda/contraction.h"
 
-#include <algorithm>
-#include <iterator>
+#include <functional>
+
+#include "compiler/schedule/cuda/tile.h"
 
 namespace mgec::schedule {
 namespace {
@@ -16,110 +17,19 @@ using kernel::Scalar;
 using kernel::Var;
 using Values = std::unordered_map<const kernel::VarNode*, Expr>;
 
-// A block computes rows x cols results, a thread thread_rows x thread_cols of them.
-struct Tile {
-  int64_t rows, cols;
-  int thread_rows, thread_cols;
-  int threads() const { return static_cast<int>(rows * cols / (thread_rows * thread_cols)); }
-};
-// The largest first. Threads read their rows, and their columns, of a tile four at a time.
-constexpr Tile kTiles[] = {{128, 128, 8, 8}, {64, 64, 8, 4}, {32, 64, 4, 4}, {32, 32, 4, 4}};
-constexpr int64_t kDepth = 8;  // of tiles along the sum
-// Rows of tiles in shared memory lie this many elements further apart, so that threads that go along the sum write to
-// different banks.
-constexpr int64_t kPadding = 4;
-// Blocks that keep a large GPU busy; with fewer, smaller tiles are better.
-constexpr int64_t kEnoughBlocks = 200;
-constexpr int64_t kLeastRows = 8, kLeastDepth = 8;
+constexpr int kWarp = 32;
+// What one product of matrices by tensor cores has (kMma), and the columns that a warp computes with several.
+constexpr int kMmaRows = 16, kMmaCols = 8, kWarpCols = 32;
 
-// One factor: its value and the dimensions of the result that it alone depends on.
-struct Factor {
-  Expr value;
-  std::vector<size_t> dims;  // indices into GpuStage::vars
-  int64_t extent = 1;
-};
-
-struct Product {
-  Expr sum;  // the kReduce in the body
-  Factor rows, cols;
-  std::vector<size_t> batch;
-  int64_t batches = 1, depth = 1;
-};
-
-// Splits variables that occur divided by a constant, as the channels of grouped convolutions do, in two.
-GpuStage SplitGroups(GpuStage s) {
-  for (size_t i = 0; i < s.vars.size(); ++i) {
-    int64_t divisor = 0;
-    kernel::Visit(s.body, [&](const Expr& n) {
-      int64_t c;
-      if ((n->op == Op::kDiv || n->op == Op::kFloorDiv) && n->args[0]->op == Op::kVar && n->args[0]->var == s.vars[i] &&
-          IsConst(n->args[1], &c) && c > 1) {
-        divisor = c;
-      }
-    });
-    if (divisor == 0 || s.extents[i] % divisor != 0 || s.extents[i] == divisor) continue;
-    const Var group = kernel::MakeVar("g"), inner = kernel::MakeVar("i");
-    s.ranges[group.get()] = {0, s.extents[i] / divisor - 1};
-    s.ranges[inner.get()] = {0, divisor - 1};
-    const Values values = {{s.vars[i].get(), Use(group) * divisor + Use(inner)}};
-    s.body = kernel::Simplify(kernel::Substitute(s.body, values), s.ranges);
-    s.offset = kernel::Simplify(kernel::Substitute(s.offset, values), s.ranges);
-    s.vars[i] = inner;
-    s.vars.insert(s.vars.begin() + i, group);
-    s.extents.insert(s.extents.begin() + i, s.extents[i] / divisor);
-    s.extents[++i] = divisor;
-  }
-  return s;
-}
-
-bool FindProduct(const GpuStage& s, Product* p) {
-  int reductions = 0;
-  kernel::Visit(s.body, [&](const Expr& n) {
-    if (n->op != Op::kReduce) return;
-    ++reductions;
-    p->sum = n;
-  });
-  if (reductions != 1 || p->sum->combiner != kernel::Combiner::kSum) return false;
-  const Expr& term = p->sum->args[0];
-  const Scalar scalar = p->sum->type.scalar;
-  if (term->op != Op::kMul || (scalar != Scalar::kFloat32 && scalar != Scalar::kInt32)) return false;
-  for (const kernel::ReduceAxis& a : p->sum->reduce_axes) p->depth *= a.extent;
-  p->rows.value = term->args[0];
-  p->cols.value = term->args[1];
-  for (size_t i = 0; i < s.vars.size(); ++i) {
-    const bool in_rows = kernel::DependsOn(p->rows.value, s.vars[i]), in_cols = kernel::DependsOn(p->cols.value, s.vars[i]);
-    if (in_rows == in_cols) {
-      p->batch.push_back(i);
-      p->batches *= s.extents[i];
-      continue;
-    }
-    Factor& f = in_rows ? p->rows : p->cols;
-    f.dims.push_back(i);
-    f.extent *= s.extents[i];
-  }
-  // Along columns the result lies in memory.
-  if (!p->rows.dims.empty() && (p->cols.dims.empty() || p->rows.dims.back() > p->cols.dims.back())) std::swap(p->rows, p->cols);
-  return p->rows.extent >= kLeastRows && p->cols.extent >= kLeastRows && p->depth >= kLeastDepth;
-}
-
-// Elements of a tile with `items` rows or columns.
-int64_t TileSize(int64_t items) { return kDepth * (items + kPadding); }
-
-int64_t Ceil(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-const Tile& ChooseTile(const Product& p) {
-  for (const Tile& t : kTiles) {
-    if (p.batches * Ceil(p.rows.extent, t.rows) * Ceil(p.cols.extent, t.cols) >= kEnoughBlocks) return t;
-  }
-  return kTiles[std::size(kTiles) - 1];
-}
-
+// Tiles in shared memory are of words: of single numbers or, for tensor cores, of several along the sum.
 class Emitter {
  public:
-  Emitter(const GpuStage& stage, const Product& p) : s_(stage), p_(p), tile_(ChooseTile(p)), ranges_(stage.ranges) {}
+  Emitter(const GpuStage& stage, const Product& p)
+      : s_(stage), p_(p), elements_(ElementsOf(p.words)), step_(kTileDepth * elements_),
+        tile_(ChooseTile({p.batches, p.rows.extent, p.cols.extent, p.depth, elements_})), ranges_(stage.ranges) {}
 
   void Emit(kernel::Kernel* k) {
-    const int64_t row_tiles = Ceil(p_.rows.extent, tile_.rows), col_tiles = Ceil(p_.cols.extent, tile_.cols);
+    const int64_t row_tiles = CeilDiv(p_.rows.extent, tile_.rows), col_tiles = CeilDiv(p_.cols.extent, tile_.cols);
     k->tasks = p_.batches * row_tiles * col_tiles;
     k->threads = tile_.threads();
     k->thread = kernel::MakeVar("thread");
@@ -136,13 +46,13 @@ class Emitter {
 
     const Scalar scalar = p_.sum->type.scalar;
     // Two tiles of each: one is read while the next is written.
-    Loader rows(*this, p_.rows, tile_.rows, first_row_, kernel::SharedBuffer("rows", scalar, 2 * TileSize(tile_.rows)), "row");
-    Loader cols(*this, p_.cols, tile_.cols, first_col_, kernel::SharedBuffer("cols", scalar, 2 * TileSize(tile_.cols)), "col");
-    acc_ = kernel::RegisterBuffer("acc", scalar, 1, tile_.thread_rows * tile_.thread_cols);
+    const Scalar word = tensor_cores() ? Scalar::kInt32 : scalar;
+    Loader rows(*this, p_.rows, tile_.rows, first_row_, kernel::SharedBuffer("rows", word, 2 * TileSize(tile_.rows)), "row");
+    Loader cols(*this, p_.cols, tile_.cols, first_col_, kernel::SharedBuffer("cols", word, 2 * TileSize(tile_.cols)), "col");
+    const int lanes = tensor_cores() ? 4 : 1;
+    acc_ = kernel::RegisterBuffer("acc", scalar, lanes, tile_.thread_rows * tile_.thread_cols / lanes);
     for (int i = 0; i < acc_->size; ++i) b.Set(acc_, i, kernel::Neutral(kernel::Combiner::kSum, scalar));
-    // Multiples of 4 that are seen to be.
-    my_row_ = b.Let("thread_row", thread_ / Int(tile_.cols / tile_.thread_cols)) * 4;
-    my_col_ = b.Let("thread_col", Binary(Op::kMod, thread_, Int(tile_.cols / tile_.thread_cols))) * 4;
+    LocateThread(b);
 
     rows.Begin(b);
     cols.Begin(b);
@@ -151,15 +61,16 @@ class Emitter {
     rows.Put(b, Int(0));
     cols.Put(b, Int(0));
     b.Barrier();
-    b.For("k", Int(0), Int(p_.depth), kDepth, [&](Block& b, const Expr& k) {
+    b.For("k", Int(0), Int(p_.depth), step_, [&](Block& b, const Expr& k) {
       const bool one = k->op != Op::kVar;
-      const Expr odd = one ? Int(0) : b.Let("odd", Binary(Op::kMod, k / Int(kDepth), Int(2)));
-      const Expr more = k + kDepth < Int(p_.depth);
+      const Expr odd = one ? Int(0) : b.Let("odd", Binary(Op::kMod, k / Int(step_), Int(2)));
+      const Expr more = k + step_ < Int(p_.depth);
       b.If(more, [&](Block& b) {
-        rows.Fetch(b, k + kDepth);
-        cols.Fetch(b, k + kDepth);
+        rows.Fetch(b, k + step_);
+        cols.Fetch(b, k + step_);
       });
-      Multiply(b, rows.shared(), cols.shared(), odd);
+      if (tensor_cores()) MultiplyMatrices(b, rows.shared(), cols.shared(), odd);
+      else Multiply(b, rows.shared(), cols.shared(), odd);
       b.If(more, [&](Block& b) {
         rows.Put(b, Int(1) - odd);
         cols.Put(b, Int(1) - odd);
@@ -171,6 +82,33 @@ class Emitter {
   }
 
  private:
+  bool tensor_cores() const { return p_.words != WordKind::kOne; }
+  // Rows of tiles in shared memory lie this many words further apart. Threads that go along the sum write to different banks
+  // then, and those of a warp that read words for tensor cores read from different ones.
+  int64_t Padding() const { return tensor_cores() ? 8 : 4; }
+  // Words of a tile with `items` rows or columns.
+  int64_t TileSize(int64_t items) const { return kTileDepth * (items + Padding()); }
+  // The rows that a warp computes with tensor cores: threads have as many results as without.
+  int64_t WarpRows() const { return tile_.thread_rows * tile_.thread_cols * kWarp / kWarpCols; }
+
+  // Where in its tile the thread's results begin.
+  void LocateThread(Block& b) {
+    if (!tensor_cores()) {
+      // Multiples of 4 that are seen to be.
+      my_row_ = b.Let("thread_row", thread_ / Int(tile_.cols / tile_.thread_cols)) * 4;
+      my_col_ = b.Let("thread_col", Binary(Op::kMod, thread_, Int(tile_.cols / tile_.thread_cols))) * 4;
+      return;
+    }
+    const Expr warp = b.Let("warp", thread_ / Int(kWarp)), lane = b.Let("lane", Binary(Op::kMod, thread_, Int(kWarp)));
+    const int64_t across = tile_.cols / kWarpCols;  // warps
+    group_ = b.Let("group", lane / Int(4));
+    quad_ = b.Let("quad", Binary(Op::kMod, lane, Int(4)));
+    warp_col_ = Simplify(Binary(Op::kMod, warp, Int(across)) * kWarpCols, ranges_);
+    if (warp_col_->op != Op::kInt) warp_col_ = b.Let("warp_col", warp_col_);
+    my_row_ = b.Let("thread_row", Simplify(warp / Int(across) * WarpRows() + group_, ranges_));
+    my_col_ = b.Let("thread_col", warp_col_ + quad_ * 2);
+  }
+
   // Sets the variables of dimensions `dims` to the parts of the row-major number `flat` in [0, total).
   void Decompose(Block& b, const Expr& flat, const std::vector<size_t>& dims, int64_t total, Values* values) {
     Expr rest = flat;
@@ -192,7 +130,7 @@ class Emitter {
    public:
     Loader(Emitter& e, const Factor& factor, int64_t size, Expr first, Buffer shared, const char* name)
         : e_(e), factor_(factor), size_(size), first_(std::move(first)), shared_(std::move(shared)), name_(name),
-          threads_(e.tile_.threads()), fetched_(size * kDepth / threads_) {
+          threads_(e.tile_.threads()), fetched_(size * kTileDepth / threads_) {
       staged_ = kernel::RegisterBuffer(std::string(name) + "s_next", shared_->scalar, 1, fetched_);
       along_depth_ = RunsAlongDepth();
     }
@@ -202,7 +140,7 @@ class Emitter {
     void Begin(Block& b) {
       for (int64_t i = 0; i < fetched_; ++i) {
         const Expr flat = e_.thread_ + i * threads_;
-        const int64_t inner = along_depth_ ? kDepth : size_;
+        const int64_t inner = along_depth_ ? kTileDepth : size_;
         // The faster index is the same for all i where it divides the number of threads.
         const bool same = threads_ % inner == 0;
         Expr fast = same ? (i == 0 ? b.Let("fast", Simplify(Binary(Op::kMod, e_.thread_, Int(inner)), e_.ranges_)) : fast_[0])
@@ -219,29 +157,16 @@ class Emitter {
       }
     }
 
-    // The elements from depth `k` on, into registers.
+    // The words from depth `k` on, into registers.
     void Fetch(Block& b, const Expr& k) {
-      const bool partial = e_.p_.depth % kDepth != 0;
       for (int64_t i = 0; i < fetched_; ++i) {
-        const Expr depth = b.Let("depth", k + (along_depth_ ? fast_[i] : slow_[i]));
-        Ranges ranges = e_.ranges_;
-        const Expr at = partial ? b.Let("inside", Min(depth, Int(e_.p_.depth - 1))) : depth;
-        if (at->op == Op::kVar) ranges[at->var.get()] = {0, e_.p_.depth - 1};
-        Values values = values_[i];
-        Expr rest = at;
-        const std::vector<kernel::ReduceAxis>& axes = e_.p_.sum->reduce_axes;
-        for (size_t j = axes.size(); j-- > 0;) {
-          Expr index = rest;
-          if (j > 0) {
-            index = b.Let(axes[j].var->name, Simplify(Binary(Op::kMod, rest, Int(axes[j].extent)), ranges));
-            rest = b.Let("rest", Simplify(rest / Int(axes[j].extent), ranges));
-          }
-          if (index->op == Op::kVar) ranges[index->var.get()] = {0, axes[j].extent - 1};
-          values[axes[j].var.get()] = index;
+        const Expr first = k + (along_depth_ ? fast_[i] : slow_[i]) * e_.elements_;
+        Expr word;
+        for (int64_t j = 0; j < e_.elements_; ++j) {
+          const Expr bits = BitsOf(Element(b, b.Let("depth", first + j), values_[i]), j);
+          word = word == nullptr ? bits : Binary(Op::kOr, word, bits);
         }
-        Expr value = Simplify(kernel::Substitute(factor_.value, values), ranges);
-        if (partial) value = Select(depth < Int(e_.p_.depth), value, Cast(value->type, kernel::Float(0)));
-        b.Set(staged_, i, value);
+        b.Set(staged_, i, word);
       }
     }
 
@@ -249,11 +174,50 @@ class Emitter {
     void Put(Block& b, const Expr& which) {
       for (int64_t i = 0; i < fetched_; ++i) {
         const Expr depth = along_depth_ ? fast_[i] : slow_[i], item = along_depth_ ? slow_[i] : fast_[i];
-        b.Store(shared_, which * TileSize(size_) + depth * (size_ + kPadding) + item, Reg(staged_, i));
+        b.Store(shared_, which * e_.TileSize(size_) + depth * (size_ + e_.Padding()) + item, Reg(staged_, i));
       }
     }
 
    private:
+    // The factor at number `depth` of the sum, for the item whose place is `values`; 0 behind the sum's end.
+    Expr Element(Block& b, const Expr& depth, Values values) {
+      const bool partial = e_.p_.depth % e_.step_ != 0;
+      Ranges ranges = e_.ranges_;
+      const Expr at = partial ? b.Let("inside", Min(depth, Int(e_.p_.depth - 1))) : depth;
+      if (at->op == Op::kVar) ranges[at->var.get()] = {0, e_.p_.depth - 1};
+      Expr rest = at;
+      const std::vector<kernel::ReduceAxis>& axes = e_.p_.sum->reduce_axes;
+      for (size_t j = axes.size(); j-- > 0;) {
+        Expr index = rest;
+        if (j > 0) {
+          index = b.Let(axes[j].var->name, Simplify(Binary(Op::kMod, rest, Int(axes[j].extent)), ranges));
+          rest = b.Let("rest", Simplify(rest / Int(axes[j].extent), ranges));
+        }
+        if (index->op == Op::kVar) ranges[index->var.get()] = {0, axes[j].extent - 1};
+        values[axes[j].var.get()] = index;
+      }
+      const Expr value = Simplify(kernel::Substitute(factor_.value, values), ranges);
+      return partial ? Select(depth < Int(e_.p_.depth), value, Cast(value->type, kernel::Float(0))) : value;
+    }
+
+    // The float16 number that `value`, which is one (WordKind), was.
+    static Expr HalfOf(const Expr& value) {
+      if (value->op == Op::kSelect) return Select(value->args[0], HalfOf(value->args[1]), HalfOf(value->args[2]));
+      const bool cast = value->op == Op::kCast && value->args[0]->type.scalar == Scalar::kFloat16;
+      return cast ? value->args[0] : Cast(Scalar::kFloat16, value);
+    }
+
+    // `value` as element number `i` of a word whose other bits are 0.
+    Expr BitsOf(const Expr& value, int64_t i) const {
+      if (!e_.tensor_cores()) return value;
+      const kernel::Type word(Scalar::kInt32);
+      const int64_t bits = 32 / e_.elements_;
+      const Expr narrow = e_.p_.words == WordKind::kFloat16
+                              ? Cast(word, Bitcast(Scalar::kUint16, HalfOf(value)))
+                              : Binary(Op::kAnd, value, Int((int64_t{1} << bits) - 1, word));
+      return i == 0 ? narrow : Binary(Op::kShl, narrow, Int(i * bits, word));
+    }
+
     Values Locate(Block& b, const Expr& item) {
       Expr flat = first_ + item;
       if (factor_.extent % size_ != 0) flat = Min(flat, Int(factor_.extent - 1));
@@ -293,11 +257,11 @@ class Emitter {
   static int64_t Place(int i, int64_t size, int per_thread) { return i / 4 * (size / (per_thread / 4)) + i % 4; }
 
   void Multiply(Block& b, const Buffer& rows, const Buffer& cols, const Expr& odd) {
-    b.For("d", 0, kDepth, [&](Block& b, const Expr& d) {
+    b.For("d", 0, kTileDepth, [&](Block& b, const Expr& d) {
       auto read = [&](const Buffer& tile, int64_t size, int count, const Expr& mine, const char* name) {
         std::vector<Expr> values;
         for (int i = 0; i < count; i += 4) {
-          const Expr four = b.Let(name, Load(tile, odd * TileSize(size) + d * (size + kPadding) + mine + Place(i, size, count), 4));
+          const Expr four = b.Let(name, Load(tile, odd * TileSize(size) + d * (size + Padding()) + mine + Place(i, size, count), 4));
           for (int l = 0; l < 4; ++l) values.push_back(Slice(four, l, 1));
         }
         return values;
@@ -313,25 +277,74 @@ class Emitter {
     });
   }
 
+  // The same with tensor cores, for the whole depth of the tiles at once.
+  void MultiplyMatrices(Block& b, const Buffer& rows, const Buffer& cols, const Expr& odd) {
+    auto word = [&](const Buffer& tile, int64_t size, const Expr& item, int64_t depth, const char* name) {
+      return b.Let(name, Load(tile, odd * TileSize(size) + (quad_ + depth) * (size + Padding()) + item));
+    };
+    std::vector<Expr> y;
+    for (int64_t col = 0; col < kWarpCols; col += kMmaCols) {
+      const Expr item = warp_col_ + group_ + col;
+      const Expr first = word(cols, tile_.cols, item, 0, "y");
+      y.push_back(ConcatLanes(first, word(cols, tile_.cols, item, 4, "y")));
+    }
+    int64_t at = 0;
+    for (int64_t row = 0; row < WarpRows(); row += kMmaRows) {
+      Expr x;
+      for (int64_t depth : {0, 4}) {
+        for (int64_t half : {0, 8}) {
+          const Expr next = word(rows, tile_.rows, my_row_ + (row + half), depth, "x");
+          x = x == nullptr ? next : ConcatLanes(x, next);
+        }
+      }
+      for (const Expr& columns : y) {
+        b.Set(acc_, at, b.Let("sums", kernel::Mma(x, columns, Reg(acc_, at))));
+        ++at;
+      }
+    }
+  }
+
+  // Where the results of a thread lie from its first on, along rows or columns.
+  std::vector<int64_t> Offsets(bool along_rows) const {
+    std::vector<int64_t> offsets;
+    if (!tensor_cores()) {
+      const int count = along_rows ? tile_.thread_rows : tile_.thread_cols;
+      for (int i = 0; i < count; ++i) offsets.push_back(Place(i, along_rows ? tile_.rows : tile_.cols, count));
+    } else if (along_rows) {
+      for (int64_t row = 0; row < WarpRows(); row += kMmaRows / 2) offsets.push_back(row);
+    } else {
+      for (int64_t col = 0; col < kWarpCols; col += kMmaCols) {
+        offsets.push_back(col);
+        offsets.push_back(col + 1);
+      }
+    }
+    return offsets;
+  }
+
+  // The thread's result number i along rows and j along `cols` columns.
+  Expr SumAt(size_t i, size_t j, size_t cols) const {
+    if (!tensor_cores()) return Reg(acc_, static_cast<int64_t>(i * cols + j));
+    return Slice(Reg(acc_, static_cast<int64_t>(i / 2 * (cols / 2) + j / 2)), static_cast<int>(i % 2 * 2 + j % 2), 1);
+  }
+
   // What is left of the body on each sum, stored where the result has that element.
   void Finish(Block& b) {
     struct Place {
       Expr at;
       Values values;
     };
-    auto places = [&](Block& b, const Factor& f, const Expr& first, const Expr& mine, int64_t size, int count,
-                      const char* name) {
+    auto places = [&](Block& b, const Factor& f, const Expr& first, const Expr& mine, bool along_rows, const char* name) {
       std::vector<Place> all;
-      for (int i = 0; i < count; ++i) {
+      for (int64_t offset : Offsets(along_rows)) {
         Place p;
-        p.at = b.Let(name, first + mine + Emitter::Place(i, size, count));
+        p.at = b.Let(name, first + mine + offset);
         Decompose(b, p.at, f.dims, f.extent, &p.values);
         all.push_back(std::move(p));
       }
       return all;
     };
-    const std::vector<Place> rows = places(b, p_.rows, first_row_, my_row_, tile_.rows, tile_.thread_rows, "row");
-    const std::vector<Place> cols = places(b, p_.cols, first_col_, my_col_, tile_.cols, tile_.thread_cols, "col");
+    const std::vector<Place> rows = places(b, p_.rows, first_row_, my_row_, true, "row");
+    const std::vector<Place> cols = places(b, p_.cols, first_col_, my_col_, false, "col");
     auto guarded = [&](Block& b, const Factor& f, int64_t size, const Expr& at, const std::function<void(Block&)>& body) {
       if (f.extent % size == 0) body(b);
       else b.If(at < Int(f.extent), body);
@@ -343,34 +356,23 @@ class Emitter {
             Values values = batch_;
             values.insert(rows[i].values.begin(), rows[i].values.end());
             values.insert(cols[j].values.begin(), cols[j].values.end());
-            const Expr sum = Reg(acc_, static_cast<int64_t>(i * cols.size() + j));
+            const Expr sum = SumAt(i, j, cols.size());
             b.Store(s_.out, Simplify(kernel::Substitute(s_.offset, values), ranges_),
-                    Simplify(kernel::Substitute(WithSum(sum), values), ranges_));
+                    Simplify(kernel::Substitute(WithSum(s_.body, p_.sum, sum), values), ranges_));
           });
         }
       });
     }
   }
 
-  // The body with a value in place of the sum.
-  Expr WithSum(const Expr& sum) const {
-    std::unordered_map<const kernel::ExprNode*, Expr> done;
-    std::function<Expr(const Expr&)> walk = [&](const Expr& n) -> Expr {
-      if (n == p_.sum) return sum;
-      const auto it = done.find(n.get());
-      if (it != done.end()) return it->second;
-      std::vector<Expr> args;
-      for (const Expr& a : n->args) args.push_back(walk(a));
-      return done[n.get()] = WithArgs(n, std::move(args));
-    };
-    return walk(s_.body);
-  }
-
   const GpuStage& s_;
   const Product& p_;
-  const Tile& tile_;
+  const int elements_;   // of a word
+  const int64_t step_;   // of the sum, in numbers: what a tile has
+  const Tile tile_;
   Ranges ranges_;
   Expr thread_, first_row_, first_col_, my_row_, my_col_;
+  Expr group_, quad_, warp_col_;  // with tensor cores: g and t of kMma, and the warp's first column
   Values batch_;
   Buffer acc_;
 };

@@ -62,6 +62,31 @@ std::vector<kernel::Kernel> Windows() {
   return KernelsOf(g);
 }
 
+// The same with tensor cores, of both kinds of words.
+std::vector<kernel::Kernel> WordContractions() {
+  graph::Graph g;
+  int values = 0;
+  auto input = [&](DTypeKind kind, const Shape& s) { return g.AddInput(absl::StrCat("x", values++), {kind, s}); };
+  auto output = [&](const absl::StatusOr<graph::Value*>& v) { g.AddOutput(*v, absl::StrCat("y", values++)); };
+  const graph::Attributes i32 = {{"dtype", std::string("i32")}};
+  for (const Ints& mkn : {Ints{4096, 300, 2048}, Ints{1000, 512, 1024}, Ints{512, 100, 800}, Ints{40, 64, 100}}) {
+    const Shape a = {mkn[0], mkn[1]}, b = {mkn[1], mkn[2]};
+    output(g.Add("int_matmul", {input(DTypeKind::kInt8, a), input(DTypeKind::kInt8, b)}, i32));
+    output(g.Add("matmul", {input(DTypeKind::kFloat16, a), input(DTypeKind::kFloat16, b)}, {}));
+  }
+  for (int64_t size : {7, 28, 56}) {
+    const Shape x = {4, 64, size, size}, w = {128, 64, 3, 3};
+    output(g.Add("int_conv2d", {input(DTypeKind::kInt8, x), input(DTypeKind::kInt8, w)},
+                 {{"pad", Ints{1, 1}}, {"dtype", std::string("i32")}}));
+    output(g.Add("conv2d", {input(DTypeKind::kFloat16, x), input(DTypeKind::kFloat16, w)}, {{"pad", Ints{1, 1}}}));
+  }
+  for (int64_t channels : {16, 24, 128}) {  // with remainders along the sum
+    output(g.Add("int_conv2d", {input(DTypeKind::kInt8, {1, channels, 40, 40}), input(DTypeKind::kInt8, {channels, channels, 3, 3})},
+                 {{"pad", Ints{1, 1}}, {"dtype", std::string("i32")}}));
+  }
+  return KernelsOf(g);
+}
+
 void ExpectNoSpills(const std::vector<kernel::Kernel>& kernels) {
   const auto nvrtc = Nvrtc::Get();
   if (!nvrtc.ok()) GTEST_SKIP() << "skipped: " << nvrtc.status().message();
@@ -89,6 +114,14 @@ TEST(CudaResourcesTest, ContractionsDoNotSpill) {
 }
 
 TEST(CudaResourcesTest, WindowsDoNotSpill) { ExpectNoSpills(Windows()); }
+
+TEST(CudaResourcesTest, ContractionsOnTensorCoresDoNotSpill) {
+  const std::vector<kernel::Kernel> kernels = WordContractions();
+  int multiply = 0;
+  for (const kernel::Kernel& k : kernels) multiply += ToString(k).find("mma(") != std::string::npos ? 1 : 0;
+  EXPECT_GE(multiply, 12);
+  ExpectNoSpills(kernels);
+}
 
 }  // namespace
 }  // namespace mgec::schedule

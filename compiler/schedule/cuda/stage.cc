@@ -7,8 +7,10 @@
 #include "compiler/base/status_macros.h"
 #include "compiler/kernel/lower.h"
 #include "compiler/schedule/cuda/contraction.h"
+#include "compiler/schedule/cuda/half_factors.h"
 #include "compiler/schedule/cuda/partial.h"
 #include "compiler/schedule/cuda/reduce.h"
+#include "compiler/schedule/cuda/split_sums.h"
 #include "compiler/schedule/cuda/transpose.h"
 #include "compiler/schedule/cuda/window.h"
 #include "compiler/schedule/merge.h"
@@ -91,11 +93,11 @@ class StageEmitter {
     }
     if (!b.empty()) k.body = b.Take();
     plan::StepInfo info = s_.Info(node_, OpName(node_));
-    if (role != Role::kWhole) {  // each step tells its own share of the node
+    if (d_.stages().size() > 1) {  // this one's share of the node's work
+      if (!AddsProducts(st.body)) info.macs = 0;
       info.bytes = 0;
       for (const plan::Argument& a : bindings_) info.bytes += a.bytes;
     }
-    if (role == Role::kCombination) info.macs = 0;
     s_.program().AddStep(std::move(k), std::move(bindings_), std::move(info));
     return 1;
   }
@@ -248,7 +250,10 @@ class StageEmitter {
 }  // namespace
 
 absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
-  ASSIGN_OR_RETURN(Definition d, DefinitionFor(node));
+  ASSIGN_OR_RETURN(Definition whole, DefinitionFor(node));
+  const graph::Node* anchor = Anchor(node);
+  if (anchor != nullptr && anchor->attributes.String("factors") == "f16") whole = WithHalfFactors(std::move(whole));
+  Definition d = SplitSums(whole);
   std::vector<Placement> placements;
   for (const graph::Value* v : node.inputs) placements.push_back(s.Plain(v));
   auto scratch = [&](int t) {

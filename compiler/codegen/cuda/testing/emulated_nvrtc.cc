@@ -48,7 +48,7 @@ std::string Descriptions(const std::string& kernels) {
     const size_t next = kernels.find(start, at + 1);
     const std::string kernel = kernels.substr(at, next == std::string::npos ? next : next - at);
     size_t name = start.size();
-    if (kernel.compare(name, 2, "__") == 0) name = kernel.find(' ', name) + 1;  // __launch_bounds__(n)
+    if (kernel.compare(name, 2, "__") == 0) name = kernel.find(") ", name) + 2;  // __launch_bounds__(n)
     const std::string called = kernel.substr(name, kernel.find('(', name) - name);
     bool fibers = false;
     for (const char* together : {"__syncthreads", "warp_", "mma", "SHARED("}) {

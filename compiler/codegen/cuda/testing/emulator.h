@@ -2,7 +2,7 @@
 // For tests only. Has the names of codegen/cuda/prelude.cc with the same meanings.
 //
 // Threads that wait for each other are fibers. What a GPU would not forgive is an error here: threads of a block that meet at
-// different barriers or have left, threads of a warp that do not all exchange, accesses of two threads to one element of
+// different barriers or have left, threads of a warp that do not all exchange or multiply, accesses of two threads to one element of
 // shared memory without a barrier between them where one of them writes, indices outside shared memory, vector accesses that
 // are not aligned. Shared memory holds NaNs at first.
 #ifndef MGEC_COMPILER_CODEGEN_CUDA_TESTING_EMULATOR_H_
@@ -18,6 +18,9 @@
 struct float4 {
   float x, y, z, w;
 };
+struct int4 {
+  int x, y, z, w;
+};
 
 namespace emulator {
 
@@ -31,8 +34,9 @@ struct Thread {
   ucontext_t context;
   State state;
   int line;         // of the barrier or exchange
-  int bits;         // of the exchange
+  int bits;         // of the exchange; kInt8Product or kHalfProduct
   uint32_t value;   // offered, then received
+  uint32_t a[4], b[2], c[4];  // of a product of matrices: its part of both factors and of the sums
 };
 
 static Index thread_index, block_index;
@@ -68,6 +72,62 @@ T WarpXor(T v, int bits, int line) {
   Yield(State::kExchange, line);
   memcpy(&v, &threads[thread_index.x].value, 4);
   return v;
+}
+
+// --- Products of matrices, with the fragments of the PTX manual: m16n8k32 of s8 and m16n8k16 of f16. ---
+
+constexpr int kInt8Product = 32, kHalfProduct = 33;
+
+inline int64_t Element(const uint32_t* words, int i, int8_t) {
+  int8_t v;
+  memcpy(&v, reinterpret_cast<const char*>(words) + i, 1);
+  return v;
+}
+inline float Element(const uint32_t* words, int i, _Float16) {
+  _Float16 v;
+  memcpy(&v, reinterpret_cast<const char*>(words) + 2 * i, 2);
+  return static_cast<float>(v);
+}
+
+// In: elements of the factors. Sum: of the result, 32 bits.
+template <typename In, typename Sum>
+void MultiplyMatrices(Thread* warp) {
+  constexpr int kPack = 4 / sizeof(In), kDepth = 8 * kPack;
+  decltype(Element(nullptr, 0, In())) a[16][kDepth], b[kDepth][8];
+  for (int lane = 0; lane < kWarp; ++lane) {
+    const int group = lane / 4, thread = lane % 4;
+    for (int i = 0; i < 4 * kPack; ++i) {
+      const int row = i / kPack % 2 == 0 ? group : group + 8;
+      a[row][thread * kPack + i % kPack + (i >= 2 * kPack ? kDepth / 2 : 0)] = Element(warp[lane].a, i, In());
+    }
+    for (int i = 0; i < 2 * kPack; ++i) {
+      b[thread * kPack + i % kPack + (i >= kPack ? kDepth / 2 : 0)][group] = Element(warp[lane].b, i, In());
+    }
+  }
+  for (int lane = 0; lane < kWarp; ++lane) {
+    for (int i = 0; i < 4; ++i) {
+      const int row = i < 2 ? lane / 4 : lane / 4 + 8, col = lane % 4 * 2 + i % 2;
+      Sum sum;
+      memcpy(&sum, &warp[lane].c[i], 4);
+      for (int k = 0; k < kDepth; ++k) sum = static_cast<Sum>(sum + a[row][k] * b[k][col]);
+      memcpy(&warp[lane].c[i], &sum, 4);
+    }
+  }
+}
+
+template <typename Four, typename T>
+Four Mma(int kind, int line, int a0, int a1, int a2, int a3, int b0, int b1, T c0, T c1, T c2, T c3) {
+  const int a[4] = {a0, a1, a2, a3}, b[2] = {b0, b1};
+  const T c[4] = {c0, c1, c2, c3};
+  Thread& t = threads[thread_index.x];
+  memcpy(t.a, a, sizeof(a));
+  memcpy(t.b, b, sizeof(b));
+  memcpy(t.c, c, sizeof(c));
+  t.bits = kind;
+  Yield(State::kExchange, line);
+  Four result;
+  memcpy(&result, threads[thread_index.x].c, sizeof(result));
+  return result;
 }
 
 // Shared memory that knows who touched each element since the last barrier.
@@ -187,14 +247,20 @@ inline void ResolveExchange(int first, int count) {
   for (int t = first; t < first + count; ++t) waiting += threads[t].state == State::kExchange ? 1 : 0;
   if (waiting == 0) return;
   thread_index.x = first;
-  if (waiting != kWarp) return Fail("%s: %lld of a warp's threads exchange, %lld do not", "warp_xor", waiting, kWarp - waiting);
+  const char* what = "warp_xor";
+  for (int t = first; t < first + count; ++t) {
+    if (threads[t].state == State::kExchange && threads[t].bits >= kInt8Product) what = "mma";
+  }
+  if (waiting != kWarp) return Fail("%s: %lld of a warp's threads exchange, %lld do not", what, waiting, kWarp - waiting);
   uint32_t received[kWarp];
   for (int i = 0; i < kWarp; ++i) {
     if (threads[first + i].line != threads[first].line || threads[first + i].bits != threads[first].bits) {
-      return Fail("%s: lines %lld and %lld meet", "warp_xor", threads[first].line, threads[first + i].line);
+      return Fail("%s: lines %lld and %lld meet", what, threads[first].line, threads[first + i].line);
     }
-    received[i] = threads[first + (i ^ threads[first].bits)].value;
+    received[i] = threads[first + (i ^ threads[first].bits) % kWarp].value;
   }
+  if (threads[first].bits == kInt8Product) MultiplyMatrices<int8_t, int32_t>(threads + first);
+  if (threads[first].bits == kHalfProduct) MultiplyMatrices<_Float16, float>(threads + first);
   for (int i = 0; i < kWarp; ++i) {
     threads[first + i].value = received[i];
     threads[first + i].state = State::kRunning;
@@ -274,12 +340,14 @@ int Launch(void (*kernel)(A...), void** arguments, unsigned grid, unsigned block
 
 // What kernels use.
 #define __global__
-#define __launch_bounds__(n)
+#define __launch_bounds__(...)
 #define DEVICE static inline
 #define threadIdx emulator::thread_index
 #define blockIdx emulator::block_index
 #define __syncthreads() emulator::Barrier(__LINE__)
 #define warp_xor(v, bits) emulator::WarpXor(v, bits, __LINE__)
+#define mma_s8(...) emulator::Mma<int4, int>(emulator::kInt8Product, __LINE__, __VA_ARGS__)
+#define mma_f16(...) emulator::Mma<float4, float>(emulator::kHalfProduct, __LINE__, __VA_ARGS__)
 #define SHARED(type, name, size)                 \
   static emulator::Shared<type, size> name;      \
   name.Declare(#name)

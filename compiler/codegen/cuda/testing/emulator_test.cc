@@ -1,4 +1,6 @@
 // The emulator itself: that it runs what is right and finds what is wrong.
+#include <cstring>
+
 #include "absl/strings/match.h"
 #include "compiler/codegen/cuda/testing/run_emulated.h"
 #include "gtest/gtest.h"
@@ -42,6 +44,30 @@ extern "C" __global__ void sum_warp(float* x, unsigned int tasks) {
 extern "C" __global__ void half_a_warp(float* x, unsigned int tasks) {
   if (threadIdx.x < 16) x[threadIdx.x] = warp_xor(x[threadIdx.x], 1);
 }
+// x holds words of A by row, then of B by column: row r, word w at 8r + w; column c, word w at 128 + 8c + w. The result by row.
+extern "C" __global__ void multiply(float* x, unsigned int tasks) {
+  const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+  auto word = [&](int i) { return float_to_bits(x[i]); };
+  const float4 d = mma_f16(word(8 * g + t), word(8 * g + 64 + t), word(8 * g + t + 4), word(8 * g + 68 + t), word(128 + 8 * g + t),
+                           word(132 + 8 * g + t), 1.0f, 2.0f, 3.0f, 4.0f);
+  x[256 + 8 * g + 2 * t] = d.x;
+  x[257 + 8 * g + 2 * t] = d.y;
+  x[320 + 8 * g + 2 * t] = d.z;
+  x[321 + 8 * g + 2 * t] = d.w;
+}
+extern "C" __global__ void multiply_bytes(float* x, unsigned int tasks) {
+  const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+  auto word = [&](int i) { return float_to_bits(x[i]); };
+  const int4 d = mma_s8(word(8 * g + t), word(8 * g + 64 + t), word(8 * g + t + 4), word(8 * g + 68 + t), word(128 + 8 * g + t),
+                        word(132 + 8 * g + t), 2147483647, 0, 0, 0);
+  x[256 + 8 * g + 2 * t] = bits_to_float(d.x);
+  x[257 + 8 * g + 2 * t] = bits_to_float(d.y);
+  x[320 + 8 * g + 2 * t] = bits_to_float(d.z);
+  x[321 + 8 * g + 2 * t] = bits_to_float(d.w);
+}
+extern "C" __global__ void half_multiply(float* x, unsigned int tasks) {
+  if (threadIdx.x < 16) mma_f16(0, 0, 0, 0, 0, 0, 0.0f, 0.0f, 0.0f, 0.0f);
+}
 extern "C" __global__ void outside(float* x, unsigned int tasks) {
   SHARED(float, tile, 8);
   tile[threadIdx.x] = 0.0f;
@@ -57,7 +83,8 @@ extern "C" __global__ void count(float* x, unsigned int tasks) {
 }
 )";
 const std::vector<std::string> kNames = {"reverse",     "race",    "both_write", "some_leave", "two_barriers", "sum_warp",
-                                         "half_a_warp", "outside", "unwritten",  "misaligned", "count"};
+                                         "half_a_warp", "outside", "unwritten",  "misaligned", "count",
+                                         "multiply",    "multiply_bytes", "half_multiply"};
 
 class EmulatorTest : public testing::Test {
  protected:
@@ -68,6 +95,9 @@ class EmulatorTest : public testing::Test {
   }
   std::string Run(const std::string& name, int64_t grid = 1, int order = 0, int64_t tasks = 1) {
     for (int i = 0; i < 128; ++i) x_[i] = static_cast<float>(i);
+    return RunOn(name, grid, order, tasks);
+  }
+  std::string RunOn(const std::string& name, int64_t grid, int order, int64_t tasks) {
     for (size_t i = 0; i < kNames.size(); ++i) {
       if (kNames[i] == name) return std::string(kernels_->Run(static_cast<int>(i), {x_}, grid, 64, tasks, order).message());
     }
@@ -75,7 +105,7 @@ class EmulatorTest : public testing::Test {
   }
 
   static EmulatedKernels* kernels_;
-  alignas(16) float x_[128];
+  alignas(16) float x_[384];
 };
 EmulatedKernels* EmulatorTest::kernels_ = nullptr;
 
@@ -90,6 +120,50 @@ TEST_F(EmulatorTest, ExchangesWithinWarps) {
   for (int order = 0; order < EmulatedKernels::kOrders; ++order) {
     ASSERT_EQ(Run("sum_warp", 1, order), "");
     for (int i = 0; i < 64; ++i) EXPECT_EQ(x_[i], i < 32 ? 496 : 496 + 32 * 32);
+  }
+}
+
+// Element k of row r of A is r - k, of column c of B is 3c + k - 9.
+TEST_F(EmulatorTest, MultipliesMatricesOfHalves) {
+  auto half = [](int v) {
+    const _Float16 h = static_cast<_Float16>(v);
+    uint16_t bits;
+    memcpy(&bits, &h, 2);
+    return bits;
+  };
+  for (int order = 0; order < EmulatedKernels::kOrders; ++order) {
+    for (int i = 0; i < 24 * 8; ++i) {
+      const int item = i / 8 % 16, k = i % 8 * 2, b = i / 128;
+      auto value = [&](int k) { return half(b ? 3 * item + k - 9 : item - k); };
+      const uint32_t word = value(k) | static_cast<uint32_t>(value(k + 1)) << 16;
+      memcpy(&x_[i], &word, 4);
+    }
+    ASSERT_EQ(RunOn("multiply", 1, order, 1), "");
+    for (int i = 0; i < 128; ++i) {
+      const int row = i / 8, col = i % 8;
+      int sum = row < 8 ? col % 2 + 1 : col % 2 + 3;
+      for (int k = 0; k < 16; ++k) sum += (row - k) * (3 * col + k - 9);
+      EXPECT_EQ(x_[256 + i], static_cast<float>(sum)) << row << " " << col;
+    }
+  }
+}
+
+// The same of bytes, with a sum that wraps where row and column are even.
+TEST_F(EmulatorTest, MultipliesMatricesOfBytes) {
+  for (int i = 0; i < 24 * 8; ++i) {
+    const int item = i / 8 % 16, b = i / 128;
+    int8_t bytes[4];
+    for (int j = 0; j < 4; ++j) bytes[j] = static_cast<int8_t>(b ? 9 * item + i % 8 * 4 + j - 90 : item * 7 - i % 8 * 4 - j - 50);
+    memcpy(&x_[i], bytes, 4);
+  }
+  ASSERT_EQ(RunOn("multiply_bytes", 1, 0, 1), "");
+  for (int i = 0; i < 128; ++i) {
+    const int row = i / 8, col = i % 8;
+    uint32_t sum = row < 8 && col % 2 == 0 ? 2147483647 : 0;
+    for (int k = 0; k < 32; ++k) sum += static_cast<uint32_t>((row * 7 - k - 50) * (9 * col + k - 90));
+    uint32_t got;
+    memcpy(&got, &x_[256 + i], 4);
+    EXPECT_EQ(got, sum) << row << " " << col;
   }
 }
 
@@ -109,6 +183,7 @@ TEST_F(EmulatorTest, FindsDivergentBarriers) {
   EXPECT_TRUE(absl::StrContains(Run("some_leave"), "barrier: 63 threads wait and 1 have left")) << Run("some_leave");
   EXPECT_TRUE(absl::StrContains(Run("two_barriers"), "barrier: threads wait at line")) << Run("two_barriers");
   EXPECT_TRUE(absl::StrContains(Run("half_a_warp"), "warp_xor: 16 of a warp's threads exchange, 16 do not")) << Run("half_a_warp");
+  EXPECT_TRUE(absl::StrContains(Run("half_multiply"), "mma: 16 of a warp's threads exchange, 16 do not")) << Run("half_multiply");
 }
 
 TEST_F(EmulatorTest, FindsWrongAccesses) {
