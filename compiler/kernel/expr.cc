@@ -408,6 +408,20 @@ Expr RewriteImpl(const Expr& e, const std::function<Expr(const Expr&)>& f,
   return result;
 }
 
+Expr ReplaceImpl(const Expr& e, const std::function<Expr(const Expr&)>& f, std::unordered_map<const ExprNode*, Expr>& done) {
+  const auto it = done.find(e.get());
+  if (it != done.end()) return it->second;
+  Expr result = f(e);
+  if (result == nullptr) {
+    std::vector<Expr> args;
+    args.reserve(e->args.size());
+    for (const Expr& a : e->args) args.push_back(ReplaceImpl(a, f, done));
+    result = WithArgs(e, std::move(args));
+  }
+  done.emplace(e.get(), result);
+  return result;
+}
+
 void VisitImpl(const Expr& e, const std::function<void(const Expr&)>& f,
                std::unordered_map<const ExprNode*, bool>& done) {
   if (!done.emplace(e.get(), true).second) return;
@@ -420,6 +434,17 @@ void VisitImpl(const Expr& e, const std::function<void(const Expr&)>& f,
 Expr Rewrite(const Expr& e, const std::function<Expr(const Expr&)>& f) {
   std::unordered_map<const ExprNode*, Expr> done;
   return RewriteImpl(e, f, done);
+}
+
+Expr Replace(const Expr& e, const std::function<Expr(const Expr&)>& f) {
+  std::unordered_map<const ExprNode*, Expr> done;
+  return ReplaceImpl(e, f, done);
+}
+
+int64_t Points(const Expr& reduce) {
+  int64_t points = 1;
+  for (const ReduceAxis& a : reduce->reduce_axes) points *= a.extent;
+  return points;
 }
 
 Expr Substitute(const Expr& e, const std::unordered_map<const VarNode*, Expr>& values) {

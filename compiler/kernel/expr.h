@@ -186,11 +186,16 @@ Expr operator>=(Expr a, int64_t b);
 bool IsConst(const Expr& e, int64_t* value = nullptr);
 // True for `v` itself and, along a dimension of extent 1, for the constant 0.
 bool IsIndexAlong(const Expr& e, const Var& v, int64_t extent);
+// The elements of a kReduce's box.
+int64_t Points(const Expr& reduce);
 // A copy of `e` with other arguments (and, for kLoad etc., everything else kept).
 Expr WithArgs(const Expr& e, std::vector<Expr> args);
 // Rebuilds `e` bottom-up; `f` sees each node after its arguments and returns its replacement (or the node itself).
 // Shared nodes are visited once.
 Expr Rewrite(const Expr& e, const std::function<Expr(const Expr&)>& f);
+// Replaces nodes: `f` sees each before its arguments, and what it returns, if not null, takes the node's place. Shared nodes are
+// visited once.
+Expr Replace(const Expr& e, const std::function<Expr(const Expr&)>& f);
 // Replaces variables.
 Expr Substitute(const Expr& e, const std::unordered_map<const VarNode*, Expr>& values);
 // Calls f on every node once, arguments first.

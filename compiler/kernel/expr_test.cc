@@ -142,5 +142,19 @@ TEST_F(ExprTest, KnowsIdentityIndices) {
   EXPECT_FALSE(IsIndexAlong(Int(1), v_, 1));
 }
 
+TEST_F(ExprTest, ReplaceSeesNodesBeforeTheirArguments) {
+  const Expr x = Use(MakeVar("x")), inner = Reduce(Combiner::kSum, {{MakeVar("r"), 3}}, x);
+  const Expr outer = Reduce(Combiner::kMax, {{MakeVar("r"), 4}, {MakeVar("s"), 5}}, inner);
+  EXPECT_EQ(Points(outer), 20);
+  int seen = 0;
+  const Expr result = Replace(outer + outer * x, [&](const Expr& n) {
+    if (n->op != Op::kReduce) return Expr();
+    ++seen;
+    return Int(7);
+  });
+  EXPECT_EQ(seen, 1) << "once, and not what is inside";
+  EXPECT_EQ(ToString(result), ToString(Int(7) + Int(7) * x));
+}
+
 }  // namespace
 }  // namespace mgec::kernel

@@ -111,8 +111,7 @@ Expr EmitBounded(Block& b, const Expr& n, const BoundedReduce& bounded, int64_t 
 }
 
 Expr EmitReduce(Block& b, const Expr& n, int64_t unroll, const Ranges& ranges) {
-  int64_t points = 1;
-  for (const ReduceAxis& a : n->reduce_axes) points *= a.extent;
+  const int64_t points = Points(n);
   if (points == 0) return Neutral(n->combiner, n->type);
   constexpr int64_t kFewestBounded = 4;
   if (points > kFewestBounded) {
@@ -150,28 +149,11 @@ Expr EmitReduce(Block& b, const Expr& n, int64_t unroll, const Ranges& ranges) {
   return b.Let("reduced", Reg(acc, 0));
 }
 
-// Finds the outermost reductions first: an inner one is emitted inside its loops.
-Expr EmitOutermost(Block& b, const Expr& e, int64_t unroll, const Ranges& ranges,
-                   std::unordered_map<const ExprNode*, Expr>& done) {
-  auto it = done.find(e.get());
-  if (it != done.end()) return it->second;
-  Expr result;
-  if (e->op == Op::kReduce) {
-    result = EmitReduce(b, e, unroll, ranges);
-  } else {
-    std::vector<Expr> args;
-    for (const Expr& a : e->args) args.push_back(EmitOutermost(b, a, unroll, ranges, done));
-    result = WithArgs(e, std::move(args));
-  }
-  done.emplace(e.get(), result);
-  return result;
-}
-
 }  // namespace
 
 Expr EmitReductions(Block& b, const Expr& e, int64_t unroll, Ranges ranges) {
-  std::unordered_map<const ExprNode*, Expr> done;
-  return EmitOutermost(b, e, unroll, ranges, done);
+  // The outermost ones: an inner one is emitted inside its loops.
+  return Replace(e, [&](const Expr& n) { return n->op == Op::kReduce ? EmitReduce(b, n, unroll, ranges) : nullptr; });
 }
 
 Expr FlatIndex(const std::vector<Expr>& index, const std::vector<int64_t>& shape) {

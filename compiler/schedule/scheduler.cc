@@ -44,9 +44,7 @@ int64_t MultiplyAdds(const Node& node) {
     const kernel::Stage& stage = d->stages().back();
     int64_t terms = 0;
     kernel::Visit(stage.body, [&](const kernel::Expr& e) {
-      if (e->op != kernel::Op::kReduce) return;
-      terms = 1;
-      for (const kernel::ReduceAxis& a : e->reduce_axes) terms *= a.extent;
+      if (e->op == kernel::Op::kReduce) terms = kernel::Points(e);
     });
     return graph::NumElements(stage.info.shape) * terms;
   }

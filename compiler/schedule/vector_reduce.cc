@@ -75,11 +75,7 @@ bool HasReduce(const Expr& e) {
 
 bool HasLongReduction(const Expr& e, int64_t elements) {
   bool found = false;
-  kernel::Visit(e, [&](const Expr& n) {
-    int64_t points = n->op == Op::kReduce ? 1 : 0;
-    for (const kernel::ReduceAxis& a : n->reduce_axes) points *= a.extent;
-    found = found || points > elements;
-  });
+  kernel::Visit(e, [&](const Expr& n) { found = found || (n->op == Op::kReduce && kernel::Points(n) > elements); });
   return found;
 }
 

@@ -38,6 +38,21 @@ absl::Status CheckKernels(absl::Span<const Kernel> kernels) {
   return absl::OkStatus();
 }
 
+// NVRTC 13.0 does not always write the same for the same source: in about one of a hundred compilations its optimizer groups a
+// few loads from shared memory otherwise. What it writes twice is taken, so that compilations repeat.
+absl::StatusOr<Nvrtc::Result> CompileAlike(const Nvrtc& nvrtc, const std::string& source, int architecture) {
+  constexpr size_t kMostTries = 6;
+  std::vector<Nvrtc::Result> seen;
+  while (seen.size() < kMostTries) {
+    ASSIGN_OR_RETURN(Nvrtc::Result r, nvrtc.Compile(source, architecture));
+    for (Nvrtc::Result& before : seen) {
+      if (before.cubin == r.cubin && before.ptx == r.ptx) return std::move(before);
+    }
+    seen.push_back(std::move(r));
+  }
+  return std::move(seen.front());  // all are right
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<int>> Architectures(std::vector<int> wanted) {
@@ -58,25 +73,6 @@ absl::StatusOr<std::vector<int>> Architectures(std::vector<int> wanted) {
   }
   return wanted;
 }
-
-namespace {
-
-// NVRTC 13.0 does not always write the same for the same source: in about one of a hundred compilations its optimizer groups a
-// few loads from shared memory otherwise. What it writes twice is taken, so that compilations repeat.
-absl::StatusOr<Nvrtc::Result> CompileAlike(const Nvrtc& nvrtc, const std::string& source, int architecture) {
-  constexpr size_t kMostTries = 6;
-  std::vector<Nvrtc::Result> seen;
-  while (seen.size() < kMostTries) {
-    ASSIGN_OR_RETURN(Nvrtc::Result r, nvrtc.Compile(source, architecture));
-    for (Nvrtc::Result& before : seen) {
-      if (before.cubin == r.cubin && before.ptx == r.ptx) return std::move(before);
-    }
-    seen.push_back(std::move(r));
-  }
-  return std::move(seen.front());  // all are right
-}
-
-}  // namespace
 
 absl::StatusOr<Code> Generate(absl::Span<const Kernel> kernels, const std::vector<int>& architectures,
                               const Options& options) {

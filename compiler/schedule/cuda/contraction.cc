@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "compiler/schedule/cuda/product.h"
 #include "compiler/schedule/cuda/tile.h"
 
 namespace mgec::schedule {
@@ -15,7 +16,6 @@ using kernel::Op;
 using kernel::Ranges;
 using kernel::Scalar;
 using kernel::Var;
-using Values = std::unordered_map<const kernel::VarNode*, Expr>;
 
 constexpr int kWarp = 32;
 // What one product of matrices by tensor cores has (kMma), and the columns that a warp computes with several.
@@ -42,7 +42,7 @@ class Emitter {
     first_col_ = b.Let("first_col", Simplify(Binary(Op::kMod, task, Int(col_tiles)) * tile_.cols, ranges_));
     const Expr rest = col_tiles == 1 ? task : task / Int(col_tiles);
     first_row_ = b.Let("first_row", Simplify(Binary(Op::kMod, rest, Int(row_tiles)) * tile_.rows, ranges_));
-    Decompose(b, b.Let("batch", Simplify(rest / Int(row_tiles), ranges_)), p_.batch, p_.batches, &batch_);
+    Decompose(b, s_, p_.batch, b.Let("batch", Simplify(rest / Int(row_tiles), ranges_)), p_.batches, &ranges_, &batch_);
 
     const Scalar scalar = p_.sum->type.scalar;
     // Two tiles of each: one is read while the next is written.
@@ -107,22 +107,6 @@ class Emitter {
     if (warp_col_->op != Op::kInt) warp_col_ = b.Let("warp_col", warp_col_);
     my_row_ = b.Let("thread_row", Simplify(warp / Int(across) * WarpRows() + group_, ranges_));
     my_col_ = b.Let("thread_col", warp_col_ + quad_ * 2);
-  }
-
-  // Sets the variables of dimensions `dims` to the parts of the row-major number `flat` in [0, total).
-  void Decompose(Block& b, const Expr& flat, const std::vector<size_t>& dims, int64_t total, Values* values) {
-    Expr rest = flat;
-    if (rest->op == Op::kVar) ranges_[rest->var.get()] = {0, total - 1};
-    for (size_t j = dims.size(); j-- > 0;) {
-      const size_t i = dims[j];
-      Expr at = rest;
-      if (j > 0) {
-        at = b.Let(s_.vars[i]->name, Simplify(Binary(Op::kMod, rest, Int(s_.extents[i])), ranges_));
-        rest = b.Let("rest", Simplify(rest / Int(s_.extents[i]), ranges_));
-      }
-      if (at->op == Op::kVar) ranges_[at->var.get()] = {0, s_.extents[i] - 1};
-      (*values)[s_.vars[i].get()] = at;
-    }
   }
 
   // Brings tiles of one factor to shared memory, [depth][items, padding].
@@ -222,7 +206,7 @@ class Emitter {
       Expr flat = first_ + item;
       if (factor_.extent % size_ != 0) flat = Min(flat, Int(factor_.extent - 1));
       Values values = e_.batch_;
-      e_.Decompose(b, b.Let(name_, flat), factor_.dims, factor_.extent, &values);
+      Decompose(b, e_.s_, factor_.dims, b.Let(name_, flat), factor_.extent, &e_.ranges_, &values);
       return values;
     }
 
@@ -338,7 +322,7 @@ class Emitter {
       for (int64_t offset : Offsets(along_rows)) {
         Place p;
         p.at = b.Let(name, first + mine + offset);
-        Decompose(b, p.at, f.dims, f.extent, &p.values);
+        Decompose(b, s_, f.dims, p.at, f.extent, &ranges_, &p.values);
         all.push_back(std::move(p));
       }
       return all;

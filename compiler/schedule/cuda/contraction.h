@@ -3,8 +3,7 @@
 #ifndef MGEC_COMPILER_SCHEDULE_CUDA_CONTRACTION_H_
 #define MGEC_COMPILER_SCHEDULE_CUDA_CONTRACTION_H_
 
-#include "compiler/kernel/lower.h"
-#include "compiler/schedule/cuda/product.h"
+#include "compiler/schedule/cuda/gpu_stage.h"
 
 namespace mgec::schedule {
 

@@ -1,11 +1,11 @@
 #include "compiler/schedule/cuda/partial.h"
 
 #include <algorithm>
-#include <functional>
 #include <unordered_map>
 
 #include "compiler/kernel/bounded_reduce.h"
 #include "compiler/schedule/cuda/reduce.h"
+#include "compiler/schedule/cuda/tile.h"
 #include "compiler/schedule/vector_reduce.h"
 
 namespace mgec::schedule {
@@ -24,14 +24,6 @@ constexpr int64_t kEnoughBlocks = 512, kBlockPoints = 2048;
 constexpr int64_t kEnoughThreads = 16384, kThreadPoints = 16, kLeastWork = 1 << 16;
 // So many neighbours read whole sectors of memory.
 constexpr int64_t kLeastNeighbours = 8;
-
-int64_t Points(const Expr& reduce) {
-  int64_t points = 1;
-  for (const kernel::ReduceAxis& a : reduce->reduce_axes) points *= a.extent;
-  return points;
-}
-
-int64_t Ceil(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 bool LoadsAlong(const Expr& e, const Var& v) {
   bool found = false;
@@ -55,9 +47,9 @@ std::vector<AxisParts> DivideBox(const std::vector<kernel::ReduceAxis>& axes, in
       n = divisor;
       break;
     }
-    const int64_t each = Ceil(a.extent, n);
-    divided.push_back({Ceil(a.extent, each), each});
-    parts = Ceil(parts, divided.back().parts);
+    const int64_t each = CeilDiv(a.extent, n);
+    divided.push_back({CeilDiv(a.extent, each), each});
+    parts = CeilDiv(parts, divided.back().parts);
   }
   return divided;
 }
@@ -109,11 +101,11 @@ int64_t ReductionParts(const Expr& body, const Var& last, int64_t results) {
   });
   if (across) {
     if (results >= kLeastNeighbours && results < kEnoughThreads && points * results >= kLeastWork) {
-      return std::min(Ceil(kEnoughThreads, results), points / kThreadPoints);
+      return std::min(CeilDiv(kEnoughThreads, results), points / kThreadPoints);
     }
   }
   if (results >= kEnoughBlocks / 2 || points < 4 * kBlockPoints) return 1;
-  return std::min(Ceil(kEnoughBlocks, results), points / kBlockPoints);
+  return std::min(CeilDiv(kEnoughBlocks, results), points / kBlockPoints);
 }
 
 int InsertPartialReductions(Definition& d, int stage, int64_t parts) {
@@ -123,23 +115,11 @@ int InsertPartialReductions(Definition& d, int stage, int64_t parts) {
   d.stages().erase(d.stages().begin() + stage, d.stages().end());
 
   kernel::Stage combining = rest[0];
-  std::unordered_map<const kernel::ExprNode*, Expr> done;
-  std::function<Expr(const Expr&)> walk = [&](const Expr& n) -> Expr {
-    const auto it = done.find(n.get());
-    if (it != done.end()) return it->second;
-    Expr result = n;
-    if (n->op == Op::kReduce) {
-      if (Points(n) >= parts * kThreadPoints && !kernel::BoundsOfReduce(n)) {
-        result = Divide(d, rest[0], n, parts, d.num_inputs() + static_cast<int>(d.stages().size()));
-      }
-    } else {
-      std::vector<Expr> args;
-      for (const Expr& a : n->args) args.push_back(walk(a));
-      result = WithArgs(n, std::move(args));
-    }
-    return done[n.get()] = result;
-  };
-  combining.body = walk(combining.body);
+  combining.body = kernel::Replace(combining.body, [&](const Expr& n) -> Expr {
+    if (n->op != Op::kReduce) return nullptr;
+    if (kernel::Points(n) < parts * kThreadPoints || kernel::BoundsOfReduce(n)) return n;
+    return Divide(d, rest[0], n, parts, d.num_inputs() + static_cast<int>(d.stages().size()));
+  });
   const int inserted = static_cast<int>(d.stages().size()) - stage;
   d.stages().push_back(std::move(combining));
 

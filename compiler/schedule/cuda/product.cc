@@ -97,7 +97,7 @@ bool FindProduct(const GpuStage& s, Product* p) {
   const Expr& term = p->sum->args[0];
   const Scalar scalar = p->sum->type.scalar;
   if (term->op != Op::kMul || (scalar != Scalar::kFloat32 && scalar != Scalar::kInt32)) return false;
-  for (const kernel::ReduceAxis& a : p->sum->reduce_axes) p->depth *= a.extent;
+  p->depth = kernel::Points(p->sum);
   p->rows.value = term->args[0];
   p->cols.value = term->args[1];
   p->words = WordsOf(p->rows.value, p->cols.value);
@@ -129,16 +129,7 @@ bool FindProduct(const kernel::Stage& stage, Product* p) {
 }
 
 Expr WithSum(const Expr& body, const Expr& sum, const Expr& value) {
-  std::unordered_map<const kernel::ExprNode*, Expr> done;
-  std::function<Expr(const Expr&)> walk = [&](const Expr& n) -> Expr {
-    if (n == sum) return value;
-    const auto it = done.find(n.get());
-    if (it != done.end()) return it->second;
-    std::vector<Expr> args;
-    for (const Expr& a : n->args) args.push_back(walk(a));
-    return done[n.get()] = WithArgs(n, std::move(args));
-  };
-  return walk(body);
+  return kernel::Replace(body, [&](const Expr& n) { return n == sum ? value : nullptr; });
 }
 
 }  // namespace mgec::schedule

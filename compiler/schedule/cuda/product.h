@@ -5,19 +5,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "compiler/kernel/lower.h"
 #include "compiler/kernel/tensor_expr.h"
+#include "compiler/schedule/cuda/gpu_stage.h"
 
 namespace mgec::schedule {
-
-// A stage on flat buffers: `body`, stored to `out` at `offset`, for all `vars`.
-struct GpuStage {
-  std::vector<kernel::Var> vars;
-  std::vector<int64_t> extents;
-  kernel::Ranges ranges;
-  kernel::Expr body, offset;
-  kernel::Buffer out;
-};
 
 // One factor: its value and the dimensions of the result that it alone depends on.
 struct Factor {

@@ -28,17 +28,11 @@ void ForEachOutermost(const Expr& e, const std::function<void(const Expr&)>& f) 
   walk(e);
 }
 
-int64_t Points(const Expr& reduce) {
-  int64_t points = 1;
-  for (const kernel::ReduceAxis& a : reduce->reduce_axes) points *= a.extent;
-  return points;
-}
-
 // Warps exchange 32 bits.
 Expr ToExchanged(const Expr& e) { return SizeOf(e->type.scalar) < 4 ? Cast(Type(Scalar::kInt32), e) : e; }
 
 Expr EmitReduce(Block& b, const Expr& n, const Expr& thread, int threads, const kernel::Ranges& ranges) {
-  const int64_t points = Points(n);
+  const int64_t points = kernel::Points(n);
   if (points == 0) return kernel::Neutral(n->combiner, n->type);
   const Buffer acc = kernel::RegisterBuffer("acc", n->type.scalar, 1, 1);
   b.Set(acc, 0, kernel::Neutral(n->combiner, n->type));
@@ -81,7 +75,7 @@ Expr EmitReduce(Block& b, const Expr& n, const Expr& thread, int threads, const 
 int64_t LargestReduction(const Expr& e) {
   int64_t largest = 0;
   ForEachOutermost(e, [&](const Expr& n) {
-    if (!kernel::BoundsOfReduce(n)) largest = std::max(largest, Points(n));
+    if (!kernel::BoundsOfReduce(n)) largest = std::max(largest, kernel::Points(n));
   });
   return largest;
 }
@@ -96,22 +90,8 @@ bool CanReduceTogether(const Expr& e) {
 }
 
 Expr EmitGroupReductions(Block& b, const Expr& e, const Expr& thread, int threads, kernel::Ranges ranges) {
-  std::unordered_map<const kernel::ExprNode*, Expr> done;
-  std::function<Expr(const Expr&)> emit = [&](const Expr& n) {
-    const auto it = done.find(n.get());
-    if (it != done.end()) return it->second;
-    Expr result;
-    if (n->op == Op::kReduce) {
-      result = EmitReduce(b, n, thread, threads, ranges);
-    } else {
-      std::vector<Expr> args;
-      for (const Expr& a : n->args) args.push_back(emit(a));
-      result = WithArgs(n, std::move(args));
-    }
-    done.emplace(n.get(), result);
-    return result;
-  };
-  return emit(e);
+  return kernel::Replace(
+      e, [&](const Expr& n) { return n->op == Op::kReduce ? EmitReduce(b, n, thread, threads, ranges) : nullptr; });
 }
 
 }  // namespace mgec::schedule

@@ -37,16 +37,13 @@ constexpr int kWarpThreads = 32, kBlockThreads = 256;
 constexpr int64_t kManyResults = 16384;
 constexpr int64_t kUnroll = 4;
 
-// What a stage is: one of the node's definition, or what that became when its reductions were divided.
-enum class Role { kWhole, kPart, kCombination };
-
 class StageEmitter {
  public:
   StageEmitter(Scheduler& s, const graph::Node& node, const Definition& d) : s_(s), node_(node), d_(d) {}
 
-  // `results[t]`: where tensor t of the definition lives. Where a whole stage's reductions are better divided, returns into how
-  // many parts (partial.h) and adds no step; 1 otherwise.
-  int64_t Emit(int stage, const std::vector<Placement>& results, Role role) {
+  // `results[t]`: where tensor t of the definition lives. Where the stage `may_divide` its reductions, and is better so, returns into
+  // how many parts (partial.h) and adds no step; 1 otherwise.
+  int64_t Emit(int stage, const std::vector<Placement>& results, bool may_divide) {
     const Stage& st = d_.stages()[stage];
     const int64_t elements = graph::NumElements(st.info.shape);
     if (elements == 0) return 1;
@@ -77,16 +74,16 @@ class StageEmitter {
     k.task = kernel::MakeVar("task");
     k.arguments = arguments_;
     Block b;
+    const GpuStage flat{vars_, extents_, ranges_, body_, offset_, out_};
     if (scan_ != nullptr) {
       apart ? EmitRows(b, k) : EmitSteps(b, k);
-    } else if (EmitContraction({vars_, extents_, ranges_, body_, offset_, out_}, &k)) {
+    } else if (EmitContraction(flat, &k)) {
       // complete
-    } else if (const int64_t parts = role == Role::kWhole ? Parts(elements) : 1; parts > 1) {
+    } else if (const int64_t parts = may_divide ? Parts(elements) : 1; parts > 1) {
       return parts;
     } else if (const int threads = GroupThreads(elements); threads > 0) {
       EmitGroups(b, k, elements, threads);
-    } else if (EmitTransposed({vars_, extents_, ranges_, body_, offset_, out_}, &k) ||
-               EmitWindows({vars_, extents_, ranges_, body_, offset_, out_}, &k)) {
+    } else if (EmitTransposed(flat, &k) || EmitWindows(flat, &k)) {
       // complete
     } else {
       EmitElements(b, k, elements);
@@ -266,9 +263,9 @@ absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
     const auto it = std::find(outputs.begin(), outputs.end(), t);
     placements.push_back(it == outputs.end() ? scratch(t) : s.NewPlain(node.outputs[it - outputs.begin()].get()));
   }
-  std::vector<Role> roles(d.stages().size(), Role::kWhole);
+  int divided = 0;  // stages before this one are parts and combinations of divided reductions
   for (int i = 0; i < static_cast<int>(d.stages().size());) {
-    const int64_t parts = StageEmitter(s, node, d).Emit(i, placements, roles[i]);
+    const int64_t parts = StageEmitter(s, node, d).Emit(i, placements, /*may_divide=*/i >= divided);
     if (parts == 1) {
       ++i;
       continue;
@@ -278,8 +275,7 @@ absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
       const int t = d.num_inputs() + i + j;
       placements.insert(placements.begin() + t, scratch(t));
     }
-    roles[i] = Role::kCombination;
-    roles.insert(roles.begin() + i, inserted, Role::kPart);
+    divided = i + inserted + 1;
   }
   const std::vector<int> renumbered = d.outputs();
   for (size_t i = 0; i < renumbered.size(); ++i) s.Place(node.outputs[i].get(), placements[renumbered[i]]);

@@ -5,6 +5,9 @@
 #include <functional>
 #include <unordered_map>
 
+#include "compiler/schedule/cuda/tile.h"
+#include "compiler/schedule/vector_reduce.h"
+
 namespace mgec::schedule {
 namespace {
 
@@ -15,7 +18,6 @@ using kernel::Int;
 using kernel::Op;
 using kernel::Ranges;
 using kernel::Var;
-using Values = std::unordered_map<const kernel::VarNode*, Expr>;
 
 constexpr int64_t kSide = 32;          // of a square: a warp takes a row, or a column
 constexpr int64_t kPitch = kSide + 1;  // elements from row to row: those of a column lie in different banks
@@ -46,11 +48,7 @@ Transposition FindLoads(const GpuStage& s, size_t along) {
 
 bool FindTransposition(const GpuStage& s, Transposition* found) {
   if (s.vars.size() < 2 || s.extents.back() < kLeastExtent) return false;
-  int64_t elements = 1;
-  for (int64_t extent : s.extents) elements *= extent;
-  bool reduces = false;
-  kernel::Visit(s.body, [&](const Expr& n) { reduces = reduces || n->op == Op::kReduce; });
-  if (reduces || elements < kLeastElements) return false;
+  if (HasReduce(s.body) || s.elements() < kLeastElements) return false;
   for (size_t i = 0; i + 1 < s.vars.size(); ++i) {
     if (s.extents[i] < kLeastExtent) continue;
     Transposition t = FindLoads(s, i);
@@ -58,8 +56,6 @@ bool FindTransposition(const GpuStage& s, Transposition* found) {
   }
   return !found->loads.empty() && found->loads.size() <= kMostSquares;
 }
-
-int64_t Ceil(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 class Emitter {
  public:
@@ -74,7 +70,7 @@ class Emitter {
       others.push_back(i);
       batches *= s_.extents[i];
     }
-    const int64_t row_squares = Ceil(rows_, kSide), col_squares = Ceil(cols_, kSide);
+    const int64_t row_squares = CeilDiv(rows_, kSide), col_squares = CeilDiv(cols_, kSide);
     k->tasks = batches * row_squares * col_squares;
     k->threads = kThreads;
     k->thread = kernel::MakeVar("thread");
@@ -86,7 +82,7 @@ class Emitter {
     const Expr rest = b.Let("rest", Simplify(task / Int(col_squares), ranges_));
     if (rest->op == Op::kVar) ranges_[rest->var.get()] = {0, batches * row_squares - 1};
     const Expr first_row = b.Let("first_row", Simplify(Binary(Op::kMod, rest, Int(row_squares)) * kSide, ranges_));
-    Decompose(b, b.Let("batch", Simplify(rest / Int(row_squares), ranges_)), others, batches);
+    Decompose(b, s_, others, b.Let("batch", Simplify(rest / Int(row_squares), ranges_)), batches, &ranges_, &batch_);
     const Expr fast = b.Let("fast", Binary(Op::kMod, Use(k->thread), Int(kSide)));
     const Expr slow = b.Let("slow", Use(k->thread) / Int(kSide));
 
@@ -107,7 +103,7 @@ class Emitter {
     const Expr my_col = b.Let("col", first_col + fast);
     for (int64_t i = 0; i < kSide; i += kRowsAtOnce) {
       Guarded(b, b.Let("row", first_row + slow + i), my_col, [&](Block& b, const Values& values) {
-        Expr body = Replace([&](const Expr& n) {
+        const Expr body = kernel::Replace(s_.body, [&](const Expr& n) {
           const auto it = squares.find(n.get());
           return it == squares.end() ? nullptr : Load(it->second, fast * kPitch + slow + i);
         });
@@ -132,39 +128,6 @@ class Emitter {
     if (cols_ % kSide != 0) conditions.push_back(col < Int(cols_));
     if (conditions.empty()) return body(b, values);
     b.If(conditions.size() == 1 ? conditions[0] : And(conditions[0], conditions[1]), [&](Block& b) { body(b, values); });
-  }
-
-  // Sets the variables of dimensions `dims` to the parts of the row-major number `flat` in [0, total).
-  void Decompose(Block& b, const Expr& flat, const std::vector<size_t>& dims, int64_t total) {
-    Expr rest = flat;
-    if (rest->op == Op::kVar) ranges_[rest->var.get()] = {0, total - 1};
-    for (size_t j = dims.size(); j-- > 0;) {
-      const size_t i = dims[j];
-      Expr at = rest;
-      if (j > 0) {
-        at = b.Let(s_.vars[i]->name, Simplify(Binary(Op::kMod, rest, Int(s_.extents[i])), ranges_));
-        rest = b.Let("rest", Simplify(rest / Int(s_.extents[i]), ranges_));
-      }
-      if (at->op == Op::kVar) ranges_[at->var.get()] = {0, s_.extents[i] - 1};
-      batch_[s_.vars[i].get()] = at;
-    }
-  }
-
-  // The stage's body with what `f` gives, where that is not null, in place of nodes.
-  Expr Replace(const std::function<Expr(const Expr&)>& f) const {
-    std::unordered_map<const kernel::ExprNode*, Expr> done;
-    std::function<Expr(const Expr&)> walk = [&](const Expr& n) -> Expr {
-      const auto it = done.find(n.get());
-      if (it != done.end()) return it->second;
-      Expr result = f(n);
-      if (result == nullptr) {
-        std::vector<Expr> args;
-        for (const Expr& a : n->args) args.push_back(walk(a));
-        result = WithArgs(n, std::move(args));
-      }
-      return done[n.get()] = result;
-    };
-    return walk(s_.body);
   }
 
   const GpuStage& s_;

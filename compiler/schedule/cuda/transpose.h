@@ -2,7 +2,7 @@
 #ifndef MGEC_COMPILER_SCHEDULE_CUDA_TRANSPOSE_H_
 #define MGEC_COMPILER_SCHEDULE_CUDA_TRANSPOSE_H_
 
-#include "compiler/schedule/cuda/contraction.h"
+#include "compiler/schedule/cuda/gpu_stage.h"
 
 namespace mgec::schedule {
 

@@ -1,9 +1,9 @@
 #include "compiler/schedule/cuda/window.h"
 
-#include <functional>
 #include <unordered_map>
 
 #include "compiler/kernel/bounded_reduce.h"
+#include "compiler/schedule/vector_reduce.h"
 
 namespace mgec::schedule {
 namespace {
@@ -13,23 +13,10 @@ using kernel::Expr;
 using kernel::Int;
 using kernel::Op;
 using kernel::Ranges;
-using Values = std::unordered_map<const kernel::VarNode*, Expr>;
 
 constexpr int64_t kMostRows = 4;          // of the result, in a thread
 constexpr int64_t kMostTerms = 100;       // of all windows of a thread: they become straight code
 constexpr int64_t kEnoughThreads = 16384;
-
-int64_t Points(const Expr& reduce) {
-  int64_t points = 1;
-  for (const kernel::ReduceAxis& a : reduce->reduce_axes) points *= a.extent;
-  return points;
-}
-
-bool HasReduce(const Expr& e) {
-  bool found = false;
-  kernel::Visit(e, [&](const Expr& n) { found = found || n->op == Op::kReduce; });
-  return found;
-}
 
 // The elements of all reductions together; 0 where one is within another or visits a part of its box only.
 int64_t Terms(const Expr& body) {
@@ -37,8 +24,8 @@ int64_t Terms(const Expr& body) {
   bool plain = true;
   kernel::Visit(body, [&](const Expr& n) {
     if (n->op != Op::kReduce) return;
-    terms += Points(n);
-    plain = plain && Points(n) > 0 && !HasReduce(n->args[0]) && !kernel::BoundsOfReduce(n);
+    terms += kernel::Points(n);
+    plain = plain && kernel::Points(n) > 0 && !HasReduce(n->args[0]) && !kernel::BoundsOfReduce(n);
   });
   return plain ? terms : 0;
 }
@@ -128,7 +115,7 @@ class Emitter {
       if (n->op != Op::kReduce) return;
       const kernel::Buffer acc = kernel::RegisterBuffer("acc", n->type.scalar, 1, rows_);
       for (int64_t row = 0; row < rows_; ++row) b.Set(acc, row, kernel::Neutral(n->combiner, n->type));
-      const int64_t points = Points(n);
+      const int64_t points = kernel::Points(n);
       for (int64_t point = 0; point < points; ++point) {
         for (int64_t row = 0; row < rows_; ++row) {
           Values values = At(row);
@@ -144,14 +131,10 @@ class Emitter {
     });
     std::vector<Expr> bodies;
     for (int64_t row = 0; row < rows_; ++row) {
-      std::function<Expr(const Expr&)> walk = [&](const Expr& n) -> Expr {
+      bodies.push_back(kernel::Replace(s_.body, [&](const Expr& n) {
         const auto it = done[row].find(n.get());
-        if (it != done[row].end()) return it->second;
-        std::vector<Expr> args;
-        for (const Expr& a : n->args) args.push_back(walk(a));
-        return done[row][n.get()] = WithArgs(n, std::move(args));
-      };
-      bodies.push_back(walk(s_.body));
+        return it == done[row].end() ? nullptr : it->second;
+      }));
     }
     return bodies;
   }
@@ -172,11 +155,9 @@ bool EmitWindows(const GpuStage& stage, kernel::Kernel* k) {
   if (stage.vars.size() < 2) return false;
   const int64_t terms = Terms(stage.body);
   if (terms < 2) return false;
-  int64_t elements = 1;
-  for (int64_t extent : stage.extents) elements *= extent;
   const int64_t extent = stage.extents[stage.vars.size() - 2];
   for (int64_t rows = kMostRows; rows > 1; rows /= 2) {
-    if (extent < rows || terms * rows > kMostTerms || elements / rows < kEnoughThreads) continue;
+    if (extent < rows || terms * rows > kMostTerms || stage.elements() / rows < kEnoughThreads) continue;
     if (!Emitter(stage, rows).Shares()) return false;
     Emitter(stage, rows).Emit(k);
     return true;

@@ -2,7 +2,7 @@
 #ifndef MGEC_COMPILER_SCHEDULE_CUDA_WINDOW_H_
 #define MGEC_COMPILER_SCHEDULE_CUDA_WINDOW_H_
 
-#include "compiler/schedule/cuda/contraction.h"
+#include "compiler/schedule/cuda/gpu_stage.h"
 
 namespace mgec::schedule {
 
