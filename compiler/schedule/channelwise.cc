@@ -13,6 +13,7 @@
 #include "compiler/schedule/channel_roles.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/exact_arithmetic.h"
+#include "compiler/schedule/functions.h"
 #include "compiler/schedule/narrow_floats.h"
 #include "compiler/schedule/place_tables.h"
 #include "compiler/schedule/scheduler.h"
@@ -49,16 +50,6 @@ Scalar NarrowPacked(std::string& packed, bool weights, Scalar wanted) {
   if (narrow.empty()) return Scalar::kFloat32;
   packed = std::move(narrow);
   return wanted;
-}
-
-// Whether it contains what takes many instructions, one after the other.
-bool ComputesFunctions(const Expr& e) {
-  bool found = false;
-  kernel::Visit(e, [&](const Expr& x) {
-    found = found || (x->op >= Op::kSqrt && x->op <= Op::kSigmoid) || x->op == Op::kPow || x->op == Op::kAtan2 ||
-            (x->op == Op::kDiv && x->type.scalar == Scalar::kFloat32);
-  });
-  return found;
 }
 
 // Emits one stage.

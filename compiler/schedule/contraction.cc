@@ -1,10 +1,9 @@
 #include "compiler/schedule/contraction.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "compiler/kernel/join_lanes.h"
-#include "compiler/schedule/narrow_floats.h"
+#include "compiler/schedule/functions.h"
 #include "compiler/schedule/split.h"
 
 namespace mgec::schedule {
@@ -22,6 +21,7 @@ constexpr int64_t kChunkEntries = 128;
 constexpr int64_t kWantedTasks = 16;
 constexpr int64_t kLine = 64;  // bytes of a cache line
 constexpr int64_t kFewTiles = 8;  // after at most this many, the next panel is needed
+constexpr int kChainsOfFunctions = 8;  // vectors of an epilogue with functions that are computed together
 
 // How many pixels a register tile covers for a panel part of `blocks` blocks.
 int TileHeight(const kernel::Target& target, int blocks) {
@@ -221,9 +221,9 @@ class Emitter {
     auto resume = [&](Block& b) {  // partial sums of the earlier chunks
       for (size_t v = 0; v < lanes.size(); ++v) {
         for (int m = 0; m < height; ++m) {
-          Expr sum = LoadOut(out, block, m, static_cast<int>(v) * (lanes[0] / kBlock));
+          Expr sum = LoadOut(out, block, Int(m), Int(static_cast<int>(v) * (lanes[0] / kBlock)));
           if (lanes[v] == 16) {
-            sum = ConcatLanes(sum, LoadOut(out, block, m, static_cast<int>(v) * 2 + 1));
+            sum = ConcatLanes(sum, LoadOut(out, block, Int(m), Int(static_cast<int>(v) * 2 + 1)));
           }
           b.Set(acc[v], m, sum);
         }
@@ -297,12 +297,62 @@ class Emitter {
     return Ramp(Int(0, i32), 1, kBlock) < Broadcast(left, kBlock);
   }
 
-  Expr LoadOut(Expr out, Expr block, int m, int j) const {
-    return Load(out_, out + (m * s_.out_col_stride + j * s_.out_block_stride), kBlock, LastMask(block + j));
+  Expr OutAt(const Expr& out, const Expr& m, const Expr& j) const {
+    return out + (m * s_.out_col_stride + j * s_.out_block_stride);
+  }
+
+  Expr LoadOut(const Expr& out, const Expr& block, const Expr& m, const Expr& j) const {
+    return Load(out_, OutAt(out, m, j), kBlock, LastMask(block + j));
+  }
+
+  // The epilogue of pixel `m` of a tile and block `j` of its part.
+  Expr Finished(const Expr& sum, const Expr& block, const Expr& row, const Expr& col, const Expr& m, const Expr& j) const {
+    // Of several products with one row each, the epilogue wants to know which it is.
+    const Expr& which = s_.batch > 1 && s_.rows == 1 ? batch_ : row;
+    return ToStored(s_.out, s_.epilogue ? s_.epilogue(sum, block + j, which, col + m) : sum);
+  }
+
+  // Whether the epilogue is better done after the tile's registers are free: functions need many of their own.
+  bool FinishesLater() const {
+    return s_.epilogue && s_.sum_scalar() == Scalar::kFloat32 && s_.out.stored == Scalar::kFloat32 &&
+           s_.out.value == Scalar::kFloat32 &&
+           ComputesFunctions(s_.epilogue(kernel::Broadcast(kernel::Float(0), kBlock), Int(0), Int(0), Int(0)));
+  }
+
+  // The epilogue of sums that lie in the output. What is consecutive there is computed together: many independent chains of
+  // operations, which hide their latency. A loop, so that the code generator cannot keep the sums in registers all the same.
+  void FinishInMemory(Block& b, int height, Expr block, Expr row, Expr col, Expr out) {
+    const bool blocked = s_.out_col_stride == kBlock;  // pixels of a block are neighbours; else the blocks of a pixel
+    const int count = blocked ? height : blocks_in_part_;
+    const int most = kChainsOfFunctions * target_.vector_lanes / kBlock, groups = (count + most - 1) / most;
+    b.For("finish", 0, blocked ? blocks_in_part_ : height, [&](Block& b, Expr outer) {
+      auto pixel = [&](int i) { return blocked ? Int(i) : outer; };
+      auto block_of = [&](int i) { return blocked ? outer : Int(i); };
+      for (int g = 0; g < groups; ++g) {
+        const int first = count * g / groups, end = count * (g + 1) / groups;
+        std::vector<Expr> results;
+        for (int i = first; i < end; ++i) {
+          const Expr m = pixel(i), j = block_of(i);
+          results.push_back(Finished(LoadOut(out, block, m, j), block, row, col, m, j));
+        }
+        const Expr y = b.Let("y", kernel::JoinLanes(results));
+        if (LastMask(block) == nullptr && (blocked || s_.out_block_stride == kBlock)) {
+          b.Store(out_, OutAt(out, pixel(first), block_of(first)), y);
+          continue;
+        }
+        for (int i = first; i < end; ++i) {
+          b.Store(out_, OutAt(out, pixel(i), block_of(i)), Slice(y, (i - first) * kBlock, kBlock), LastMask(block + block_of(i)));
+        }
+      }
+    });
   }
 
   void StoreTile(Block& b, const std::vector<Buffer>& acc, const std::vector<int>& lanes, int height, Expr block,
                  Expr row, Expr col, Expr out, bool with_epilogue) {
+    if (with_epilogue && FinishesLater()) {
+      StoreTile(b, acc, lanes, height, block, row, col, out, false);
+      return FinishInMemory(b, height, block, row, col, out);
+    }
     // The results that wait for being computed together, in blocks of 8 lanes, and where they go.
     std::vector<Expr> results, indices, masks;
     auto flush = [&] {
@@ -326,12 +376,9 @@ class Emitter {
         for (int half = 0; half < lanes[v] / kBlock; ++half) {
           const int j = first_block + half;
           Expr y = Slice(Reg(acc[v], m), half * kBlock, kBlock);
-          // Of several products with one row each, the epilogue wants to know which it is.
-          const Expr& which = s_.batch > 1 && s_.rows == 1 ? batch_ : row;
-          if (with_epilogue && s_.epilogue) y = s_.epilogue(y, block + j, which, col + m);
-          if (with_epilogue) y = ToStored(s_.out, y);
+          if (with_epilogue) y = Finished(y, block, row, col, Int(m), Int(j));
           results.push_back(y);
-          indices.push_back(out + (m * s_.out_col_stride + j * s_.out_block_stride));
+          indices.push_back(OutAt(out, Int(m), Int(j)));
           masks.push_back(LastMask(block + j));
           if (results.size() == together) flush();
         }
@@ -383,39 +430,6 @@ void ForPanel(Block& b, const std::vector<int>& panels, const Expr& panel,
          [&](Block& b) { from(b, last, blocks_before + static_cast<int64_t>(last - first) * width); });
   };
   from(b, 0, 0);
-}
-
-namespace {
-
-template <typename T, typename Weight>
-std::string Pack(int64_t k_size, int64_t channels, int group, const Weight& weight) {
-  const int64_t blocks = (channels + kBlock - 1) / kBlock;
-  std::string packed(blocks * kBlock * k_size * sizeof(T), '\0');
-  T* out = reinterpret_cast<T*>(packed.data());
-  int64_t first = 0;
-  for (int width : Panels(blocks)) {
-    for (int64_t k = 0; k < k_size; k += group) {
-      for (int64_t n = first; n < first + width * kBlock; ++n) {
-        for (int g = 0; g < group; ++g) *out++ = n < channels ? static_cast<T>(weight(k + g, n)) : T{0};
-      }
-    }
-    first += width * kBlock;
-  }
-  return packed;
-}
-
-}  // namespace
-
-std::string PackWeights(int64_t k_size, int64_t channels, Scalar scalar,
-                        const std::function<float(int64_t k, int64_t n)>& weight) {
-  if (scalar == Scalar::kFloat32) return Pack<float>(k_size, channels, 1, weight);
-  return Pack<uint16_t>(k_size, channels, 1, [&](int64_t k, int64_t n) { return NarrowBits(weight(k, n), scalar); });
-}
-
-std::string PackIntWeights(int64_t k_size, int64_t channels, Scalar scalar, int group,
-                           const std::function<int64_t(int64_t k, int64_t n)>& weight) {
-  return scalar == Scalar::kInt8 ? Pack<int8_t>(k_size, channels, group, weight)
-                                 : Pack<int16_t>(k_size, channels, group, weight);
 }
 
 std::vector<Choice> ContractionAlternatives(const ContractionSpec& spec, const kernel::Target& target) {
