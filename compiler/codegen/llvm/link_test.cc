@@ -9,6 +9,7 @@
 #include "compiler/codegen/llvm/machine.h"
 #include "llvm/AsmParser/Parser.h"
 #include "llvm/IR/LLVMContext.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/SourceMgr.h"
 
 namespace mgec::codegen {
@@ -40,6 +41,17 @@ TEST(LinkTest, CallsBetweenObjectsAndConstantsAreResolved) {
   EXPECT_EQ(image->symbols.count("second"), 1u);
   EXPECT_LT(image->symbols["second"], image->bytes.size());
   EXPECT_FALSE(image->bytes.empty());
+}
+
+// The code of a target must not depend on which others have been linked before.
+TEST(LinkTest, LinkingKeepsTheCodeGeneratorsOptions) {
+  const std::string object = Object("define hidden i32 @f() nounwind { ret i32 1 }");
+  llvm::cl::Option* combiner = llvm::cl::getRegisteredOptions().lookup("x86-machine-combiner");
+  ASSERT_NE(combiner, nullptr);
+  auto enabled = [&] { return static_cast<llvm::cl::opt<bool>*>(combiner)->getValue(); };
+  EXPECT_FALSE(enabled());
+  ASSERT_TRUE(Link({object}).ok());
+  EXPECT_FALSE(enabled());
 }
 
 TEST(LinkTest, UndefinedSymbolsAreNamed) {

@@ -34,10 +34,11 @@ void InitializeTargets() {
     LLVMInitializeAArch64AsmPrinter();
     LLVMInitializeAArch64AsmParser();
     // The machine combiner turns a + b + c into a + (b + c) to shorten chains of integer sums. In a register tile that is
-    // no gain, and it keeps so many values alive that the accumulators spill. There is no other switch than this option.
+    // no gain, and it keeps so many values alive that the accumulators spill. There is no other switch than this option. It
+    // is the default that changes: the linker sets all options to their defaults.
     llvm::StringMap<llvm::cl::Option*>& options = llvm::cl::getRegisteredOptions();
     const auto combiner = options.find("x86-machine-combiner");
-    if (combiner != options.end()) static_cast<llvm::cl::opt<bool>*>(combiner->second)->setValue(false);
+    if (combiner != options.end()) static_cast<llvm::cl::opt<bool>*>(combiner->second)->setInitialValue(false);
   });
 }
 
