@@ -98,11 +98,11 @@ plan::StorageId PadPlanes(Scheduler& s, const graph::Node& node, const Placement
 }
 
 plan::StorageId PadBlocks(Scheduler& s, const graph::Node& node, const std::vector<BlockUse>& blocks,
-                          const graph::Shape& shape, const ops::ConvParams& p, const PadElements& e) {
+                          const graph::Shape& shape, const ops::ConvParams& p, const PadElements& e, int64_t slack) {
   const Plane plane = PlaneOf(shape, p, kBlock);
   const int64_t images = shape[0], count = static_cast<int64_t>(blocks.size());
   const int64_t out_elements = count * images * plane.size_out();
-  const plan::StorageId storage = s.program().AddArena(out_elements * e.to.bytes());
+  const plan::StorageId storage = s.program().AddArena((out_elements + slack) * e.to.bytes());
   const int64_t image = shape[2] * shape[3] * kBlock;
   std::vector<std::pair<plan::StorageId, int64_t>> offsets;
   plan::StepInfo info = PadInfo(s, node, count * images * image * (e.from.bytes() + e.to.bytes()));

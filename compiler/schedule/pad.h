@@ -18,9 +18,9 @@ struct PadElements {
 // The planes of a dense [N, C, H, W] tensor, padded: [N, C, Hp, Wp], and `slack` elements of room behind them.
 plan::StorageId PadPlanes(Scheduler& s, const graph::Node& node, const Placement& in, const graph::Shape& shape,
                           const ops::ConvParams& p, const PadElements& elements, int64_t slack);
-// The given blocks of an [N, C, H, W] tensor, padded and one after the other: [block][N][Hp][Wp][8].
+// The given blocks of an [N, C, H, W] tensor, padded and one after the other: [block][N][Hp][Wp][8], and `slack` elements.
 plan::StorageId PadBlocks(Scheduler& s, const graph::Node& node, const std::vector<BlockUse>& blocks,
-                          const graph::Shape& shape, const ops::ConvParams& p, const PadElements& elements);
+                          const graph::Shape& shape, const ops::ConvParams& p, const PadElements& elements, int64_t slack = 0);
 
 }  // namespace mgec::schedule
 

@@ -228,7 +228,8 @@ absl::Status Scheduler::ScheduleUngated(const Node& node) {
     }
     return ScheduleAnything(node);
   }
-  for (auto* schedule : {&ScheduleView, &ScheduleWinograd, &ScheduleConv, &ScheduleMatMul, &ScheduleRoutine, &ScheduleChannelwise}) {
+  for (auto* schedule : {&ScheduleView, &ScheduleWinograd, &ScheduleConv, &ScheduleDepthwiseDot, &ScheduleMatMul, &ScheduleRoutine,
+                         &ScheduleChannelwise}) {
     ASSIGN_OR_RETURN(bool done, schedule(*this, node));
     if (done) return absl::OkStatus();
   }

@@ -114,6 +114,8 @@ class Scheduler {
 absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node);
 // Dense convolution with its epilogue, by the contraction micro-kernel. False where the node is something else.
 absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node);
+// Depthwise convolution of integers, by dot products over the taps of its window.
+absl::StatusOr<bool> ScheduleDepthwiseDot(Scheduler& s, const graph::Node& node);
 // Matrix product with constant right operand and its epilogue.
 absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node);
 // Split, concat and shuffle of channels; reshapes of plain tensors: no step at all where possible.

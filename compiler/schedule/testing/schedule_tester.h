@@ -66,7 +66,9 @@ class ScheduleTester {
   std::set<std::string> CheckAlternatives();
   // The same for CUDA, by the emulator.
   void CheckCuda();
-  // The steps of the last program: the graph after all passes, for x86-64-v3.
+  // The target whose programs the following report; x86-64-v3 at first.
+  void set_reported(const std::string& target) { reported_ = target; }
+  // The steps of the last program: the graph after all passes.
   const std::vector<std::string>& ops() const { return ops_; }
   // How many of the last program's steps compute `op`.
   int CountOps(const std::string& op) const;
@@ -88,6 +90,7 @@ class ScheduleTester {
   std::mt19937 random_;
   graph::Graph graph_;
   std::vector<std::string> inputs_;
+  std::string reported_ = "x86-64-v3";
   std::vector<std::string> ops_;
   std::vector<kernel::Kernel> kernels_;  // printed where a test asks: shared expressions make some texts very long
   int64_t lowest_ = -20, highest_ = 20;
