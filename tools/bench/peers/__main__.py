@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from peers import arguments, engines, environments, measure, results, stamp
+from peers import arguments, engines, environments, measure, networks, results, stamp
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -52,16 +52,28 @@ class Benchmark:
     def _prefix(self, model):
         return os.path.join(self._folders["models"], model)
 
-    def _export(self, model):
-        """PREFIX.onnx, input and output, and .mge where an engine needs it; returns what the network was made from."""
+    def _export_onnx(self, model):
+        """PREFIX.onnx, input and output; returns what the network was made from."""
         prefix = self._prefix(model)
-        sources = [(path,) for path in sorted(glob.glob(os.path.join(_HERE, "networks", "*.py")))]
-        key = stamp.digest(*sources, *environments.TORCH.packages)
-        if stamp.make(prefix + ".onnx.stamp", key, lambda: self._call(
-                f"{model}-export", self._environments.python(environments.TORCH), "peers.networks.export", model, prefix)):
+        base = networks.float_network(model)
+        if base:
+            environment, command = environments.QUANTIZER, ("peers.networks.quantize", self._prefix(base), prefix)
+            key = stamp.digest(self._export_onnx(base), *environment.packages)
+        else:
+            environment, command = environments.TORCH, ("peers.networks.export", model, prefix)
+            sources = [(path,) for path in sorted(glob.glob(os.path.join(_HERE, "networks", "*.py")))]
+            key = stamp.digest(*sources, *environment.packages)
+        if stamp.make(prefix + ".onnx.stamp", key, lambda: self._call(f"{model}-export", self._environments.python(environment), *command)):
             _say(f"{model}: exported")
+        return key
+
+    def _export(self, model):
+        """What _export_onnx() does, and .mge where an engine needs it."""
+        prefix = self._prefix(model)
+        key = self._export_onnx(model)
         if any(engine.needs_mge for engine in self._engines.values()):
-            mge_key = stamp.digest(key, (os.path.join(_HERE, "onnx_to_mge.py"),), *environments.MEGENGINE.packages)
+            sources = [(os.path.join(_HERE, name),) for name in ("onnx_to_mge.py", "onnx_quantized.py")]
+            mge_key = stamp.digest(key, *sources, *environments.MEGENGINE.packages)
             stamp.make(prefix + ".mge.stamp", mge_key, lambda: self._call(
                 f"{model}-mge", self._environments.python(environments.MEGENGINE), "peers.onnx_to_mge", prefix + ".onnx",
                 prefix + ".input.npy", prefix + ".mge"))
@@ -90,11 +102,17 @@ class Benchmark:
             found[name] = done.stdout.strip()
         return found
 
+    @staticmethod
+    def _takes(engine, model):
+        return engine.reads_quantized or networks.float_network(model) is None
+
     def prepare(self, model):
         """Exports and converts; returns the failures of conversions by engine."""
         key = self._export(model)
         failures = {}
         for name, engine in self._engines.items():
+            if not self._takes(engine, model):
+                continue
             try:
                 self._convert(engine, model, key)
             except Failure as e:
@@ -107,7 +125,7 @@ class Benchmark:
             macs = json.load(f)["macs"]
         commands = {}
         for name, engine in self._engines.items():
-            if name not in failures:
+            if name not in failures and self._takes(engine, model):
                 commands[name] = measure.Command(
                     [self._environments.python(engine.environment), "-m", "peers.worker", "serve", name, self._prefix(model), str(threads)],
                     self._environment(OMP_NUM_THREADS=str(threads), **engine.environment_variables),
@@ -116,7 +134,7 @@ class Benchmark:
         measured = measure.interleave(commands, self._options.rounds, self._options.runs, cpus, _say)
         measured.update({name: measure.Measurement(failure=failure) for name, failure in failures.items()})
         limit = macs / (macs_per_second * threads) * 1e3
-        return [results.summarize(model, threads, name, macs, limit, measured[name]) for name in self._engines]
+        return [results.summarize(model, threads, name, macs, limit, measured[name]) for name in self._engines if name in measured]
 
     def write(self, document):
         path = os.path.join(self._options.output, "results")

@@ -41,6 +41,7 @@ class Engine:
     environment: Optional[Environment] = None
     environment_variables = {}
     needs_mge = False  # starts from the .mge file instead of the ONNX file
+    reads_quantized = False  # runs ONNX models with QuantizeLinear and DequantizeLinear in 8 bits; others are left out there
     # Of what `convert` writes; None where the engine reads the file itself.
     suffix: Optional[str] = None
     keeps_artifact = True  # False: `convert` runs each time

@@ -22,6 +22,7 @@ class Environment:
 # The benchmark's own; engines bring theirs (engines/).
 TORCH = Environment("torch", ("torch", "torchvision", "onnx", "onnxscript", "onnxslim", "pnnx", "numpy"))
 MEGENGINE = Environment("megengine", ("megengine==1.13.0", "numpy<1.24", "onnx"), pythons=("3.10",))
+QUANTIZER = Environment("quantizer", ("onnxruntime", "onnx", "numpy"))
 PLOT = Environment("plot", ("matplotlib",))
 
 

@@ -15,6 +15,8 @@ from megengine.functional.elemwise import _elwise
 from megengine.jit import trace
 from onnx import helper, numpy_helper
 
+from peers import onnx_quantized
+
 _HANDLERS = {}
 
 
@@ -189,7 +191,7 @@ def _join_silu(nodes):
 def convert(onnx_path, input_path, mge_path):
     graph = onnx.load(onnx_path).graph
     nodes = list(_join_silu(graph.node))
-    unknown = sorted({n.op_type for n in nodes} - set(_HANDLERS))
+    unknown = sorted({n.op_type for n in nodes} - set(_HANDLERS) - {"QuantizeLinear", "DequantizeLinear"})
     if unknown:
         raise NotImplementedError(f"{onnx_path}: no rule for {', '.join(unknown)}")
     constants = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
@@ -198,8 +200,11 @@ def convert(onnx_path, input_path, mge_path):
     @trace(symbolic=True, capture_as_const=True)
     def network(x):
         tensors = {**weights, graph.input[0].name: x}
+        quantized = onnx_quantized.Graph(graph, constants)
         for node in nodes:
-            tensors[node.output[0]] = _HANDLERS[node.op_type](_Node(node, tensors, constants))
+            handler = _HANDLERS.get(node.op_type)
+            if not quantized.run(node, lambda: _Node(node, tensors, constants), handler, tensors):
+                tensors[node.output[0]] = handler(_Node(node, tensors, constants))
         return tensors[graph.output[0].name]
 
     network(mge.tensor(np.load(input_path)))

@@ -5,6 +5,7 @@ from peers.environments import MEGENGINE
 
 class MegEngineLite(Engine):
     name = "megengine"
+    reads_quantized = True
     environment = MEGENGINE
     needs_mge = True
 

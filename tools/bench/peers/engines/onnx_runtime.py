@@ -5,6 +5,7 @@ from peers.environments import Environment
 
 class OnnxRuntime(Engine):
     name = "onnxruntime"
+    reads_quantized = True
     environment = Environment("onnxruntime", ("onnxruntime", "numpy"))
 
     def load(self, model, threads):

@@ -5,6 +5,7 @@ from peers.environments import Environment
 
 class OpenVino(Engine):
     name = "openvino"
+    reads_quantized = True
     environment = Environment("openvino", ("openvino", "numpy"))
 
     def load(self, model, threads):
