@@ -56,7 +56,20 @@ def test_every_engine_can_be_made_without_what_it_needs():
 
 
 def test_networks_are_all_there():
-    assert len(networks.NAMES) == len(set(networks.NAMES)) == 9
+    assert len(networks.NAMES) == len(set(networks.NAMES)) == 13
+
+
+def test_quantized_networks_are_made_of_others():
+    quantized = [name for name in networks.NAMES if networks.float_network(name)]
+    assert len(quantized) == 4 and all(networks.float_network(name) in networks.NAMES for name in quantized)
+
+
+def test_quantized_networks_may_round_otherwise():
+    measured = measure.Measurement({"load_ms": 5.0, "first_ms": 1.0, "peak_memory_mb": 7.0}, [0.001], 0.1)
+    assert "output differs" in results.summarize("resnet18", 1, "e", 1, 1.0, measured).failure
+    assert results.summarize("resnet18_int8", 1, "e", 1, 1.0, measured).failure == ""
+    measured.error = 0.9
+    assert "output differs" in results.summarize("resnet18_int8", 1, "e", 1, 1.0, measured).failure
 
 
 def test_measurements_become_results():
