@@ -3,7 +3,8 @@
 // Neighbouring pixels lie 8 channels apart in a block; a dot product wants neighbours of one channel side by side. So the
 // pixels that the first taps of a row of the window meet are loaded as one vector and their bytes reordered: for each channel
 // a group of as many pixels as the target multiplies at once. A row of three taps costs one load, a reordering of two
-// instructions, and one dot product for all pixels that fit into a vector.
+// instructions, and one dot product for all pixels that fit into a vector. Two rows of results share the input rows that both
+// need.
 //
 // The image is copied with a border first, as for dense convolutions, so that the loops have no tests.
 #include <algorithm>
@@ -81,12 +82,23 @@ class Emitter {
     LoadWindow(b);
     const Expr in_plane = b.Let("in_plane", plane * (height_ * width_ * kBlock));
     const Expr out_plane = b.Let("out_plane", plane * (p_.out_h * p_.out_w * kBlock));
-    b.For("row", PartBegin(part, parts, p_.out_h), PartBegin(part + 1, parts, p_.out_h), 1, [&](Block& b, Expr row) {
-      row_ = row;
-      in_row_ = b.Let("in_row", in_plane + row * (p_.stride[0] * width_ * kBlock));
-      out_row_ = b.Let("out_row", out_plane + row * (p_.out_w * kBlock));
-      EmitRow(b);
-    });
+    auto rows = [&](int count) {
+      return [&, count](Block& b, Expr row) {
+        rows_ = count;
+        row_ = row;
+        in_row_ = b.Let("in_row", in_plane + row * (p_.stride[0] * width_ * kBlock));
+        out_row_ = b.Let("out_row", out_plane + row * (p_.out_w * kBlock));
+        EmitRows(b);
+      };
+    };
+    const Expr begin = b.Let("begin", PartBegin(part, parts, p_.out_h)), end = b.Let("end", PartBegin(part + 1, parts, p_.out_h));
+    if (SharesRows()) {
+      const Expr pairs = b.Let("pairs", begin + (end - begin) / Int(2) * 2);
+      b.For("row", begin, pairs, 2, rows(2));
+      b.For("row", pairs, end, 1, rows(1));
+    } else {
+      b.For("row", begin, end, 1, rows(1));
+    }
     k.body = b.Take();
     return k;
   }
@@ -110,49 +122,65 @@ class Emitter {
     start_ = b.Let("start", kernel::JoinLanes(std::vector<Expr>(pixels, start)));
   }
 
-  // The sums of `pixels` results from `col` on.
-  Expr Sums(Block& b, const Expr& col, int64_t pixels) {
-    Expr sum = Slice(start_, 0, static_cast<int>(pixels) * kBlock);
-    for (int64_t kh = 0; kh < p_.kernel[0]; ++kh) {
-      for (int64_t g = 0; g < taps_.groups(); ++g) {
-        const Expr at = in_row_ + (col * taps_.stride + (kh * p_.dilation[0] * width_ + g * taps_.group * taps_.dilation)) * kBlock;
-        int64_t loaded = 1;
-        while (loaded < taps_.span(g, pixels)) loaded *= 2;
-        std::vector<int> order;
-        for (int64_t i = 0; i < pixels; ++i) {
-          for (int64_t c = 0; c < kBlock; ++c) {
-            // Taps that do not exist have weights of zero; any pixel will do.
-            for (int64_t t = 0; t < taps_.group; ++t) {
-              order.push_back(static_cast<int>((taps_.stride * i + taps_.dilation * std::min(t, taps_.count(g) - 1)) * kBlock + c));
-            }
-          }
+  // Whether a row of results needs input rows that the next one needs, too.
+  bool SharesRows() const { return p_.stride[0] == 1 && p_.dilation[0] == 1 && p_.kernel[0] > 1 && p_.out_h > 1; }
+
+  // The pixels that group `g` of the taps meets in input row `row`, counted from the first of the window, for `pixels` results
+  // from `col` on: for each result and channel the group's numbers side by side.
+  Expr Operand(const Expr& col, int64_t pixels, int64_t row, int64_t g) const {
+    const Expr at = in_row_ + (col * taps_.stride + (row * width_ + g * taps_.group * taps_.dilation)) * kBlock;
+    int64_t loaded = 1;
+    while (loaded < taps_.span(g, pixels)) loaded *= 2;
+    std::vector<int> order;
+    for (int64_t i = 0; i < pixels; ++i) {
+      for (int64_t c = 0; c < kBlock; ++c) {
+        // Taps that do not exist have weights of zero; any pixel will do.
+        for (int64_t t = 0; t < taps_.group; ++t) {
+          order.push_back(static_cast<int>((taps_.stride * i + taps_.dilation * std::min(t, taps_.count(g) - 1)) * kBlock + c));
         }
-        const Expr x = Shuffle(Load(in_, at, static_cast<int>(loaded) * kBlock), std::move(order));
-        const Expr& w = window_[kh * taps_.groups() + g];
-        sum = Dot(x, Slice(w, 0, static_cast<int>(pixels) * kBlock * s_.group()), sum);
       }
     }
-    return b.Let("sum", sum);
+    return Shuffle(Load(in_, at, static_cast<int>(loaded) * kBlock), std::move(order));
+  }
+
+  // The sums of `pixels` results from `col` on, of each row.
+  std::vector<Expr> Sums(Block& b, const Expr& col, int64_t pixels) {
+    std::vector<Expr> sums(rows_, Slice(start_, 0, static_cast<int>(pixels) * kBlock));
+    for (int64_t kh = 0; kh < p_.kernel[0] + rows_ - 1; ++kh) {
+      for (int64_t g = 0; g < taps_.groups(); ++g) {
+        const Expr x = b.Let("x", Operand(col, pixels, kh * p_.dilation[0], g));
+        for (int64_t r = std::max<int64_t>(0, kh - p_.kernel[0] + 1); r < std::min<int64_t>(rows_, kh + 1); ++r) {
+          const Expr& w = window_[(kh - r) * taps_.groups() + g];
+          sums[r] = Dot(x, Slice(w, 0, static_cast<int>(pixels) * kBlock * s_.group()), sums[r]);
+        }
+      }
+    }
+    for (Expr& sum : sums) sum = b.Let("sum", sum);
+    return sums;
   }
 
   // Vectors of `pixels` results each, beginning at `cols`, finished together.
   void EmitVectors(Block& b, const std::vector<Expr>& cols, int64_t pixels) {
-    std::vector<Expr> results;
+    const int lanes = static_cast<int>(pixels) * kBlock;
+    std::vector<std::vector<Expr>> results(rows_);
     for (const Expr& col : cols) {
-      const Expr sums = Sums(b, col, pixels);
-      for (int64_t i = 0; i < pixels; ++i) {
-        const Expr sum = Slice(sums, static_cast<int>(i) * kBlock, kBlock);
-        results.push_back(ToStored(s_.out, s_.epilogue(sum, block_, image_ * p_.out_h + row_, col + i)));
+      const std::vector<Expr> sums = Sums(b, col, pixels);
+      for (int r = 0; r < rows_; ++r) {
+        for (int64_t i = 0; i < pixels; ++i) {
+          const Expr sum = Slice(sums[r], static_cast<int>(i) * kBlock, kBlock);
+          results[r].push_back(ToStored(s_.out, s_.epilogue(sum, block_, image_ * p_.out_h + (row_ + r), col + i)));
+        }
       }
     }
-    const Expr y = b.Let("y", kernel::JoinLanes(results));
-    for (size_t v = 0; v < cols.size(); ++v) {
-      const int lanes = static_cast<int>(pixels) * kBlock;
-      b.Store(out_, out_row_ + cols[v] * kBlock, Slice(y, static_cast<int>(v) * lanes, lanes));
+    for (int r = 0; r < rows_; ++r) {
+      const Expr y = b.Let("y", kernel::JoinLanes(results[r]));
+      for (size_t v = 0; v < cols.size(); ++v) {
+        b.Store(out_, out_row_ + (cols[v] + r * p_.out_w) * kBlock, Slice(y, static_cast<int>(v) * lanes, lanes));
+      }
     }
   }
 
-  void EmitRow(Block& b) {
+  void EmitRows(Block& b) {
     const int64_t cols = p_.out_w, pixels = std::min(cols, PixelsOf(target_));
     const int64_t together = std::max<int64_t>(1, target_.chains), step = pixels * together;
     const int64_t main_end = cols / step * step;
@@ -181,6 +209,7 @@ class Emitter {
   int64_t height_, width_, blocks_;
   Buffer in_, weights_, out_;
   Expr block_, image_, row_, in_row_, out_row_, start_;
+  int rows_ = 1;  // of results, computed together
   std::vector<Expr> window_;
 };
 
