@@ -213,8 +213,8 @@ absl::StatusOr<Definition> DefinePad(const OpContext& c) {
       Expr at = i[k] + (-before[k]);
       if (mode == "replicate") at = Min(Max(at, Int(0)), Int(in[k] - 1));
       if (mode == "reflect") {
-        at = Max(at, Int(0) - at);                       // below 0
-        at = Min(at, Int(2 * (in[k] - 1)) - at);  // above the last
+        // Below 0, or above the last. Each compares the index itself, so that loops can be divided where that is decided.
+        at = Select(at < Int(0), Int(0) - at, Min(at, Int(2 * (in[k] - 1)) - at));
       }
       index.push_back(at);
     }

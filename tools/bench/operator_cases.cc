@@ -146,9 +146,17 @@ string ReasonOf(const OperatorCase& c) {
        "the 8 results of a group fill half a vector; input and output are no blocks of channels here: two copies"},
       {"conv2d 3x3 depthwise", "input and output are no blocks of channels here, as they are between layers: two copies"},
       {"conv2d 3x3, weights computed", "weights are packed first; input and output are no blocks of channels: two copies"},
+      {"local_conv2d", "weights are used once, and each sum of 8 lanes is one chain of additions"},
       {"region_conv2d", "a comparison and a selection for each multiply-add"},
       {"correlation", "two loads for each multiply-add, of elements that lie an image apart"},
       {"pool2d max 3x3", "input and output are no blocks of channels here, as they are between layers: two copies"},
+      {"pool2d average 2x2", "every second element of plain rows: shuffles"},
+      {"windows_to_image", "elements of overlapping windows, which lie a window apart"},
+      {"perspective_grid", "a division for each element"},
+      {"cvt_color rgb2gray", "colours lie side by side: every third element, and integers that become floats and back"},
+      {"group_norm", "three passes: the mean, the variance, the results"},
+      {"softmax last axis", "three passes over each row, with an exponential for each element"},
+      {"transpose", "elements change places by shuffles"},
       {"softmax channels", "three passes over the channels of each pixel: the largest, the sum, the quotients"},
       {"matrix_inverse", "32 multiply-adds for each element"},
       {"svd", "hundreds of multiply-adds for each element, and as many passes over it"},
@@ -182,7 +190,7 @@ string ReasonOf(const OperatorCase& c) {
   };
   static const auto* functions = new std::set<string>{
       "acos", "acosh", "asin", "asinh", "atan2", "atanh", "erfc", "erfcinv", "erfinv", "log_sum_exp", "logsigmoid",
-      "softplus", "mod", "cosh", "sinh", "log1p", "expm1", "tan", "acosh_grad", "gelu_grad"};
+      "softplus", "mod", "cos", "sin", "log", "erf", "gelu", "tanh", "cosh", "sinh", "log1p", "expm1", "tan", "acosh_grad", "gelu_grad"};
   for (const string& key : {c.name(), c.op}) {
     const auto it = reasons->find(key);
     if (it != reasons->end()) return it->second;
