@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "compiler/base/status_macros.h"
 #include "compiler/codegen/cuda/codegen.h"
 #include "compiler/codegen/cuda/print_kernel.h"
@@ -73,6 +74,11 @@ absl::Status GenerateCuda(const kernel::Target& target, const CompileOptions& op
                           CompileReport& report, std::vector<double>&) {
   namespace cuda = codegen::cuda;
   ASSIGN_OR_RETURN(const std::vector<int> architectures, cuda::Architectures(target.architectures));
+  if (options.schedule.tf32 && architectures.back() < 80) {
+    return absl::InvalidArgumentError(absl::StrCat("TF32 needs tensor cores of sm_80 or later, and code is only wanted for sm_",
+                                                   absl::StrJoin(architectures, ", sm_")));
+  }
+  result.gpu.tf32 = options.schedule.tf32;
   cuda::Options codegen_options;
   codegen_options.threads = options.threads;
   if (options.progress) {

@@ -1,9 +1,10 @@
 // Every folder of testdata/ops and testdata/nets, compiled for CUDA: by NVRTC, where it is, for three architectures, and by g++ with the
-// emulator, which runs it; compared with what MegEngine computes.
+// emulator, which runs it; compared with what MegEngine computes. MGEC_CORPUS=FOLDER,.. names other folders of such cases.
 #include <algorithm>
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "compiler/base/status_macros.h"
 #include "compiler/codegen/cuda/codegen.h"
 #include "compiler/codegen/cuda/nvrtc.h"
@@ -72,8 +73,10 @@ class CudaCorpusTest : public testing::TestWithParam<int> {
  protected:
   void SetUp() override {
     std::vector<std::string> all;
-    for (const char* folder : {"testdata/ops", "testdata/nets"}) {
-      for (const std::string& name : CorpusCases(folder)) {
+    const char* named = std::getenv("MGEC_CORPUS");
+    const std::string folders = named != nullptr && *named != '\0' ? named : "testdata/ops,testdata/nets";
+    for (absl::string_view folder : absl::StrSplit(folders, ',')) {
+      for (const std::string& name : CorpusCases(std::string(folder))) {
         const std::string path = absl::StrCat(folder, "/", name);
         if (std::filesystem::exists(path + "/meta.json") && std::filesystem::exists(path + "/model.mge")) all.push_back(path);
       }
@@ -116,15 +119,18 @@ TEST_P(CudaCorpusTest, GivesMegEnginesResults) {
     }
     std::vector<int64_t> bytes;
     for (const graph::GraphOutput& o : s.graph.outputs()) bytes.push_back(graph::ByteSize(o.value->type));
-    auto outputs = schedule::RunSteps(s.program, s.constants, bytes, inputs, [&](const auto& step, const auto& pointers) {
-      return emulated->Run(s.kernels[step.kernel], std::vector<void*>(pointers.begin(), pointers.end()), step.tasks,
-                           /*order=*/1);
-    });
-    EXPECT_TRUE(outputs.ok()) << outputs.status();
-    if (!outputs.ok()) continue;
-    std::vector<Shape> shapes;
-    CutOutputs(s.graph, &*outputs, &shapes);
-    corpus.ExpectOutputs(*outputs, shapes);
+    for (int architecture : codegen::cuda::EmulatedKernels::kArchitectures) {
+      SCOPED_TRACE(architecture);
+      auto outputs = schedule::RunSteps(s.program, s.constants, bytes, inputs, [&](const auto& step, const auto& pointers) {
+        return emulated->Run(s.kernels[step.kernel], std::vector<void*>(pointers.begin(), pointers.end()), step.tasks,
+                             /*order=*/1, architecture);
+      });
+      EXPECT_TRUE(outputs.ok()) << outputs.status();
+      if (!outputs.ok()) continue;
+      std::vector<Shape> shapes;
+      CutOutputs(s.graph, &*outputs, &shapes);
+      corpus.ExpectOutputs(*outputs, shapes);
+    }
   }
 }
 

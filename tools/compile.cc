@@ -35,6 +35,10 @@ ABSL_FLAG(std::vector<std::string>, input_shape, {},
           "all of these shapes, and the runtime picks the one that it is given. NAME=Nx3x224x224: a batch of any size.");
 ABSL_FLAG(bool, winograd, true, "Compute 3x3 convolutions by Winograd's algorithm where that is faster; --nowinograd for the "
                                "last digits of accuracy.");
+ABSL_FLAG(bool, cuda_tf32, false,
+          "Let the tensor cores of NVIDIA GPUs, from sm_80 on, multiply float32 numbers: factors of convolutions and matrix products "
+          "keep 11 of their 24 significant bits (TF32), so that results are off by up to 0.1 % of the sum of the products' "
+          "magnitudes. GPUs of sm_75 have no such tensor cores and compute in float32.");
 ABSL_FLAG(bool, json, false, "Print the report as JSON, also where the model is not supported or damaged.");
 ABSL_FLAG(int, threads, 0, "Threads that generate code; all CPUs if 0.");
 ABSL_FLAG(double, tune, 0, "Measure on this machine for about so many seconds (60 for --tune alone) which schedules are fastest, "
@@ -50,6 +54,7 @@ namespace {
 constexpr char kUsage[] =
     "compiles a MegEngine model (.mge) into an artifact (.mgec) that the runtime and megenginelite load.\n\n"
     "  compile MODEL.mge [-o MODEL.mgec] [--target=x86-64-v3] [--input-shape data=8x3x224x224] [--threads=2]\n"
+    "          [--nowinograd] [--cuda-tf32]\n"
     "          [--emit=graph,kernels,llvm,asm,cuda,ptx] [--time] [--json]\n"
     "          [--tune[=SECONDS]] [--tuning-db=FILE] [--tune-threads=1]\n\n"
     "The artifact is written only when everything succeeded. A model that needs something unsupported is listed with "
@@ -261,6 +266,10 @@ int Main(int argc, char** argv) {
   if (options.threads < 0 || options.threads > 1024) return Fail("--threads must be in [0, 1024]");
   if (options.threads == 0) options.threads = static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
   options.schedule.winograd = absl::GetFlag(FLAGS_winograd);
+  options.schedule.tf32 = absl::GetFlag(FLAGS_cuda_tf32);
+  if (options.schedule.tf32 && std::none_of(options.targets.begin(), options.targets.end(), [](const auto& t) { return t.cuda; })) {
+    return Fail("--cuda-tf32 is for GPUs: name cuda among the targets (--target)");
+  }
   const bool terminal = isatty(STDERR_FILENO) != 0;
   if (terminal) {
     options.progress = [&](const std::string& target, int done, int total) {

@@ -192,9 +192,29 @@ def test_cuda_beside_a_cpu(tool, folder):
     steps = tool("inspect", "lenet.mgec", "--steps", "--gpu=a100")
     assert "predicted, not measured" in steps
     assert re.search(r"predicted \d+\.\d us, \d+% of the roofline; \d+ registers.*, occupancy \d+%", steps)
-    assert "registers" not in tool("inspect", "lenet.mgec", "--steps", "--gpu=t4")  # sm_80 does not run there
+    steps = tool("inspect", "lenet.mgec", "--steps", "--gpu=t4")  # sm_80 does not run there
+    assert "registers and occupancy are unknown: there is no cubin for the " in steps and "(sm_75)" in steps
+    assert not re.search(r"\d registers", steps)
     assert "compiled for cuda only" in tool("run", "lenet.mgec", ok=False)
     assert "does not compile for sm_1" in tool("compile", "lenet.mge", "--target=cuda:sm_1", ok=False)
+
+
+def test_tf32(tool, folder):
+    error = tool("compile", "lenet.mge", "--cuda-tf32", ok=False)
+    assert "--cuda-tf32 is for GPUs" in error and files(folder) == ["lenet.mge"]
+    try:
+        out = tool("compile", "lenet.mge", "--target=cuda:sm_80", "--cuda-tf32", "--emit=cuda")
+    except AssertionError as e:
+        if "code for CUDA needs NVIDIA's runtime compiler" in str(e):
+            pytest.skip("there is no NVRTC")
+        raise
+    assert "mma_tf32(" in out
+    assert "plan cuda (TF32 factors from sm_80 on): " in tool("inspect", "lenet.mgec")
+    assert json.loads(tool("inspect", "lenet.mgec", "--format=json"))["programs"][0]["plans"][0]["tf32"]
+    error = tool("compile", "lenet.mge", "--target=cuda:sm_75", "--cuda-tf32", ok=False)
+    assert "TF32 needs tensor cores of sm_80 or later, and code is only wanted for sm_75" in error
+    assert "mma_tf32(" not in tool("compile", "lenet.mge", "--target=cuda:sm_80", "--emit=cuda")
+    assert not json.loads(tool("inspect", "lenet.mgec", "--format=json"))["programs"][0]["plans"][0]["tf32"]
 
 
 def test_cuda_without_nvrtc(tool, folder, monkeypatch):

@@ -108,7 +108,7 @@ void AppendPlan(std::string* text, const Artifact& artifact, const fb::Plan& pla
   uint64_t macs = 0;
   for (size_t i = 0; i < Count(plan.steps()); ++i) macs += plan.steps()->Get(i)->macs();
   absl::StrAppendFormat(text, "  plan %s: %d steps, %d kernels, code %s, arena %s (lower bound %s), %.1f M multiply-adds\n",
-               Text(plan.target()), Count(plan.steps()), Count(plan.kernels()),
+               absl::StrCat(Text(plan.target()), plan.tf32() ? " (TF32 factors from sm_80 on)" : ""), Count(plan.steps()), Count(plan.kernels()),
                Bytes(artifact.layout().sections[plan.code_section()].size), Bytes(plan.arena_size()),
                Bytes(plan.arena_lower_bound()), macs * 1e-6);
   for (size_t i = 0; i < Count(plan.modules()); ++i) {
@@ -123,7 +123,15 @@ void AppendPlan(std::string* text, const Artifact& artifact, const fb::Plan& pla
                           seconds * 1e6, gpu->name, gpu->flops * 1e-12, gpu->bytes * 1e-9, gpu->launch_seconds * 1e6);
   }
   if (!bindings && !steps) return;
-  AppendSteps(text, plan, bindings, gpu, gpu != nullptr && IsForGpus(plan) ? ResourcesOn(artifact, plan, *gpu) : Resources());
+  Resources resources;
+  if (gpu != nullptr && IsForGpus(plan)) {
+    resources = ResourcesOn(artifact, plan, *gpu);
+    if (resources.empty() && Count(plan.kernels()) > 0) {
+      absl::StrAppendFormat(text, "    registers and occupancy are unknown: there is no cubin for the %s (sm_%d); compile with "
+                            "--target=cuda:sm_%d\n", gpu->name, gpu->architecture, gpu->architecture);
+    }
+  }
+  AppendSteps(text, plan, bindings, gpu, resources);
 }
 
 nlohmann::ordered_json TensorJson(const fb::Tensor& tensor) {
@@ -145,6 +153,7 @@ nlohmann::ordered_json PlanJson(const Artifact& artifact, const fb::Plan& plan) 
                               {"arena_lower_bound", plan.arena_lower_bound()},
                               {"random", plan.random()},
                               {"steps", nlohmann::ordered_json::array()}};
+  if (IsForGpus(plan)) j["tf32"] = plan.tf32();
   for (size_t i = 0; i < Count(plan.steps()); ++i) {
     const fb::Step& step = *plan.steps()->Get(i);
     nlohmann::ordered_json s = {{"op", Text(step.op())},         {"name", Text(step.name())},

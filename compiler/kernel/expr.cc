@@ -297,10 +297,14 @@ Expr WarpXor(Expr a, int bits) {
 }
 
 Expr Mma(Expr a, Expr b, Expr c) {
-  assert(a->type == Type(Scalar::kInt32, 4) && b->type == Type(Scalar::kInt32, 2) && c->type.lanes == 4);
+  assert(a->type.lanes == 4 && b->type.lanes == 2 && c->type.lanes == 4);
   auto e = New(Op::kMma, c->type);
   e->args = {std::move(a), std::move(b), std::move(c)};
   return e;
+}
+
+Expr FromArchitecture(int least) {
+  return Binary(Op::kLe, Int(least, Type(Scalar::kInt32)), New(Op::kArchitecture, Type(Scalar::kInt32)));
 }
 
 Expr Min(Expr a, Expr b) { return Binary(Op::kMin, std::move(a), std::move(b)); }

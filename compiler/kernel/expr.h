@@ -35,6 +35,7 @@ enum class Op : uint8_t {
   kFloor, kCeil, kTrunc,
   kRound,      // half away from zero
   kRoundEven,  // half to even
+  kRoundTf32,  // float32, to the nearest number of 11 significant bits, half away from zero: TF32. For GPUs only
   kSqrt, kRsqrt, kExp, kExpm1, kLog, kLog1p, kSin, kCos, kTan, kAsin, kAcos, kAtan, kSinh, kCosh, kTanh, kAsinh, kAcosh,
   kAtanh, kErf, kErfc, kErfInv, kErfcInv, kSigmoid,
   kIsNan, kIsInf,  // bool
@@ -71,11 +72,14 @@ enum class Op : uint8_t {
   kMma,      // args[2] + A B, by tensor cores, of matrices that the threads of a warp hold together: A has 16 x 8 words, B 8 x 8,
              // the result 16 x 8 numbers. A word is an int32 that holds neighbours along the sum, the first in its lowest bits:
              // where the result is int32 four int8, and sums wrap; where it is float32 two float16, whose products are exact and
-             // whose sums are rounded to float32 in an order of the hardware's. Thread 4g + t of the warp has
+             // whose sums are rounded to float32 in an order of the hardware's. A word may also be one float32 of which the tensor
+             // cores see 11 significant bits (kRoundTf32), likewise. Thread 4g + t of the warp has
              //   args[0]: word t of rows g and g + 8 of A, then word t + 4 of both
              //   args[1]: words t and t + 4 of column g of B
              //   args[2] and the result: columns 2t and 2t + 1 of row g, then both of row g + 8.
              // Only as kWarpXor.
+  kArchitecture,  // int32: what GPUs the code is made for, 80 for sm_80. A constant to the compiler of the printed code, so that
+                  // what is in a branch on it need not exist for others.
 };
 
 enum class Combiner : uint8_t { kSum, kProduct, kMin, kMax };
@@ -154,7 +158,8 @@ Expr ConcatLanes(Expr a, Expr b);
 Expr Shuffle(Expr a, std::vector<int> lanes);
 Expr HorizontalReduce(Op op, Expr a);
 Expr WarpXor(Expr a, int bits);  // bits in [1, 31]
-Expr Mma(Expr a, Expr b, Expr c);  // int32 x 4, int32 x 2, and int32 or float32 x 4
+Expr Mma(Expr a, Expr b, Expr c);  // int32 x 4, int32 x 2, and int32 or float32 x 4; or all float32
+Expr FromArchitecture(int least);  // whether code is made for GPUs of this architecture or a later one
 Expr Min(Expr a, Expr b);
 Expr Max(Expr a, Expr b);
 Expr FloorDiv(Expr a, Expr b);

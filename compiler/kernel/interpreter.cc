@@ -307,7 +307,10 @@ void Program::Compile(const StmtNode& s, std::vector<Step>& out) {
     }
     case StmtKind::kStore: return CompileStore(s);
     case StmtKind::kPrefetch:
-    case StmtKind::kBarrier: return;
+    case StmtKind::kBarrier:  // this and what follows only with threads
+    case StmtKind::kCopyAsync:
+    case StmtKind::kCommitCopies:
+    case StmtKind::kWaitCopies: return;
     case StmtKind::kFor: {
       const int begin = Compile(s.begin), end = Compile(s.end), var = Allocate(1);
       vars_[s.var.get()] = var;

@@ -338,6 +338,7 @@ Handler UnaryHandler(Op op, Scalar s) {
     case Op::kTrunc: return is_float ? Float1<std::trunc> : Int1<Same>;
     case Op::kRound: return is_float ? Float1<std::round> : Int1<Same>;
     case Op::kRoundEven: return is_float ? Float1<std::nearbyint> : Int1<Same>;
+    case Op::kRoundTf32: return Float1<RoundTf32>;
     case Op::kIsNan: return Test<IsNan>;
     case Op::kIsInf: return Test<IsInf>;
     default: return ReferenceUnary(op) ? Math1 : nullptr;

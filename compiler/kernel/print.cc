@@ -28,6 +28,7 @@ const char* Name(Op op) {
     case Op::kTrunc: return "trunc";
     case Op::kRound: return "round";
     case Op::kRoundEven: return "round_even";
+    case Op::kRoundTf32: return "round_tf32";
     case Op::kSqrt: return "sqrt";
     case Op::kRsqrt: return "rsqrt";
     case Op::kExp: return "exp";
@@ -89,6 +90,7 @@ const char* Name(Op op) {
     case Op::kReduceMin: return "reduce_min";
     case Op::kWarpXor: return "warp_xor";
     case Op::kMma: return "mma";
+    case Op::kArchitecture: return "architecture";
   }
   return "?";
 }
@@ -224,6 +226,14 @@ class Printer {
         absl::StrAppend(out, s.near ? "prefetch " : "prefetch far ", s.buffer->name, "[", Print(s.index), "]\n");
         break;
       case StmtKind::kBarrier: out->append("barrier\n"); break;
+      case StmtKind::kCopyAsync:
+        absl::StrAppend(out, "copy ", s.buffer->name, "[", Print(s.index), "] = ");
+        absl::StrAppend(out, Print(s.value));
+        if (s.mask) absl::StrAppend(out, " where ", Print(s.mask, true));
+        out->push_back('\n');
+        break;
+      case StmtKind::kCommitCopies: out->append("commit copies\n"); break;
+      case StmtKind::kWaitCopies: absl::StrAppend(out, "wait for copies but ", s.pending, "\n"); break;
     }
   }
 
@@ -340,6 +350,13 @@ class Canonical {
         return;
       }
       case StmtKind::kBarrier: out_.append("barrier\n"); return;
+      case StmtKind::kCopyAsync: {
+        const int index = Define(s.index), value = Define(s.value), mask = s.mask ? Define(s.mask) : -1;
+        absl::StrAppend(&out_, "copy ", Refer(*s.buffer), " %", index, " %", value, " %", mask, "\n");
+        return;
+      }
+      case StmtKind::kCommitCopies: out_.append("commit\n"); return;
+      case StmtKind::kWaitCopies: absl::StrAppend(&out_, "wait ", s.pending, "\n"); return;
     }
   }
 

@@ -81,6 +81,15 @@ double (*ReferenceBinary(Op op))(double, double) {
   }
 }
 
+float RoundTf32(float v) {
+  if (!std::isfinite(v)) return v;
+  // The number of units of the last place, halves of which are exact; what leaves the largest exponent is infinite.
+  int exponent;
+  std::frexp(v, &exponent);
+  const int spacing = std::max(exponent - 11, -136);
+  return static_cast<float>(std::ldexp(std::round(std::ldexp(double{v}, -spacing)), spacing));
+}
+
 float HalfToFloat(uint16_t bits) {
   const int exponent = (bits >> 10) & 31, mantissa = bits & 1023;
   float magnitude;

@@ -19,6 +19,9 @@ uint16_t FloatToHalf(float v);
 float BFloat16ToFloat(uint16_t bits);
 uint16_t FloatToBFloat16(float v);
 
+// kRoundTf32: to 11 significant bits, half away from zero.
+float RoundTf32(float v);
+
 }  // namespace mgec::kernel
 
 #endif  // MGEC_COMPILER_KERNEL_REFERENCE_MATH_H_

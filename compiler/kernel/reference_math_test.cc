@@ -1,6 +1,7 @@
 #include "compiler/kernel/reference_math.h"
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include <gtest/gtest.h>
@@ -40,6 +41,24 @@ TEST(ReferenceMathTest, HalfRoundsToNearestEven) {
   }
   EXPECT_EQ(FloatToHalf(65519.9f), 0x7bff);
   EXPECT_EQ(FloatToHalf(65520.0f), 0x7c00);
+}
+
+// Halfway cases go away from zero, so that rounding the bits of the magnitude is the same.
+TEST(ReferenceMathTest, Tf32RoundsToNearest) {
+  auto float_of = [](uint32_t bits) {
+    float v;
+    std::memcpy(&v, &bits, sizeof(v));
+    return v;
+  };
+  EXPECT_EQ(RoundTf32(1.0f + 1.0f / 2048), 1.0f + 1.0f / 1024);
+  EXPECT_EQ(RoundTf32(-1.0f - 1.0f / 2048), -1.0f - 1.0f / 1024);
+  EXPECT_EQ(RoundTf32(std::nextafter(1.0f + 1.0f / 2048, 1.0f)), 1.0f);
+  EXPECT_EQ(RoundTf32(3.4028235e38f), std::numeric_limits<float>::infinity());
+  EXPECT_EQ(RoundTf32(-std::numeric_limits<float>::infinity()), -std::numeric_limits<float>::infinity());
+  EXPECT_TRUE(std::isnan(RoundTf32(NAN)));
+  for (uint32_t bits = 0; bits < 0x7f800000u; bits += 0xfff) {
+    EXPECT_EQ(RoundTf32(float_of(bits)), float_of((bits + 0x1000) & 0xffffe000u)) << bits;
+  }
 }
 
 TEST(ReferenceMathTest, BFloat16RoundsToNearestEven) {

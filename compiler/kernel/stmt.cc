@@ -94,6 +94,30 @@ void Block::Barrier() {
   stmts_.push_back(std::move(s));
 }
 
+void Block::CopyAsync(const Buffer& shared, Expr index, Expr load, Expr mask) {
+  assert(shared->kind == BufferKind::kShared && load->op == Op::kLoad);
+  auto s = std::make_shared<StmtNode>();
+  s->kind = StmtKind::kCopyAsync;
+  s->buffer = shared;
+  s->index = std::move(index);
+  s->value = std::move(load);
+  s->mask = std::move(mask);
+  stmts_.push_back(std::move(s));
+}
+
+void Block::CommitCopies() {
+  auto s = std::make_shared<StmtNode>();
+  s->kind = StmtKind::kCommitCopies;
+  stmts_.push_back(std::move(s));
+}
+
+void Block::WaitCopies(int pending) {
+  auto s = std::make_shared<StmtNode>();
+  s->kind = StmtKind::kWaitCopies;
+  s->pending = pending;
+  stmts_.push_back(std::move(s));
+}
+
 void Block::Append(Stmt s) { stmts_.push_back(std::move(s)); }
 
 std::vector<Stmt> Block::Take() { return std::exchange(stmts_, {}); }

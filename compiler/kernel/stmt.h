@@ -28,6 +28,13 @@ enum class StmtKind : uint8_t {
   kPrefetch,  // hint that the cache line at buffer[index] is read soon (`near`: at once); any address is allowed
   kBarrier,   // waits until all threads of the task are here; what they wrote to memory before, all see after. Not inside
               // loops and branches on which threads may differ.
+  // Copies to shared memory that go on while the thread does something else. GPUs of architecture 80 and later have them
+  // (Architecture()).
+  kCopyAsync,     // begins buffer[index ..] = value, a load of 4, 8 or 16 bytes from an argument, as aligned as it is large. Where
+                  // `mask`, a scalar, is off, zeros instead: the load's address may be any then. Until it has been waited for, and
+                  // by other threads until the barrier that follows, nobody may touch these elements.
+  kCommitCopies,  // makes one group, maybe an empty one, of the copies that the thread has begun since the last time
+  kWaitCopies,    // waits until all groups of the thread but the last `pending` are there
 };
 
 struct StmtNode;
@@ -40,12 +47,13 @@ struct StmtNode {
   Var var;                      // kFor, kLet
   Expr begin, end;              // kFor
   int64_t step = 1;             // kFor, positive
-  Expr value;                   // kLet, kStore
-  Buffer buffer;                // kStore, kPrefetch
-  Expr index;                   // kStore, kPrefetch
-  Expr mask;                    // kStore, may be null
+  Expr value;                   // kLet, kStore, kCopyAsync
+  Buffer buffer;                // kStore, kPrefetch, kCopyAsync
+  Expr index;                   // kStore, kPrefetch, kCopyAsync
+  Expr mask;                    // kStore, kCopyAsync, may be null
   Expr cond;                    // kIf
   bool near = true;             // kPrefetch: into the first level of the cache rather than the second
+  int pending = 0;              // kWaitCopies
 };
 
 struct Kernel {
@@ -79,6 +87,9 @@ class Block {
   void For(std::string name, int64_t begin, int64_t end, const std::function<void(Block&, Expr)>& body);
   void If(Expr cond, const std::function<void(Block&)>& then, const std::function<void(Block&)>& otherwise = nullptr);
   void Barrier();
+  void CopyAsync(const Buffer& shared, Expr index, Expr load, Expr mask = nullptr);
+  void CommitCopies();
+  void WaitCopies(int pending);
   void Append(Stmt s);
   std::vector<Stmt> Take();
   bool empty() const { return stmts_.empty(); }

@@ -1,5 +1,6 @@
 #include "compiler/kernel/verify.h"
 
+#include <algorithm>
 #include <cctype>
 #include <string>
 #include <unordered_set>
@@ -22,6 +23,11 @@ bool IsIdentifier(const std::string& s) {
     if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_') return false;
   }
   return true;
+}
+
+// A condition that the architecture alone decides (FromArchitecture).
+bool AsksForArchitecture(const Expr& e) {
+  return e->op == Op::kLe && e->args[0]->op == Op::kInt && e->args[1]->op == Op::kArchitecture;
 }
 
 class Verifier {
@@ -280,9 +286,11 @@ absl::Status Verifier::CheckNode(const Expr& e) {
     case Op::kMma:
       if (!exchange_allowed_) return FailAt(e, "not the value of a let");
       RETURN_IF_ERROR(CheckTogether("a product of matrices"));
-      return want(count == 3 && first == Type(Scalar::kInt32, 4) && e->args[1]->type == Type(Scalar::kInt32, 2) &&
+      return want(count == 3 && (first == Type(Scalar::kInt32, 4) || (first == Type(Scalar::kFloat32, 4) && type == first)) &&
+                      e->args[1]->type == first.WithLanes(2) &&
                       (type == Type(Scalar::kInt32, 4) || type == Type(Scalar::kFloat32, 4)) && e->args[2]->type == type,
                   "matrices of the wrong type");
+    case Op::kArchitecture: return want(count == 0 && type == Type(Scalar::kInt32) && kernel_.threads > 0, "bad constant");
     case Op::kReduceAdd:
     case Op::kReduceMax:
     case Op::kReduceMin:
@@ -344,8 +352,20 @@ absl::Status Verifier::Statement(const StmtNode& s) {
       RETURN_IF_ERROR(all({s.cond}));
       if (s.cond->type != Type(Scalar::kBool)) return Fail("the condition is not a bool");
       const bool diverges = Diverges(s.cond);
-      RETURN_IF_ERROR(Nested(s.stmts, diverges));
-      return Nested(s.otherwise, diverges);
+      if (!AsksForArchitecture(s.cond)) {
+        RETURN_IF_ERROR(Nested(s.stmts, diverges));
+        return Nested(s.otherwise, diverges);
+      }
+      // One of the branches does not exist: each counts alone what it shares.
+      const std::unordered_set<const BufferNode*> before = buffers_;
+      const int64_t bytes_before = shared_bytes_;
+      RETURN_IF_ERROR(Nested(s.stmts, false));
+      const std::unordered_set<const BufferNode*> first = std::exchange(buffers_, before);
+      const int64_t first_bytes = std::exchange(shared_bytes_, bytes_before);
+      RETURN_IF_ERROR(Nested(s.otherwise, false));
+      buffers_.insert(first.begin(), first.end());
+      shared_bytes_ = std::max(shared_bytes_, first_bytes);
+      return absl::OkStatus();
     }
     case StmtKind::kPrefetch:
       statement_ = absl::StrCat("prefetch of ", s.buffer ? s.buffer->name : "");
@@ -356,6 +376,32 @@ absl::Status Verifier::Statement(const StmtNode& s) {
     case StmtKind::kBarrier:
       statement_ = "barrier";
       return CheckTogether("a barrier");
+    case StmtKind::kCopyAsync: {
+      statement_ = absl::StrCat("copy to ", s.buffer ? s.buffer->name : "");
+      RETURN_IF_ERROR(all({s.index, s.value}));
+      if (s.mask) {
+        RETURN_IF_ERROR(all({s.mask}));
+        if (s.mask->type != Type(Scalar::kBool)) return Fail("the mask is no bool");
+      }
+      RETURN_IF_ERROR(CheckBuffer(s.buffer));
+      if (s.buffer->kind != BufferKind::kShared || SizeOf(s.buffer->scalar) != 4) return Fail("not to words of shared memory");
+      if (s.index->type != kIndexType) return Fail("the index is not an i64 scalar");
+      const Buffer& from = s.value->buffer;
+      if (s.value->op != Op::kLoad || s.value->args.size() != 1 || from->kind != BufferKind::kArgument ||
+          s.value->args[0]->type != kIndexType) {
+        return Fail("not a load of neighbours from an argument");
+      }
+      const int bytes = SizeOf(from->scalar) * s.value->type.lanes;
+      if ((bytes != 4 && bytes != 8 && bytes != 16) || from->alignment < bytes) return Fail(absl::StrCat(bytes, " bytes at a time"));
+      return absl::OkStatus();
+    }
+    case StmtKind::kCommitCopies:
+      statement_ = "commit";
+      return kernel_.threads > 0 ? absl::OkStatus() : Fail("copies without threads");
+    case StmtKind::kWaitCopies:
+      statement_ = "wait";
+      if (s.pending < 0) return Fail("fewer than no groups");
+      return kernel_.threads > 0 ? absl::OkStatus() : Fail("copies without threads");
   }
   return Fail("unknown statement");
 }

@@ -202,6 +202,42 @@ TEST_F(VerifyThreadsTest, SharedMemoryFits) {
   EXPECT_EQ(Check(std::move(b)), "malformed kernel k, store to large: more than 48 KiB of shared memory");
 }
 
+// Each branch on the architecture may use all of it: there is one of them only.
+TEST_F(VerifyThreadsTest, SharedMemoryFitsEveryArchitecture) {
+  auto use = [&](Block& b, const char* name, int64_t size) { b.Store(SharedBuffer(name, Scalar::kFloat32, size), thread_, Float(0)); };
+  Block good;
+  good.If(FromArchitecture(80), [&](Block& b) { use(b, "new", 8000); }, [&](Block& b) { use(b, "old", 12288); });
+  EXPECT_EQ(Check(std::move(good)), "");
+  Block later;
+  later.If(FromArchitecture(80), [&](Block& b) { use(b, "new", 8000); }, [&](Block& b) { use(b, "old", 12288); });
+  use(later, "more", 4);
+  EXPECT_EQ(Check(std::move(later)), "malformed kernel k, store to more: more than 48 KiB of shared memory");
+  Block both;
+  both.If(FromArchitecture(80), [&](Block& b) { use(b, "a", 8000), use(b, "b", 8000); });
+  EXPECT_EQ(Check(std::move(both)), "malformed kernel k, store to b: more than 48 KiB of shared memory");
+}
+
+TEST_F(VerifyThreadsTest, CopiesAreOfWholeAlignedWords) {
+  const Buffer tile = SharedBuffer("tile", Scalar::kFloat32, 64), bytes = SharedBuffer("bytes", Scalar::kInt8, 64);
+  k_.arguments.push_back(ArgumentBuffer("wide", Scalar::kFloat32, 64, static_cast<int>(k_.arguments.size()), 16));
+  const Buffer wide = k_.arguments.back();
+  Block good;
+  good.CopyAsync(tile, Int(4), Load(wide, Int(8), 4), thread_ < 3);
+  good.CopyAsync(tile, Int(0), Load(x_, Int(1)));
+  good.CommitCopies();
+  good.WaitCopies(0);
+  EXPECT_EQ(Check(std::move(good)), "");
+  auto check = [&](const Buffer& to, const Expr& load) {
+    Block b;
+    b.CopyAsync(to, Int(0), load);
+    return Check(std::move(b));
+  };
+  EXPECT_EQ(check(tile, Load(x_, Int(0), 2)), "malformed kernel k, copy to tile: 8 bytes at a time");
+  EXPECT_EQ(check(tile, Load(wide, Int(0), 3)), "malformed kernel k, copy to tile: 12 bytes at a time");
+  EXPECT_EQ(check(bytes, Load(wide, Int(0))), "malformed kernel k, copy to bytes: not to words of shared memory");
+  EXPECT_EQ(check(tile, Load(tile, Int(0))), "malformed kernel k, copy to tile: not a load of neighbours from an argument");
+}
+
 TEST_F(VerifyTest, SharingNeedsThreads) {
   Block b;
   b.Store(SharedBuffer("tile", Scalar::kFloat32, 8), Int(0), Float(0));
@@ -209,6 +245,9 @@ TEST_F(VerifyTest, SharingNeedsThreads) {
   Block barrier;
   barrier.Barrier();
   EXPECT_EQ(Check(std::move(barrier)), "malformed kernel k, barrier: a barrier without threads");
+  Block commit;
+  commit.CommitCopies();
+  EXPECT_EQ(Check(std::move(commit)), "malformed kernel k, commit: copies without threads");
 }
 
 }  // namespace

@@ -76,7 +76,8 @@ flatbuffers::Offset<fb::Plan> WritePlan(flatbuffers::FlatBufferBuilder& b, Targe
   if (gpu) fb_modules = b.CreateVector(modules);
   return fb::CreatePlan(b, target, section, fb_kernels, fb_steps, static_cast<uint64_t>(t.program.arena_bytes),
                         static_cast<uint64_t>(t.program.arena_lower_bound), t.program.random_state_offset >= 0,
-                        static_cast<uint64_t>(std::max<int64_t>(t.program.random_state_offset, 0)), fb_modules);
+                        static_cast<uint64_t>(std::max<int64_t>(t.program.random_state_offset, 0)), fb_modules,
+                        t.gpu.tf32);
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ struct GpuCode {
   std::vector<GpuModule> modules;
   std::vector<int> blocks;     // threads of a block, for each kernel of the program
   std::vector<int64_t> grids;  // blocks, for each step
+  bool tf32 = false;           // factors of float32 products are rounded to TF32, where tensor cores know that
 };
 
 // A program and its machine code for one target.

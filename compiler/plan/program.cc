@@ -10,7 +10,6 @@
 namespace mgec::plan {
 namespace {
 
-constexpr int64_t kAlignment = 64;
 // Below this much work a step runs faster on the calling thread than handed to others.
 constexpr int64_t kSerialMacs = 100 * 1000;
 constexpr int64_t kSerialBytes = 32 * 1024;
@@ -95,7 +94,7 @@ absl::StatusOr<PlannedProgram> Program::Finish(ConstantPool& pool) && {
   }
   const bool random = random_state_ != kWholeArena && lifetimes[random_state_].last >= 0;
   if (random) lifetimes[random_state_].first = 0;
-  const MemoryPlan memory = PlanMemory(lifetimes, kAlignment);
+  const MemoryPlan memory = PlanMemory(lifetimes, kStorageAlignment);
 
   if (memory.bytes > max_arena_bytes_) {
     return absl::ResourceExhaustedError(absl::StrCat("needs ", memory.bytes >> 20, " MiB for intermediate results; the limit is ",

@@ -19,6 +19,8 @@ namespace mgec::plan {
 enum class Space : uint8_t { kArena, kConstant, kInput, kOutput };
 
 using StorageId = int;
+// Of storages in the arena and of constants. Inputs and outputs are the user's memory, aligned to an element.
+inline constexpr int64_t kStorageAlignment = 64;
 // The whole arena as one argument, for kernels that find their data through tables.
 inline constexpr StorageId kWholeArena = -1;
 

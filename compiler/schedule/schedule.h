@@ -13,6 +13,8 @@ namespace mgec::schedule {
 struct Options {
   // Allows Winograd's algorithm, whose rounding errors are up to ten times those of direct convolution (winograd.h).
   bool winograd = true;
+  // Allows GPUs to round factors of float32 products to TF32, which their tensor cores multiply (cuda/tf32_factors.h).
+  bool tf32 = false;
   // What measurements say (compiler/tune); null where there are none. Has to be a function of its arguments.
   Chooser choose;
 };

@@ -203,6 +203,42 @@ Status Device::CopyRows(void* to, MemoryKind to_kind, size_t to_pitch, const voi
   return Check(d.cuCtxSynchronize(), "copy memory");
 }
 
+// Where it cannot, or the system has no more such connections, copies take longer and are right still.
+void Device::ReachMemoryOf(const Device& other) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!reached_.insert(other.context_).second) return;
+  int can = 0;
+  if (driver_->cuDeviceCanAccessPeer(&can, handle_, other.handle_) == kSuccess && can != 0) {
+    driver_->cuCtxEnablePeerAccess(other.context_, 0);
+  }
+}
+
+Status Device::CopyRowsFrom(Device& source, void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width,
+                            size_t rows) {
+  if (width == 0 || rows == 0) return Status();
+  MGEC_RETURN_IF_ERROR(source.Synchronize());
+  {
+    const Scope scope(*this);
+    MGEC_RETURN_IF_ERROR(scope.status());
+    MGEC_RETURN_IF_ERROR(Check(driver_->cuCtxSynchronize(), "finish earlier work"));
+    ReachMemoryOf(source);
+    Copy3D copy;
+    copy.source_type = copy.destination_type = kDeviceMemory;
+    copy.source_context = source.context_;
+    copy.source_device = Address(from);
+    copy.source_pitch = from_pitch;
+    copy.destination_context = context_;
+    copy.destination_device = Address(to);
+    copy.destination_pitch = to_pitch;
+    copy.width = width;
+    copy.height = rows;
+    copy.depth = 1;
+    MGEC_RETURN_IF_ERROR(Check(driver_->cuMemcpy3DPeer(&copy), "copy memory of another GPU"));
+    MGEC_RETURN_IF_ERROR(Check(driver_->cuCtxSynchronize(), "copy memory of another GPU"));
+  }
+  return source.Synchronize();
+}
+
 Status Device::ZeroRows(void* memory, size_t pitch, size_t width, size_t rows) {
   if (width == 0 || rows == 0) return Status();
   const Scope scope(*this);

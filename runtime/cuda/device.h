@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "runtime/buffer.h"
@@ -89,6 +90,9 @@ class Device : public std::enable_shared_from_this<Device> {
   // `rows` rows of `width` bytes, each `pitch` bytes (at least the width) after the one before. Sides are told apart by kind.
   Status CopyRows(void* to, MemoryKind to_kind, size_t to_pitch, const void* from, MemoryKind from_kind, size_t from_pitch,
                   size_t width, size_t rows);
+  // The same from memory of another GPU to memory of this one: directly where the two can reach each other's memory; elsewhere the
+  // driver passes it through the CPU.
+  Status CopyRowsFrom(Device& source, void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width, size_t rows);
   Status ZeroRows(void* memory, size_t pitch, size_t width, size_t rows);
   // Returns when the GPU has done everything that it was given.
   Status Synchronize();
@@ -101,6 +105,7 @@ class Device : public std::enable_shared_from_this<Device> {
   Status Initialize();
   void Free(Pointer memory) const;
   void FreePinned(void* memory) const;
+  void ReachMemoryOf(const Device& other);
 
   const Driver* const driver_;
   const int id_;
@@ -112,6 +117,7 @@ class Device : public std::enable_shared_from_this<Device> {
   mutable std::atomic<bool> lost_{false};
   std::mutex mutex_;
   std::map<int, std::weak_ptr<Stream>> streams_;
+  std::set<Context> reached_;  // contexts of other GPUs whose memory this one was told to reach
 };
 
 }  // namespace mgec::cuda

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -117,6 +118,26 @@ TEST(DeviceTest, CpuTouchesNoMemoryOfTheEmulatedGpu) {
   SKIP_UNLESS_EMULATED();
   const std::shared_ptr<Buffer> memory = Gpu()->AllocateMemory(64).value();
   EXPECT_DEATH(memory->data()[0] = 1, "");
+}
+
+// Rows of memory, between GPUs that cannot reach each other's memory: the driver knows a way.
+TEST(DeviceTest, CopiesRowsOfAnotherGpu) {
+  SKIP_WITHOUT_GPU();
+  SKIP_UNLESS_EMULATED();
+  setenv("MGEC_EMULATED_PEERS", "0", 1);
+  const auto to = Gpu(0)->AllocateMemory(24).value(), from = Gpu(1)->AllocateMemory(24).value();
+  const std::string bytes = "abcdefghijklmnopqrstuvwx";
+  ASSERT_TRUE(Gpu(1)->CopyToDevice(from->data(), bytes.data(), bytes.size()).ok());
+  const Status copy = Gpu(0)->CopyRowsFrom(*Gpu(1), to->data(), 8, from->data(), 7, 3, 3);
+  ASSERT_TRUE(copy.ok()) << copy.message();
+  EXPECT_EQ(EmulatedCalls("cuCtxEnablePeerAccess"), 0);
+  std::string got(24, '\0');
+  ASSERT_TRUE(Gpu(0)->CopyToHost(&got[0], to->data(), got.size()).ok());
+  EXPECT_EQ(got, std::string("abc\0\0\0\0\0hij\0\0\0\0\0opq\0\0\0\0\0", 24));
+  // What the driver refuses is reported.
+  EmulatedFail("cuMemcpy3DPeer", 1, kInvalidValue);
+  EXPECT_FALSE(Gpu(0)->CopyRowsFrom(*Gpu(1), to->data(), 8, from->data(), 8, 8, 3).ok());
+  unsetenv("MGEC_EMULATED_PEERS");
 }
 
 }  // namespace

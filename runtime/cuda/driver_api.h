@@ -39,6 +39,7 @@ enum Error : int {
   kIllegalAddress = 700,
   kLaunchOutOfResources = 701,
   kLaunchTimeout = 702,
+  kPeerAccessAlreadyEnabled = 704,
   kContextIsDestroyed = 709,
   kLaunchFailed = 719,
   kNotSupported = 801,
@@ -82,21 +83,21 @@ struct Copy2D {
 };
 static_assert(sizeof(Copy2D) == 128, "CUDA_MEMCPY2D");
 
-// CUDA_MEMCPY3D.
+// CUDA_MEMCPY3D, and CUDA_MEMCPY3D_PEER, which has contexts where the other has nothing.
 struct Copy3D {
   size_t source_x = 0, source_y = 0, source_z = 0, source_lod = 0;
   MemoryType source_type = kHostMemory;
   const void* source_host = nullptr;
   Pointer source_device = 0;
   void* source_array = nullptr;
-  void* reserved0 = nullptr;
+  Context source_context = nullptr;
   size_t source_pitch = 0, source_height = 0;
   size_t destination_x = 0, destination_y = 0, destination_z = 0, destination_lod = 0;
   MemoryType destination_type = kHostMemory;
   void* destination_host = nullptr;
   Pointer destination_device = 0;
   void* destination_array = nullptr;
-  void* reserved1 = nullptr;
+  Context destination_context = nullptr;
   size_t destination_pitch = 0, destination_height = 0;
   size_t width = 0, height = 0, depth = 0;
 };
@@ -136,6 +137,9 @@ static_assert(sizeof(KernelNode) == 56, "CUDA_KERNEL_NODE_PARAMS");
   X(cuMemcpyDtoH_v2, (void* to, ::mgec::cuda::Pointer from, size_t size))                                            \
   X(cuMemcpyDtoD_v2, (::mgec::cuda::Pointer to, ::mgec::cuda::Pointer from, size_t size))                            \
   X(cuMemcpy2DUnaligned_v2, (const ::mgec::cuda::Copy2D* copy))                                                      \
+  X(cuMemcpy3DPeer, (const ::mgec::cuda::Copy3D* copy))                                                              \
+  X(cuDeviceCanAccessPeer, (int* can, int device, int peer))                                                         \
+  X(cuCtxEnablePeerAccess, (::mgec::cuda::Context peer, unsigned flags))                                             \
   X(cuMemsetD8_v2, (::mgec::cuda::Pointer memory, unsigned char value, size_t size))                                 \
   X(cuMemsetD2D8_v2, (::mgec::cuda::Pointer memory, size_t pitch, unsigned char value, size_t width, size_t height)) \
   X(cuMemcpyHtoDAsync_v2,                                                                                            \

@@ -104,20 +104,16 @@ Status CopyElements(const Elements& to, const Elements& from, const std::vector<
     CopyStrided(destination, to.strides, source, from.strides, shape, size);
     return Status();
   }
-  if (!to.buffer.on_host() && !from.buffer.on_host() && to.buffer.device() != from.buffer.device()) {
-    // From one GPU to another, by way of the CPU.
-    Result<std::shared_ptr<Buffer>> between = Buffer::Allocate(Count(shape) * size);
-    if (!between.ok()) return between.status();
-    const std::vector<ptrdiff_t> dense = DenseStrides(shape);
-    const Elements middle{*between.value(), 0, dense};
-    MGEC_RETURN_IF_ERROR(CopyElements(middle, from, shape, size));
-    return CopyElements(to, middle, shape, size);
-  }
+  const bool between_gpus = !to.buffer.on_host() && !from.buffer.on_host() && to.buffer.device() != from.buffer.device();
   cuda::Device& gpu = *(to.buffer.on_host() ? from : to).buffer.device();
   size_t width = 0;
   const std::vector<Dim> dims = Merge(shape, to.strides, from.strides, size, &width);
   return ForRows(dims, width, 0, 0, 0,
                  [&](ptrdiff_t to_offset, ptrdiff_t from_offset, size_t to_pitch, size_t from_pitch, size_t rows) {
+                   if (between_gpus) {
+                     return gpu.CopyRowsFrom(*from.buffer.device(), destination + to_offset, to_pitch, source + from_offset,
+                                             from_pitch, width, rows);
+                   }
                    return gpu.CopyRows(destination + to_offset, to.buffer.kind(), to_pitch, source + from_offset,
                                        from.buffer.kind(), from_pitch, width, rows);
                  });

@@ -119,6 +119,43 @@ TEST(ElementsTest, OneCallForRows) {
   EXPECT_EQ(calls(), before + 1);
 }
 
+// From one GPU to another, without memory of the CPU.
+TEST(ElementsTest, BetweenGpus) {
+  SKIP_WITHOUT_GPU();
+  if (cuda::Device::Count() < 2) GTEST_SKIP() << "skipped: needs two GPUs";
+  std::mt19937 random(2);
+  const auto calls = [](const char* function) { return cuda::Emulated() ? cuda::EmulatedCalls(function) : 0; };
+  for (int i = 0; i < 60; ++i) {
+    SCOPED_TRACE(i);
+    std::vector<size_t> shape(1 + random() % 4);
+    for (size_t& dim : shape) dim = random() % 10 == 0 ? 0 : 1 + random() % 4;
+    const size_t size = size_t{1} << random() % 4;
+    const Layout to = RandomLayout(shape, size, &random), from = RandomLayout(shape, size, &random);
+    const int id = i % 2;
+    const auto destination = Gpu(id)->AllocateMemory(to.bytes).value(), source = Gpu(1 - id)->AllocateMemory(from.bytes).value();
+    std::string copied(to.bytes, 'x'), bytes(from.bytes, '\0');
+    for (char& c : bytes) c = static_cast<char>(random());
+    ASSERT_TRUE(Gpu(id)->CopyToDevice(destination->data(), copied.data(), copied.size()).ok());
+    ASSERT_TRUE(Gpu(1 - id)->CopyToDevice(source->data(), bytes.data(), bytes.size()).ok());
+    std::string elements;
+    ForEach(shape, from.strides, size, [&](ptrdiff_t offset) { elements.append(bytes, from.first + offset, size); });
+    size_t next = 0;
+    ForEach(shape, to.strides, size, [&](ptrdiff_t offset) {
+      copied.replace(to.first + offset, size, elements, next, size);
+      next += size;
+    });
+    const int by_host = calls("cuMemcpyDtoH_v2"), direct = calls("cuMemcpy3DPeer");
+    const Status copy = CopyElements({*destination, to.first, to.strides}, {*source, from.first, from.strides}, shape, size);
+    ASSERT_TRUE(copy.ok()) << copy.message();
+    EXPECT_EQ(calls("cuMemcpyDtoH_v2"), by_host);
+    EXPECT_TRUE(!cuda::Emulated() || elements.empty() || calls("cuMemcpy3DPeer") > direct);
+    std::string got(to.bytes, '\0');
+    ASSERT_TRUE(Gpu(id)->CopyToHost(&got[0], destination->data(), got.size()).ok());
+    EXPECT_EQ(got, copied);
+  }
+  EXPECT_EQ(calls("cuCtxEnablePeerAccess"), cuda::Emulated() ? 2 : 0);  // once in each direction
+}
+
 TEST(ElementsTest, DenseStrides) {
   EXPECT_EQ(DenseStrides({2, 3, 4}), (std::vector<ptrdiff_t>{12, 4, 1}));
   EXPECT_EQ(DenseStrides({}), std::vector<ptrdiff_t>());

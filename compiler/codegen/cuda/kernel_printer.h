@@ -36,6 +36,7 @@ class KernelPrinter {
   void Print(const kernel::StmtNode& s);
   void PrintFor(const kernel::StmtNode& s);
   void PrintStore(const kernel::StmtNode& s);
+  void PrintCopy(const kernel::StmtNode& s);
   void Line(absl::string_view text);
   // Prepares a statement that evaluates these expressions: names what they share.
   void Begin(const std::vector<kernel::Expr>& expressions);

@@ -8,6 +8,9 @@ const char* Prelude() {
 // `size` elements that the threads of a block share.
 #define SHARED(type, name, size) __shared__ __align__(16) type name[size]
 
+// What code is being made for: 80 for sm_80.
+#define ARCHITECTURE (__CUDA_ARCH__ / 10)
+
 // Four neighbours at element i, a multiple of 4, in one access.
 template <typename T> DEVICE float4 load4(const T* p, int i) { return *reinterpret_cast<const float4*>(p + i); }
 template <typename T> DEVICE float4 load4(const T* p, long long i) { return *reinterpret_cast<const float4*>(p + i); }
@@ -16,6 +19,29 @@ template <typename T> DEVICE void store4(T* p, long long i, float a, float b, fl
 }
 
 template <typename T> DEVICE T warp_xor(T v, int bits) { return __shfl_xor_sync(0xffffffffu, v, bits); }
+
+// Copies to element i of shared memory that go on meanwhile, or zeros (kernel/stmt.h, kCopyAsync).
+template <int bytes, typename T> DEVICE void copy_async(T* to, int i, const void* from, bool inside) {
+#if __CUDA_ARCH__ >= 800
+  const unsigned place = static_cast<unsigned>(__cvta_generic_to_shared(to + i));
+  if (bytes == 16) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" : : "r"(place), "l"(from), "r"(inside ? 16 : 0) : "memory");
+  } else {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;"
+                 : : "r"(place), "l"(from), "n"(bytes), "r"(inside ? bytes : 0) : "memory");
+  }
+#endif
+}
+DEVICE void commit_copies() {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.commit_group;" : : : "memory");
+#endif
+}
+template <int pending> DEVICE void wait_copies() {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.wait_group %0;" : : "n"(pending) : "memory");
+#endif
+}
 
 // c + A B of a warp's matrices (kernel/expr.h, kMma): sixteen rows of A, eight columns of B, words of four int8 or two float16.
 DEVICE int4 mma_s8(int a0, int a1, int a2, int a3, int b0, int b1, int c0, int c1, int c2, int c3) {
@@ -41,6 +67,26 @@ DEVICE float4 mma_f16(int a0, int a1, int a2, int a3, int b0, int b1, float c0, 
                : "+f"(c0), "+f"(c1), "+f"(c2), "+f"(c3) : "r"(a2), "r"(a3), "r"(b1));
 #endif
   return make_float4(c0, c1, c2, c3);
+}
+
+// Of TF32 numbers, one in a word.
+DEVICE float4 mma_tf32(float a0, float a1, float a2, float a3, float b0, float b1, float c0, float c1, float c2, float c3) {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+               : "+f"(c0), "+f"(c1), "+f"(c2), "+f"(c3)
+               : "r"(__float_as_int(a0)), "r"(__float_as_int(a1)), "r"(__float_as_int(a2)), "r"(__float_as_int(a3)),
+                 "r"(__float_as_int(b0)), "r"(__float_as_int(b1)));
+#endif
+  return make_float4(c0, c1, c2, c3);
+}
+DEVICE float round_tf32(float v) {
+#if __CUDA_ARCH__ >= 800
+  int bits;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(v));
+  return __int_as_float(bits);
+#else
+  return v;
+#endif
 }
 
 DEVICE float bits_to_float(int v) { return __int_as_float(v); }

@@ -70,6 +70,7 @@ const char* FunctionOf(Op op) {
     case Op::kTrunc: return "truncf";
     case Op::kRound: return "roundf";
     case Op::kRoundEven: return "rintf";
+    case Op::kRoundTf32: return "round_tf32";
     case Op::kSqrt: return "sqrtf";
     case Op::kRsqrt: return "reciprocal_sqrt";
     case Op::kExp: return "expf";
@@ -232,6 +233,7 @@ KernelPrinter::Lanes KernelPrinter::PrintNode(const Expr& e) {
       if (e->type.scalar == ScalarType::kBool) return {{e->int_value ? "true" : "false", true}};
       return {{IntLiteral(e->int_value, IsInt64(e) && !Narrow(e)), true}};
     case Op::kFloat: return {{FloatLiteral(e->float_value), true}};
+    case Op::kArchitecture: return {{"ARCHITECTURE", true}};
     case Op::kLoad: return PrintLoad(e);
     case Op::kBroadcast: return Lanes(lanes, Print(e->args[0])[0]);
     case Op::kRamp: {
@@ -281,9 +283,9 @@ KernelPrinter::Lanes KernelPrinter::PrintNode(const Expr& e) {
         for (const Text& t : Print(a)) words.push_back(t.text);
       }
       const bool integers = e->type.scalar == ScalarType::kInt32;
+      const char* multiply = integers ? "mma_s8" : e->args[0]->type.scalar == ScalarType::kInt32 ? "mma_f16" : "mma_tf32";
       const std::string four = Identifier("product");
-      Line(absl::StrCat(integers ? "const int4 " : "const float4 ", four, integers ? " = mma_s8(" : " = mma_f16(",
-                        absl::StrJoin(words, ", "), ");"));
+      Line(absl::StrCat("const ", integers ? "int4 " : "float4 ", four, " = ", multiply, "(", absl::StrJoin(words, ", "), ");"));
       for (const char* member : {".x", ".y", ".z", ".w"}) result.push_back({four + member, true});
       return result;
     }

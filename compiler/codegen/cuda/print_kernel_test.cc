@@ -115,6 +115,39 @@ TEST(PrintKernelTest, WarpsMultiplyMatrices) {
             "  y[thread] = v_3;\n");
 }
 
+TEST(PrintKernelTest, CopiesForThoseWhoCan) {
+  Kernel k;
+  k.name = "k";
+  k.task = MakeVar("task");
+  k.threads = 32;
+  k.thread = MakeVar("thread");
+  k.arguments = {ArgumentBuffer("x", Scalar::kFloat16, 256, 0, 16), ArgumentBuffer("y", Scalar::kInt32, 128, 1, 4)};
+  const Buffer tile = SharedBuffer("tile", Scalar::kInt32, 128);
+  Block b;
+  b.If(
+      kernel::FromArchitecture(80),
+      [&](Block& b) {
+        b.CopyAsync(tile, Use(k.thread) * 4, Load(k.arguments[0], Use(k.thread) * 8, 8), Use(k.thread) < 5);
+        b.CopyAsync(tile, Use(k.thread), Load(k.arguments[1], Use(k.thread)));
+        b.CommitCopies();
+        b.WaitCopies(1);
+      },
+      [&](Block& b) { b.Store(tile, Use(k.thread), kernel::Int(0, Scalar::kInt32)); });
+  k.body = b.Take();
+  EXPECT_EQ(BodyOf(k),
+            "  const int task = blockIdx.x;\n"
+            "  const int thread = threadIdx.x;\n"
+            "  SHARED(int, tile, 128);\n"
+            "  if (80 <= ARCHITECTURE) {\n"
+            "    copy_async<16>(tile, thread * 4, x + (thread * 8), thread < 5);\n"
+            "    copy_async<4>(tile, thread, y + thread, true);\n"
+            "    commit_copies();\n"
+            "    wait_copies<1>();\n"
+            "  } else {\n"
+            "    tile[thread] = 0;\n"
+            "  }\n");
+}
+
 TEST(PrintKernelTest, SharedExpressionsGetNames) {
   Kernel k;
   k.name = "k";

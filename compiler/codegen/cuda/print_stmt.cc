@@ -27,8 +27,8 @@ const char* const kReserved[] = {
     "false", "float", "for", "goto", "if", "inline", "int", "long", "new", "operator", "register", "return", "short",
     "signed", "sizeof", "static", "struct", "switch", "template", "this", "true", "typedef", "union", "unsigned", "void",
     "volatile", "while", "and", "or", "not", "xor", "tasks", "task", "thread", "min", "max", "abs", "exp", "log", "sin",
-    "cos", "tan", "pow", "sqrt", "floor", "ceil", "round", "trunc", "erf", "sigmoid", "load4", "store4", "float4",
-    "int4", "mma_s8", "mma_f16", "warp_xor", "warpSize", "threadIdx", "blockIdx", "blockDim", "gridDim", "y0", "y1", "j0", "j1", "index", "class",
+    "cos", "tan", "pow", "sqrt", "floor", "ceil", "round", "trunc", "erf", "sigmoid", "round_tf32", "load4", "store4", "float4",
+    "int4", "mma_s8", "mma_f16", "mma_tf32", "warp_xor", "copy_async", "commit_copies", "wait_copies", "warpSize", "threadIdx", "blockIdx", "blockDim", "gridDim", "y0", "y1", "j0", "j1", "index", "class",
     "delete", "export", "namespace", "private", "public", "protected", "try", "catch", "throw", "using", "virtual"};
 
 // Calls f for every statement, outermost first.
@@ -164,6 +164,9 @@ void KernelPrinter::Print(const StmtNode& s) {
     case StmtKind::kStore: return PrintStore(s);
     case StmtKind::kPrefetch: return;  // other threads hide what memory takes
     case StmtKind::kBarrier: return Line("__syncthreads();");
+    case StmtKind::kCopyAsync: return PrintCopy(s);
+    case StmtKind::kCommitCopies: return Line("commit_copies();");
+    case StmtKind::kWaitCopies: return Line(absl::StrCat("wait_copies<", s.pending, ">();"));
     case StmtKind::kLet: {
       Begin({s.value});
       const Lanes lanes = Print(s.value);
@@ -216,6 +219,14 @@ void KernelPrinter::PrintFor(const StmtNode& s) {
   Print(s.stmts);
   --indent_;
   Line("}");
+}
+
+void KernelPrinter::PrintCopy(const StmtNode& s) {
+  Begin({s.value, s.index, s.mask});
+  const Buffer& from = s.value->buffer;
+  const std::string index = Full(s.index), source = Scalar(s.value->args[0]), mask = s.mask ? Full(s.mask) : "true";
+  Line(absl::StrCat("copy_async<", SizeOf(from->scalar) * s.value->type.lanes, ">(", NameOf(s.buffer), ", ", index, ", ",
+                    NameOf(from), " + ", source, ", ", mask, ");"));
 }
 
 void KernelPrinter::PrintStore(const StmtNode& s) {

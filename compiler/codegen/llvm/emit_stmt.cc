@@ -107,7 +107,10 @@ void KernelEmitter::EmitStatement(const StmtNode& s) {
     case StmtKind::kStore: EmitStore(s); return;
     case StmtKind::kIf: EmitIf(s); return;
     case StmtKind::kPrefetch: EmitPrefetch(s); return;
-    case StmtKind::kBarrier: break;  // only with threads
+    case StmtKind::kBarrier:  // only with threads
+    case StmtKind::kCopyAsync:
+    case StmtKind::kCommitCopies:
+    case StmtKind::kWaitCopies: break;
   }
 }
 

@@ -20,8 +20,8 @@ using graph::DTypeKind;
 using graph::Shape;
 using Ints = std::vector<int64_t>;
 
-std::vector<kernel::Kernel> KernelsOf(const graph::Graph& g) {
-  absl::StatusOr<plan::Program> program = ScheduleGraph(g, kernel::CudaTarget());
+std::vector<kernel::Kernel> KernelsOf(const graph::Graph& g, const Options& options = {}) {
+  absl::StatusOr<plan::Program> program = ScheduleGraph(g, kernel::CudaTarget(), options);
   EXPECT_TRUE(program.ok()) << program.status();
   plan::ConstantPool pool;
   absl::StatusOr<plan::PlannedProgram> planned = std::move(*program).Finish(pool);
@@ -30,7 +30,7 @@ std::vector<kernel::Kernel> KernelsOf(const graph::Graph& g) {
 }
 
 // Products and convolutions that get each of the tiles.
-std::vector<kernel::Kernel> Contractions() {
+std::vector<kernel::Kernel> Contractions(const Options& options = {}) {
   graph::Graph g;
   auto f32 = [](const Shape& s) { return graph::TensorType{DTypeKind::kFloat32, s}; };
   int inputs = 0;
@@ -43,7 +43,12 @@ std::vector<kernel::Kernel> Contractions() {
     g.AddOutput(*g.Add("conv2d", {input({1, 64, size, size}), input({128, 64, 3, 3})}, {{"pad", Ints{1, 1}}}),
                 absl::StrCat("y", outputs++));
   }
-  return KernelsOf(g);
+  // Factors that are copied several words at a time.
+  for (const Ints& mkn : {Ints{4096, 320, 2048}, Ints{1000, 512, 1024}, Ints{512, 104, 800}, Ints{40, 64, 104}}) {
+    graph::Value* x = *g.Add("relu", {input({mkn[0], mkn[1]})}, {});
+    g.AddOutput(*g.Add("matmul", {x, *g.Add("relu", {input({mkn[1], mkn[2]})}, {})}, {}), absl::StrCat("y", outputs++));
+  }
+  return KernelsOf(g, options);
 }
 
 // Depthwise convolutions with the largest windows that a thread computes several of.
@@ -111,6 +116,12 @@ TEST(CudaResourcesTest, ContractionsDoNotSpill) {
   for (const kernel::Kernel& k : kernels) threads.insert(k.threads);
   EXPECT_GE(threads.size(), 3u) << "not all tiles are here";
   ExpectNoSpills(kernels);
+}
+
+TEST(CudaResourcesTest, ContractionsOfTf32DoNotSpill) {
+  Options options;
+  options.tf32 = true;
+  ExpectNoSpills(Contractions(options));
 }
 
 TEST(CudaResourcesTest, WindowsDoNotSpill) { ExpectNoSpills(Windows()); }

@@ -56,6 +56,7 @@ WordKind WordsOf(const Expr& a, const Expr& b) {
     return r && r->lo >= -128 && r->hi <= 127;
   };
   if (a->type.scalar == Scalar::kInt32) return is_int8(a) && is_int8(b) ? WordKind::kInt8 : WordKind::kOne;
+  if (a->op == Op::kRoundTf32 && b->op == Op::kRoundTf32) return WordKind::kTf32;
   return IsHalf(a) && IsHalf(b) ? WordKind::kFloat16 : WordKind::kOne;
 }
 
@@ -86,6 +87,10 @@ GpuStage SplitGroups(GpuStage s) {
   return s;
 }
 
+ProductSize SizeOf(const Product& p) {
+  return {p.batches, p.rows.extent, p.cols.extent, p.depth, ElementsOf(p.words), OnTensorCores(p.words)};
+}
+
 bool FindProduct(const GpuStage& s, Product* p) {
   int reductions = 0;
   kernel::Visit(s.body, [&](const Expr& n) {
@@ -101,6 +106,9 @@ bool FindProduct(const GpuStage& s, Product* p) {
   p->rows.value = term->args[0];
   p->cols.value = term->args[1];
   p->words = WordsOf(p->rows.value, p->cols.value);
+  if (p->words == WordKind::kTf32) {
+    for (Factor* f : {&p->rows, &p->cols}) f->value = Expr(f->value->args[0]);
+  }
   for (size_t i = 0; i < s.vars.size(); ++i) {
     const bool in_rows = kernel::DependsOn(p->rows.value, s.vars[i]), in_cols = kernel::DependsOn(p->cols.value, s.vars[i]);
     if (in_rows == in_cols) {

@@ -7,12 +7,13 @@
 
 #include "compiler/kernel/tensor_expr.h"
 #include "compiler/schedule/cuda/gpu_stage.h"
+#include "compiler/schedule/cuda/tile.h"
 
 namespace mgec::schedule {
 
 // One factor: its value and the dimensions of the result that it alone depends on.
 struct Factor {
-  kernel::Expr value;
+  kernel::Expr value;  // of kTf32 before it is rounded
   std::vector<size_t> dims;  // indices into GpuStage::vars
   int64_t extent = 1;
 };
@@ -22,7 +23,9 @@ enum class WordKind : uint8_t {
   kOne,      // anything else: single numbers, without tensor cores
   kInt8,     // int32 products of factors that are always in [-128, 127], four in a word
   kFloat16,  // float32 products of factors that are float16 numbers, two in a word
+  kTf32,     // float32 products of factors that are rounded to TF32 (kRoundTf32), by GPUs that can: one in a word
 };
+inline bool OnTensorCores(WordKind k) { return k != WordKind::kOne; }
 inline int ElementsOf(WordKind k) { return k == WordKind::kInt8 ? 4 : k == WordKind::kFloat16 ? 2 : 1; }
 
 struct Product {
@@ -32,6 +35,9 @@ struct Product {
   int64_t batches = 1, depth = 1;
   WordKind words = WordKind::kOne;
 };
+
+// What tiles are chosen by.
+ProductSize SizeOf(const Product& p);
 
 // Splits variables that occur divided by a constant, as the channels of grouped convolutions do, in two.
 GpuStage SplitGroups(GpuStage s);

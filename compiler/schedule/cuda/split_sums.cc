@@ -38,7 +38,7 @@ Split ChooseSplit(const Stage& st) {
     }
   }
   std::sort(divisors.begin(), divisors.end());
-  split.parts = ChooseParts({p.batches, p.rows.extent, p.cols.extent, p.depth, ElementsOf(p.words)}, divisors);
+  split.parts = ChooseParts(SizeOf(p), divisors);
   // The outermost axis: each part is then a range of the sum's terms.
   while (split.parts > 1 && axes[split.axis].extent % split.parts != 0) ++split.axis;
   return split;

@@ -11,6 +11,7 @@
 #include "compiler/schedule/cuda/partial.h"
 #include "compiler/schedule/cuda/reduce.h"
 #include "compiler/schedule/cuda/split_sums.h"
+#include "compiler/schedule/cuda/tf32_factors.h"
 #include "compiler/schedule/cuda/transpose.h"
 #include "compiler/schedule/cuda/window.h"
 #include "compiler/schedule/merge.h"
@@ -36,6 +37,9 @@ constexpr int kWarpThreads = 32, kBlockThreads = 256;
 // With this many results a GPU is busy with one thread for each.
 constexpr int64_t kManyResults = 16384;
 constexpr int64_t kUnroll = 4;
+// Of arguments: what single accesses to memory can use.
+constexpr int kMostAlignment = 16;
+static_assert(plan::kStorageAlignment % kMostAlignment == 0);
 
 class StageEmitter {
  public:
@@ -101,8 +105,13 @@ class StageEmitter {
 
  private:
   Buffer AddArgument(const std::string& name, Scalar scalar, int64_t elements, plan::Argument binding) {
+    const plan::Space space = s_.program().storage(binding.storage).space;
+    int alignment = SizeOf(scalar);
+    if (space == plan::Space::kArena || space == plan::Space::kConstant) {
+      while (alignment < kMostAlignment && binding.offset % (2 * alignment) == 0) alignment *= 2;
+    }
     arguments_.push_back(
-        kernel::ArgumentBuffer(name, scalar, elements, static_cast<int>(arguments_.size()), SizeOf(scalar)));
+        kernel::ArgumentBuffer(name, scalar, elements, static_cast<int>(arguments_.size()), alignment));
     binding.bytes = elements * SizeOf(scalar);
     bindings_.push_back(binding);
     return arguments_.back();
@@ -250,6 +259,7 @@ absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
   ASSIGN_OR_RETURN(Definition whole, DefinitionFor(node));
   const graph::Node* anchor = Anchor(node);
   if (anchor != nullptr && anchor->attributes.String("factors") == "f16") whole = WithHalfFactors(std::move(whole));
+  if (s.options().tf32) whole = WithTf32Factors(std::move(whole));
   Definition d = SplitSums(whole);
   std::vector<Placement> placements;
   for (const graph::Value* v : node.inputs) placements.push_back(s.Plain(v));

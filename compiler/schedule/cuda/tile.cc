@@ -18,8 +18,8 @@ constexpr Candidate kCandidates[] = {
 // Large GPUs, as their vendor states: an A100 has 108 processors, an H100 132. What suits both is wanted.
 constexpr int64_t kProcessors[] = {108, 132};
 constexpr double kMacsPerClock = 64;   // of a processor; newer ones have twice as many
-// What tensor cores add to that before loading the factors takes longer than multiplying them.
-constexpr double kTensorCores = 4;
+// What tensor cores add to that before loading the factors takes longer than multiplying them, for each number in a word.
+constexpr double kTensorCores = 2;
 constexpr double kBytesPerClock = 16;  // of memory, for each processor
 constexpr double kLaunchClocks = 3000;
 constexpr double kBusyWarps = 16;      // that a processor needs to reach its throughput while others wait at barriers
@@ -35,7 +35,7 @@ double Clocks(const Candidate& c, const ProductSize& s, int64_t processors) {
   const double macs = static_cast<double>(c.tile.rows * c.tile.cols * CeilDiv(s.depth, step) * step);
   const double warps = c.tile.threads() / 32.0;
   const double rounds = std::max(static_cast<double>(CeilDiv(blocks, processors)), kBusyWarps / warps);
-  return rounds * macs / (kMacsPerClock * c.efficiency * (s.elements > 1 ? kTensorCores : 1));
+  return rounds * macs / (kMacsPerClock * c.efficiency * (s.tensor_cores ? kTensorCores * std::min(s.elements, 2) : 1));
 }
 
 double Clocks(const Candidate& c, const ProductSize& s) {
@@ -66,7 +66,7 @@ int64_t ChooseParts(const ProductSize& size, const std::vector<int64_t>& divisor
   double least = kWorthAKernel * Clocks(Best(size), size);
   for (int64_t parts : divisors) {
     if (parts < 2 || parts > kMostParts || size.depth / parts < kLeastPartDepth) continue;
-    const ProductSize part = {size.batches * parts, size.rows, size.cols, size.depth / parts, size.elements};
+    const ProductSize part = {size.batches * parts, size.rows, size.cols, size.depth / parts, size.elements, size.tensor_cores};
     const double clocks = Clocks(Best(part), part) + AddingClocks(size, parts);
     if (clocks >= least) continue;
     least = clocks;

@@ -20,7 +20,8 @@ inline int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // `batches` products, each of rows x cols sums of `depth` terms.
 struct ProductSize {
   int64_t batches, rows, cols, depth;
-  int elements = 1;  // along the sum, in a word; several: with tensor cores
+  int elements = 1;  // along the sum, in a word
+  bool tensor_cores = false;
 };
 
 // The tile with the least expected time.

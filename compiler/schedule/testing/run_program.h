@@ -36,8 +36,8 @@ class RunnableProgram {
 
   // The same for a program for CUDA: printed and run by the emulator (codegen/cuda/testing), with blocks and threads in several
   // orders, which must give the same bits; and with kernels without threads run by the interpreter instead, which finds
-  // accesses out of bounds.
-  absl::StatusOr<std::vector<std::string>> Emulate(const std::vector<std::string>& inputs) const;
+  // accesses out of bounds. The outputs for each of EmulatedKernels::kArchitectures; once where kernels are the same for all.
+  absl::StatusOr<std::vector<std::vector<std::string>>> Emulate(const std::vector<std::string>& inputs) const;
 
   const plan::PlannedProgram& program() const { return program_; }
   // What the steps compute, in order: "to_blocked", "conv2d+relu".

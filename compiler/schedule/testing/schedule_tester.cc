@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "compiler/codegen/cuda/testing/run_emulated.h"
 #include "compiler/codegen/llvm/testing/run_image.h"
 #include "compiler/graph/text.h"
 #include "compiler/kernel/reference_math.h"
@@ -241,15 +242,18 @@ std::set<std::string> ScheduleTester::CheckAlternatives() {
 
 void ScheduleTester::CheckEmulated(const std::vector<std::string>& expected, const char* which) {
   SCOPED_TRACE(Trace(which, kernel::CudaTarget()));
-  auto program = RunnableProgram::Make(graph_, kernel::CudaTarget());
+  auto program = RunnableProgram::Make(graph_, kernel::CudaTarget(), cuda_options_);
   ASSERT_TRUE(program.ok()) << program.status();
   ops_ = program->Ops();
   kernels_ = program->program().kernels;
   const auto got = program->Emulate(inputs_);
   ASSERT_TRUE(got.ok()) << got.status();
-  for (size_t i = 0; i < expected.size(); ++i) {
-    const graph::DType dtype = graph_.outputs()[i].value->type.dtype;
-    EXPECT_EQ(Difference((*got)[i], expected[i], dtype, tolerance_), "") << "output " << i;
+  for (size_t a = 0; a < got->size(); ++a) {
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const graph::DType dtype = graph_.outputs()[i].value->type.dtype;
+      EXPECT_EQ(Difference((*got)[a][i], expected[i], dtype, tolerance_), "")
+          << "output " << i << ", sm_" << codegen::cuda::EmulatedKernels::kArchitectures[a];
+    }
   }
 }
 

@@ -57,6 +57,8 @@ class ScheduleTester {
   graph::Graph& graph() { return graph_; }
   // How far a float result may be from the definition's, relative to the largest.
   void set_tolerance(double t) { tolerance_ = t; }
+  // What CheckCuda() schedules with.
+  void set_cuda_options(const Options& o) { cuda_options_ = o; }
 
   // Schedules the graph as it is and after all passes, for every target, and compares the interpreter's and the generated
   // code's results with the definitions': natively where this CPU can, and beyond AVX2 also limited to AVX2. Fails the test with everything needed to repeat it.
@@ -74,6 +76,8 @@ class ScheduleTester {
   int CountOps(const std::string& op) const;
   // Whether its kernels, printed, contain a text: "dot2(".
   bool KernelsContain(const std::string& text) const;
+
+  const std::vector<kernel::Kernel>& kernels() const { return kernels_; }
 
   // Targets whose generated code this CPU cannot run ("x86-64-v4 needs AVX-512"); "" if there is none.
   static std::string Skipped();
@@ -95,6 +99,7 @@ class ScheduleTester {
   std::vector<kernel::Kernel> kernels_;  // printed where a test asks: shared expressions make some texts very long
   int64_t lowest_ = -20, highest_ = 20;
   double tolerance_ = 1e-5;
+  Options cuda_options_;
 };
 
 // The last statement of tests that run generated code: reports what this CPU cannot run.

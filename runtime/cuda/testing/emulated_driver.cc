@@ -219,6 +219,40 @@ EXPORT Error cuMemcpy2DUnaligned_v2(const Copy2D* copy) {
   }
   return copy->destination_type == kHostMemory ? RunStream(nullptr) : kSuccess;
 }
+// After everything that both contexts were given before.
+EXPORT Error cuMemcpy3DPeer(const Copy3D* copy) {
+  ENTER(true);
+  ContextObject *const to = copy->destination_context, *const from = copy->source_context;
+  if (to == nullptr || from == nullptr || to->retained == 0 || from->retained == 0) return kInvalidContext;
+  if (copy->source_type != kDeviceMemory || copy->destination_type != kDeviceMemory || copy->depth != 1 ||
+      (copy->height > 1 && (copy->source_pitch < copy->width || copy->destination_pitch < copy->width))) {
+    return kInvalidValue;
+  }
+  m.RunAll(from);
+  m.RunAll(to);
+  if (from->error != kSuccess) return from->error;
+  const Copy3D c = *copy;
+  return Later(nullptr, [c, to, from]() -> Error {
+    for (size_t row = 0; row < c.height; ++row) {
+      uint8_t* const destination = Machine::Get().Storage(to, c.destination_device + row * c.destination_pitch, c.width);
+      const uint8_t* const source = Machine::Get().Storage(from, c.source_device + row * c.source_pitch, c.width);
+      if (destination == nullptr || source == nullptr) return kIllegalAddress;
+      std::memcpy(destination, source, c.width);
+    }
+    return kSuccess;
+  });
+}
+EXPORT Error cuDeviceCanAccessPeer(int* can, int device, int peer) {
+  ENTER(false);
+  if (device < 0 || peer < 0 || device >= m.devices() || peer >= m.devices()) return kInvalidDevice;
+  *can = m.peers() && device != peer ? 1 : 0;
+  return kSuccess;
+}
+EXPORT Error cuCtxEnablePeerAccess(Context peer, unsigned flags) {
+  ENTER(true);
+  if (flags != 0 || peer == nullptr || peer == Current() || peer->retained == 0 || !m.peers()) return kInvalidValue;
+  return Current()->reached.insert(peer).second ? kSuccess : kPeerAccessAlreadyEnabled;
+}
 EXPORT Error cuMemsetD8_v2(Pointer memory, unsigned char value, size_t size) {
   ENTER(true);
   ContextObject* const context = Current();

@@ -39,6 +39,8 @@ int Machine::devices() const { return FromEnvironment("MGEC_EMULATED_GPUS", 2); 
 int Machine::version() const { return FromEnvironment("MGEC_EMULATED_VERSION", 12040); }
 int Machine::architecture() const { return FromEnvironment("MGEC_EMULATED_ARCHITECTURE", 80); }
 
+bool Machine::peers() const { return FromEnvironment("MGEC_EMULATED_PEERS", 1) != 0; }
+
 ContextObject* Machine::context(int device) {
   std::unique_ptr<ContextObject>& context = contexts_[device];
   if (context == nullptr) {
@@ -59,6 +61,7 @@ void Machine::Reset(ContextObject* context) {
     if (stream->context == context) stream->queue.clear();
   }
   default_streams_.erase(context);
+  context->reached.clear();
   context->error = kSuccess;
 }
 

@@ -29,6 +29,7 @@ struct ContextObject {
   int device = 0;
   int retained = 0;
   Error error = kSuccess;  // after which nothing works
+  std::set<const ContextObject*> reached;  // whose memory it can reach
 };
 
 struct StreamObject {
@@ -86,10 +87,12 @@ class Machine {
 
   std::recursive_mutex mutex;
 
-  // From the environment: MGEC_EMULATED_GPUS (2), MGEC_EMULATED_VERSION (12040), MGEC_EMULATED_ARCHITECTURE (80).
+  // From the environment: MGEC_EMULATED_GPUS (2), MGEC_EMULATED_VERSION (12040), MGEC_EMULATED_ARCHITECTURE (80), and whether GPUs
+  // reach each other's memory, MGEC_EMULATED_PEERS (1).
   int devices() const;
   int version() const;
   int architecture() const;
+  bool peers() const;
 
   ContextObject* context(int device);
   void Reset(ContextObject* context);  // all that it owns goes

@@ -73,7 +73,8 @@ bool Compile(Program* program, int architecture) {
   const std::string kernels = program->source.substr(std::min(prelude, program->source.size()));
   const std::string number_text = std::to_string(architecture);
   program->ptx = "// emulated PTX: " + Command() + "\n" + kEmulator + "\n" + kernels + "\n" + Descriptions(kernels) +
-                 "extern \"C\" const int emulated_architecture;\nconst int emulated_architecture = " + number_text + ";\n";
+                 "extern \"C\" const int emulated_architecture;\nconst int emulated_architecture = " + number_text + ";\n" +
+                 "static const int set_architecture = emulator::architecture = " + number_text + ";\n";
   std::ofstream(base + ".cc") << program->ptx;
   const bool compiled =
       std::system((Command() + " -o " + base + ".so " + base + ".cc 2> " + base + ".log").c_str()) == 0;

@@ -4,7 +4,8 @@
 // Threads that wait for each other are fibers. What a GPU would not forgive is an error here: threads of a block that meet at
 // different barriers or have left, threads of a warp that do not all exchange or multiply, accesses of two threads to one element of
 // shared memory without a barrier between them where one of them writes, indices outside shared memory, vector accesses that
-// are not aligned. Shared memory holds NaNs at first.
+// are not aligned, use of what is still being copied. Asynchronous copies are as late as can be: what they bring is there when
+// their thread has waited for them, not before. Shared memory holds NaNs at first.
 #ifndef MGEC_COMPILER_CODEGEN_CUDA_TESTING_EMULATOR_H_
 #define MGEC_COMPILER_CODEGEN_CUDA_TESTING_EMULATOR_H_
 
@@ -24,22 +25,33 @@ struct int4 {
 
 namespace emulator {
 
-constexpr int kWarp = 32, kMaxThreads = 1024, kStack = 160 * 1024;
+constexpr int kWarp = 32, kMaxThreads = 1024, kStack = 160 * 1024, kMaxCopies = 256;
 
 struct Index {
   unsigned x;
 };
 enum class State { kRunning, kBarrier, kExchange, kDone };
+// Bytes on their way from `from` (zeros if null) to elements of a Shared.
+struct Copy {
+  void (*land)(const Copy&);
+  void* array;
+  long long index;
+  const void* from;
+  int bytes, group;
+};
 struct Thread {
   ucontext_t context;
   State state;
   int line;         // of the barrier or exchange
-  int bits;         // of the exchange; kInt8Product or kHalfProduct
+  int bits;         // of the exchange; kInt8Product and the like
   uint32_t value;   // offered, then received
   uint32_t a[4], b[2], c[4];  // of a product of matrices: its part of both factors and of the sums
+  Copy copies[kMaxCopies];    // those under way, in order
+  int num_copies, groups;     // groups that have been committed
 };
 
 static Index thread_index, block_index;
+static int architecture = 80;  // that code asks for (ARCHITECTURE)
 static Thread* threads;
 static char* stacks;
 static ucontext_t scheduler;
@@ -74,9 +86,9 @@ T WarpXor(T v, int bits, int line) {
   return v;
 }
 
-// --- Products of matrices, with the fragments of the PTX manual: m16n8k32 of s8 and m16n8k16 of f16. ---
+// --- Products of matrices, with the fragments of the PTX manual: m16n8k32 of s8, m16n8k16 of f16 and m16n8k8 of tf32. ---
 
-constexpr int kInt8Product = 32, kHalfProduct = 33;
+constexpr int kInt8Product = 32, kHalfProduct = 33, kTf32Product = 34;
 
 inline int64_t Element(const uint32_t* words, int i, int8_t) {
   int8_t v;
@@ -87,6 +99,14 @@ inline float Element(const uint32_t* words, int i, _Float16) {
   _Float16 v;
   memcpy(&v, reinterpret_cast<const char*>(words) + 2 * i, 2);
   return static_cast<float>(v);
+}
+
+// Of TF32 the hardware reads the upper 19 bits.
+inline float Element(const uint32_t* words, int i, float) {
+  const uint32_t bits = words[i] & 0xffffe000u;
+  float v;
+  memcpy(&v, &bits, 4);
+  return v;
 }
 
 // In: elements of the factors. Sum: of the result, 32 bits.
@@ -115,9 +135,9 @@ void MultiplyMatrices(Thread* warp) {
   }
 }
 
-template <typename Four, typename T>
-Four Mma(int kind, int line, int a0, int a1, int a2, int a3, int b0, int b1, T c0, T c1, T c2, T c3) {
-  const int a[4] = {a0, a1, a2, a3}, b[2] = {b0, b1};
+template <typename Four, typename Word, typename T>
+Four Mma(int kind, int line, Word a0, Word a1, Word a2, Word a3, Word b0, Word b1, T c0, T c1, T c2, T c3) {
+  const Word a[4] = {a0, a1, a2, a3}, b[2] = {b0, b1};
   const T c[4] = {c0, c1, c2, c3};
   Thread& t = threads[thread_index.x];
   memcpy(t.a, a, sizeof(a));
@@ -150,11 +170,13 @@ class Shared {
     block_ = block_id;
     name_ = name;
     memset(data_, 0xff, sizeof(data_));
+    memset(coming_, 0, sizeof(coming_));
   }
   Element operator[](long long i) { return Element(this, i); }
 
   T Read(long long i) {
     if (!Inside(i)) return T();
+    if (coming_[i]) Fail("%s[%lld]: read while it is being copied", name_, i, 0);
     const int me = static_cast<int>(thread_index.x);
     if (written_[i] == epoch && writer_[i] != me) Fail("%s[%lld]: read while thread %lld writes it", name_, i, writer_[i]);
     reader_[i] = read_[i] == epoch && reader_[i] != me ? kMany : me;
@@ -163,12 +185,31 @@ class Shared {
   }
   void Write(long long i, T v) {
     if (!Inside(i)) return;
+    if (coming_[i]) Fail("%s[%lld]: written while it is being copied", name_, i, 0);
     const int me = static_cast<int>(thread_index.x);
     if (written_[i] == epoch && writer_[i] != me) Fail("%s[%lld]: written while thread %lld writes it", name_, i, writer_[i]);
     if (read_[i] == epoch && reader_[i] != me) Fail("%s[%lld]: written while thread %lld reads it", name_, i, reader_[i]);
     written_[i] = epoch;
     writer_[i] = me;
     data_[i] = v;
+  }
+  // The bytes of a copy may come from now on, and are there after Land.
+  void Expect(long long i, int bytes) {
+    for (const long long end = i + bytes / static_cast<int>(sizeof(T)); i < end; ++i) {
+      Write(i, T());
+      if (Inside(i)) coming_[i] = true;
+    }
+  }
+  static void Land(const Copy& c) {
+    Shared& s = *static_cast<Shared*>(c.array);
+    const int count = c.bytes / static_cast<int>(sizeof(T));
+    for (int i = 0; i < count; ++i) {
+      T v = T();
+      if (c.from != nullptr) memcpy(&v, static_cast<const char*>(c.from) + i * sizeof(T), sizeof(T));
+      if (!s.Inside(c.index + i)) continue;
+      s.coming_[c.index + i] = false;
+      s.Write(c.index + i, v);
+    }
   }
 
  private:
@@ -180,10 +221,35 @@ class Shared {
   }
 
   T data_[kSize];
+  bool coming_[kSize];
   unsigned written_[kSize], read_[kSize], block_;
   int writer_[kSize], reader_[kSize];
   const char* name_;
 };
+
+template <int kBytes, typename T, int kSize>
+void CopyAsync(Shared<T, kSize>& to, long long i, const void* from, bool inside) {
+  static_assert(sizeof(T) == 4 && (kBytes == 4 || kBytes == 8 || kBytes == 16), "words");
+  Thread& t = threads[thread_index.x];
+  if (architecture < 80) return Fail("%s: there are none before sm_80", "asynchronous copies", 0, 0);
+  if (i * 4 % kBytes != 0 || (inside && reinterpret_cast<uintptr_t>(from) % kBytes != 0)) {
+    return Fail("%s of %lld bytes at an address that is not aligned", "copy", kBytes, 0);
+  }
+  if (t.num_copies == kMaxCopies) return Fail("%s: more than %lld of a thread", "asynchronous copies", kMaxCopies, 0);
+  to.Expect(i, kBytes);
+  t.copies[t.num_copies++] = {&Shared<T, kSize>::Land, &to, i, inside ? from : nullptr, kBytes, t.groups};
+}
+inline void CommitCopies() { ++threads[thread_index.x].groups; }
+inline void WaitCopies(int pending) {
+  Thread& t = threads[thread_index.x];
+  int landed = 0;
+  while (landed < t.num_copies && t.copies[landed].group < t.groups - pending) {
+    t.copies[landed].land(t.copies[landed]);
+    ++landed;
+  }
+  t.num_copies -= landed;
+  memmove(t.copies, t.copies + landed, static_cast<size_t>(t.num_copies) * sizeof(Copy));
+}
 
 inline bool CheckAligned(const void* p, const char* what) {
   if (reinterpret_cast<uintptr_t>(p) % 16 == 0) return true;
@@ -221,6 +287,9 @@ struct KernelCall : Call {
 
 inline void FiberMain() {
   call->Run();
+  if (threads[thread_index.x].num_copies > 0) {
+    Fail("%s: %lld are still under way at the end", "asynchronous copies", threads[thread_index.x].num_copies, 0);
+  }
   threads[thread_index.x].state = State::kDone;
   setcontext(&scheduler);
 }
@@ -261,6 +330,7 @@ inline void ResolveExchange(int first, int count) {
   }
   if (threads[first].bits == kInt8Product) MultiplyMatrices<int8_t, int32_t>(threads + first);
   if (threads[first].bits == kHalfProduct) MultiplyMatrices<_Float16, float>(threads + first);
+  if (threads[first].bits == kTf32Product) MultiplyMatrices<float, float>(threads + first);
   for (int i = 0; i < kWarp; ++i) {
     threads[first + i].value = received[i];
     threads[first + i].state = State::kRunning;
@@ -275,6 +345,7 @@ inline void RunFibers(unsigned block, int order) {
     threads[t].context.uc_stack.ss_size = kStack;
     threads[t].context.uc_link = nullptr;
     threads[t].state = State::kRunning;
+    threads[t].num_copies = threads[t].groups = 0;
     makecontext(&threads[t].context, FiberMain, 0);
   }
   while (error[0] == 0) {
@@ -347,10 +418,22 @@ int Launch(void (*kernel)(A...), void** arguments, unsigned grid, unsigned block
 #define __syncthreads() emulator::Barrier(__LINE__)
 #define warp_xor(v, bits) emulator::WarpXor(v, bits, __LINE__)
 #define mma_s8(...) emulator::Mma<int4, int>(emulator::kInt8Product, __LINE__, __VA_ARGS__)
-#define mma_f16(...) emulator::Mma<float4, float>(emulator::kHalfProduct, __LINE__, __VA_ARGS__)
+#define mma_f16(...) emulator::Mma<float4, int>(emulator::kHalfProduct, __LINE__, __VA_ARGS__)
+#define mma_tf32(...) emulator::Mma<float4, float>(emulator::kTf32Product, __LINE__, __VA_ARGS__)
+#define ARCHITECTURE emulator::architecture
 #define SHARED(type, name, size)                 \
   static emulator::Shared<type, size> name;      \
   name.Declare(#name)
+
+template <int kBytes, typename T, int kSize>
+DEVICE void copy_async(emulator::Shared<T, kSize>& to, long long i, const void* from, bool inside) {
+  emulator::CopyAsync<kBytes>(to, i, from, inside);
+}
+DEVICE void commit_copies() { emulator::CommitCopies(); }
+template <int kPending>
+DEVICE void wait_copies() {
+  emulator::WaitCopies(kPending);
+}
 
 template <typename T>
 DEVICE float4 load4(const T* p, long long i) {
@@ -386,6 +469,11 @@ DEVICE int float_to_bits(float v) {
   int i;
   memcpy(&i, &v, 4);
   return i;
+}
+// To 11 significant bits, half away from zero: cvt.rna.tf32.f32.
+DEVICE float round_tf32(float v) {
+  if (v != v) return bits_to_float(0x7fffffff);
+  return bits_to_float(static_cast<int>((static_cast<uint32_t>(float_to_bits(v)) + 0x1000u) & 0xffffe000u));
 }
 DEVICE float half_to_float(unsigned short v) {
   _Float16 h;

@@ -1,5 +1,6 @@
 // The emulator itself: that it runs what is right and finds what is wrong.
 #include <cstring>
+#include <map>
 
 #include "absl/strings/match.h"
 #include "compiler/codegen/cuda/testing/run_emulated.h"
@@ -65,8 +66,70 @@ extern "C" __global__ void multiply_bytes(float* x, unsigned int tasks) {
   x[320 + 8 * g + 2 * t] = bits_to_float(d.z);
   x[321 + 8 * g + 2 * t] = bits_to_float(d.w);
 }
+extern "C" __global__ void multiply_tf32(float* x, unsigned int tasks) {
+  const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+  const float4 d = mma_tf32(x[8 * g + t], x[8 * g + 64 + t], x[8 * g + t + 4], x[8 * g + 68 + t], x[128 + 8 * g + t],
+                            x[132 + 8 * g + t], 1.0f, 2.0f, 3.0f, 4.0f);
+  x[256 + 8 * g + 2 * t] = d.x;
+  x[257 + 8 * g + 2 * t] = d.y;
+  x[320 + 8 * g + 2 * t] = d.z;
+  x[321 + 8 * g + 2 * t] = d.w;
+}
 extern "C" __global__ void half_multiply(float* x, unsigned int tasks) {
   if (threadIdx.x < 16) mma_f16(0, 0, 0, 0, 0, 0, 0.0f, 0.0f, 0.0f, 0.0f);
+}
+// Element i of the result is element 63 - i of x, which 16 threads copy, four each.
+extern "C" __global__ void copy_late(float* x, unsigned int tasks) {
+  SHARED(float, tile, 64);
+  if (threadIdx.x < 16) copy_async<16>(tile, threadIdx.x * 4, x + threadIdx.x * 4, threadIdx.x != 15);
+  commit_copies();
+  wait_copies<0>();
+  __syncthreads();
+  x[64 + threadIdx.x] = tile[63 - threadIdx.x];
+}
+extern "C" __global__ void no_wait(float* x, unsigned int tasks) {
+  SHARED(float, tile, 64);
+  copy_async<4>(tile, threadIdx.x, x + threadIdx.x, true);
+  commit_copies();
+  wait_copies<1>();
+  __syncthreads();
+  x[64 + threadIdx.x] = tile[63 - threadIdx.x];
+  wait_copies<0>();
+}
+extern "C" __global__ void no_commit(float* x, unsigned int tasks) {
+  SHARED(float, tile, 64);
+  copy_async<4>(tile, threadIdx.x, x + threadIdx.x, true);
+  wait_copies<0>();
+  __syncthreads();
+  x[64 + threadIdx.x] = tile[threadIdx.x];
+}
+extern "C" __global__ void no_barrier(float* x, unsigned int tasks) {
+  SHARED(float, tile, 64);
+  copy_async<4>(tile, threadIdx.x, x + threadIdx.x, true);
+  commit_copies();
+  wait_copies<0>();
+  x[64 + threadIdx.x] = tile[63 - threadIdx.x];
+}
+// Copies to what others still read.
+extern "C" __global__ void too_early(float* x, unsigned int tasks) {
+  SHARED(float, tile, 64);
+  tile[threadIdx.x] = 1.0f;
+  __syncthreads();
+  x[64 + threadIdx.x] = tile[63 - threadIdx.x];
+  copy_async<4>(tile, threadIdx.x, x + threadIdx.x, true);
+  commit_copies();
+  wait_copies<0>();
+}
+extern "C" __global__ void never_waits(float* x, unsigned int tasks) {
+  SHARED(float, tile, 64);
+  copy_async<4>(tile, threadIdx.x, x + threadIdx.x, true);
+  commit_copies();
+}
+extern "C" __global__ void crooked(float* x, unsigned int tasks) {
+  SHARED(float, tile, 64);
+  copy_async<16>(tile, 4, x + 2, true);
+  commit_copies();
+  wait_copies<0>();
 }
 extern "C" __global__ void outside(float* x, unsigned int tasks) {
   SHARED(float, tile, 8);
@@ -84,7 +147,9 @@ extern "C" __global__ void count(float* x, unsigned int tasks) {
 )";
 const std::vector<std::string> kNames = {"reverse",     "race",    "both_write", "some_leave", "two_barriers", "sum_warp",
                                          "half_a_warp", "outside", "unwritten",  "misaligned", "count",
-                                         "multiply",    "multiply_bytes", "half_multiply"};
+                                         "multiply",    "multiply_bytes", "half_multiply",
+                                         "copy_late",   "no_wait", "no_commit",  "no_barrier", "too_early",    "never_waits",
+                                         "crooked",     "multiply_tf32"};
 
 class EmulatorTest : public testing::Test {
  protected:
@@ -97,9 +162,10 @@ class EmulatorTest : public testing::Test {
     for (int i = 0; i < 128; ++i) x_[i] = static_cast<float>(i);
     return RunOn(name, grid, order, tasks);
   }
-  std::string RunOn(const std::string& name, int64_t grid, int order, int64_t tasks) {
+  std::string RunOn(const std::string& name, int64_t grid, int order, int64_t tasks, int architecture = 80) {
     for (size_t i = 0; i < kNames.size(); ++i) {
-      if (kNames[i] == name) return std::string(kernels_->Run(static_cast<int>(i), {x_}, grid, 64, tasks, order).message());
+      if (kNames[i] != name) continue;
+      return std::string(kernels_->Run(static_cast<int>(i), {x_}, grid, 64, tasks, order, architecture).message());
     }
     return "no such kernel";
   }
@@ -167,11 +233,54 @@ TEST_F(EmulatorTest, MultipliesMatricesOfBytes) {
   }
 }
 
+// Element k of row r of A is r - k, of column c of B is 3c + k - 9, and both have bits more than TF32 has, which are not seen.
+TEST_F(EmulatorTest, MultipliesMatricesOfTf32) {
+  for (int order = 0; order < EmulatedKernels::kOrders; ++order) {
+    for (int i = 0; i < 24 * 8; ++i) {
+      const int item = i / 8 % 16, k = i % 8, b = i / 128;
+      x_[i] = static_cast<float>(b ? 3 * item + k - 9 : item - k);
+      uint32_t bits;
+      memcpy(&bits, &x_[i], 4);
+      bits |= 0x1fff;
+      memcpy(&x_[i], &bits, 4);
+    }
+    ASSERT_EQ(RunOn("multiply_tf32", 1, order, 1), "");
+    for (int i = 0; i < 128; ++i) {
+      const int row = i / 8, col = i % 8;
+      int sum = row < 8 ? col % 2 + 1 : col % 2 + 3;
+      for (int k = 0; k < 8; ++k) sum += (row - k) * (3 * col + k - 9);
+      EXPECT_EQ(x_[256 + i], static_cast<float>(sum)) << row << " " << col;
+    }
+  }
+}
+
 TEST_F(EmulatorTest, RunsEveryThreadOnce) {
   for (int order = 0; order < EmulatedKernels::kOrders; ++order) {
     ASSERT_EQ(Run("count", 2, order, 100), "");
     for (int i = 0; i < 128; ++i) EXPECT_EQ(x_[i], static_cast<float>(i < 100 ? i + 1 : i));
   }
+}
+
+TEST_F(EmulatorTest, CopiesLate) {
+  for (int order = 0; order < EmulatedKernels::kOrders; ++order) {
+    ASSERT_EQ(Run("copy_late", 1, order), "");
+    for (int i = 0; i < 64; ++i) EXPECT_EQ(x_[64 + i], i < 4 ? 0 : static_cast<float>(63 - i));
+  }
+}
+
+TEST_F(EmulatorTest, FindsWrongCopies) {
+  for (int order = 0; order < EmulatedKernels::kOrders; ++order) {
+    for (const auto& [name, message] : std::map<std::string, std::string>{
+             {"no_wait", "read while it is being copied"},
+             {"no_commit", "read while it is being copied"},
+             {"too_early", "tile["},
+             {"never_waits", "1 are still under way at the end"},
+             {"crooked", "copy of 16 bytes at an address that is not aligned"}}) {
+      EXPECT_TRUE(absl::StrContains(Run(name, 1, order), message)) << name << ": " << Run(name, 1, order);
+    }
+    EXPECT_NE(Run("no_barrier", 1, order), "");
+  }
+  EXPECT_TRUE(absl::StrContains(RunOn("copy_late", 1, 0, 1, 75), "there are none before sm_80"));
 }
 
 TEST_F(EmulatorTest, FindsRaces) {

@@ -33,6 +33,7 @@ absl::StatusOr<EmulatedKernels> EmulatedKernels::CompileSource(const std::string
     std::ofstream file(base + ".cc");
     file << "#include \"compiler/codegen/cuda/testing/emulator.h\"\n" << Arithmetic() << source << "\n";
     for (const std::string& name : names) file << "EMULATED(" << name << ")\n";
+    file << "extern \"C\" void set_architecture(int number) { emulator::architecture = number; }\n";
   }
   // As exact as the GPU is asked to be. FMA, as every machine that the generated code is for has it, makes fmaf fast.
   const std::string command =
@@ -52,6 +53,7 @@ absl::StatusOr<EmulatedKernels> EmulatedKernels::CompileSource(const std::string
     result.entries_.push_back(reinterpret_cast<Entry>(dlsym(library, absl::StrCat("run_", name).c_str())));
     if (result.entries_.back() == nullptr) return absl::InternalError(absl::StrCat("no kernel ", name));
   }
+  result.set_architecture_ = reinterpret_cast<void (*)(int)>(dlsym(library, "set_architecture"));
   return result;  // the library stays for the life of the test
 }
 
@@ -67,7 +69,8 @@ absl::StatusOr<EmulatedKernels> EmulatedKernels::Compile(absl::Span<const kernel
 }
 
 absl::Status EmulatedKernels::Run(int i, const std::vector<void*>& arguments, int64_t grid, int block, int64_t tasks,
-                                  int order) const {
+                                  int order, int architecture) const {
+  set_architecture_(architecture);
   char message[1024] = "";
   std::vector<void*> all = arguments;
   all.push_back(nullptr);  // the place of the number of tasks
@@ -79,9 +82,9 @@ absl::Status EmulatedKernels::Run(int i, const std::vector<void*>& arguments, in
   return absl::InternalError(absl::StrCat("kernel ", names_[i], ": ", message));
 }
 
-absl::Status EmulatedKernels::Run(int i, const std::vector<void*>& arguments, int64_t tasks, int order) const {
+absl::Status EmulatedKernels::Run(int i, const std::vector<void*>& arguments, int64_t tasks, int order, int architecture) const {
   const LaunchShape launch = LaunchOf(kernels_[i], tasks);
-  return Run(i, arguments, launch.grid, launch.block, tasks, order);
+  return Run(i, arguments, launch.grid, launch.block, tasks, order, architecture);
 }
 
 }  // namespace mgec::codegen::cuda

@@ -20,11 +20,14 @@ class EmulatedKernels {
   static absl::StatusOr<EmulatedKernels> CompileSource(const std::string& source, const std::vector<std::string>& names);
 
   static constexpr int kOrders = 3;
+  // One of each kind for which kernels may differ.
+  static constexpr int kArchitectures[] = {80, 75};
   // One launch of kernel number `i`: its blocks, and the threads of each, in one of kOrders orders. Errors are what the
-  // emulator finds wrong.
-  absl::Status Run(int i, const std::vector<void*>& arguments, int64_t grid, int block, int64_t tasks, int order) const;
+  // emulator finds wrong. `architecture`: what the code is made for (kernel/expr.h, kArchitecture).
+  absl::Status Run(int i, const std::vector<void*>& arguments, int64_t grid, int block, int64_t tasks, int order,
+                   int architecture = kArchitectures[0]) const;
   // The same with the launch that the kernel's tasks need.
-  absl::Status Run(int i, const std::vector<void*>& arguments, int64_t tasks, int order) const;
+  absl::Status Run(int i, const std::vector<void*>& arguments, int64_t tasks, int order, int architecture = kArchitectures[0]) const;
 
  private:
   using Entry = int (*)(void** arguments, unsigned grid, unsigned block, unsigned tasks, int order, int fibers,
@@ -33,6 +36,7 @@ class EmulatedKernels {
 
   std::vector<std::string> names_;
   std::vector<Entry> entries_;
+  void (*set_architecture_)(int) = nullptr;
   std::vector<kernel::Kernel> kernels_;  // where there are
 };
 

@@ -1,0 +1,77 @@
+// Brings tiles of a product's factors to shared memory.
+#ifndef MGEC_COMPILER_SCHEDULE_CUDA_TILE_LOADER_H_
+#define MGEC_COMPILER_SCHEDULE_CUDA_TILE_LOADER_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/schedule/cuda/gpu_stage.h"
+#include "compiler/schedule/cuda/plain_factor.h"
+#include "compiler/schedule/cuda/product.h"
+#include "compiler/schedule/cuda/tile.h"
+
+namespace mgec::schedule {
+
+// What the threads of a block have in common while they compute a tile of a product.
+struct BlockTile {
+  const GpuStage& stage;
+  const Product& product;
+  Tile tile;
+  kernel::Expr thread;
+  Values batch;  // of the dimensions that both factors have
+  kernel::Ranges ranges;
+
+  int elements() const { return ElementsOf(product.words); }
+  int64_t step() const { return kTileDepth * elements(); }  // of the sum, in numbers: what a tile has
+  bool tensor_cores() const { return OnTensorCores(product.words); }
+};
+
+// Tiles of one factor. Some are there at a time: what is read and what comes next.
+class TileLoader {
+ public:
+  // Of `size` rows or columns, from number `first` on. With `copies` a plain factor (plain_factor.h) is copied asynchronously;
+  // others pass through registers.
+  TileLoader(BlockTile& block, const Factor& factor, int64_t size, kernel::Expr first, std::string name, bool copies);
+
+  bool copied() const { return words_ > 0; }
+  // To be called first: there will be room for so many tiles.
+  void Allocate(kernel::Block& b, int64_t tiles);
+
+  // Begins to copy the tile whose sums begin at number `k` to place number `at`; of copied factors.
+  void Copy(kernel::Block& b, const kernel::Expr& k, const kernel::Expr& at);
+  // The same in two steps, of others: into registers, and from there to the place.
+  void Fetch(kernel::Block& b, const kernel::Expr& k);
+  void Put(kernel::Block& b, const kernel::Expr& at);
+
+  // Word number `depth` of `lanes` rows from `item` on in the tile at place number `at`. Several are neighbours in memory except
+  // in tiles of tensor cores.
+  kernel::Expr Word(const kernel::Expr& at, const kernel::Expr& depth, const kernel::Expr& item, int lanes = 1) const;
+
+ private:
+  kernel::Expr Place(const kernel::Expr& at, const kernel::Expr& depth, const kernel::Expr& item) const;
+  int64_t Pitch() const;
+  bool RunsAlongDepth() const;
+  Values Locate(kernel::Block& b, const kernel::Expr& item);
+  Values ValuesAt(kernel::Block& b, const kernel::Expr& depth, Values values, int64_t run, kernel::Ranges* ranges) const;
+  kernel::Expr Element(kernel::Block& b, const kernel::Expr& depth, const Values& values);
+  kernel::Expr BitsOf(const kernel::Expr& value, int64_t i) const;
+
+  BlockTile& block_;
+  const Factor& factor_;
+  const int64_t size_;
+  const kernel::Expr first_;
+  const std::string name_;
+  std::optional<PlainFactor> plain_;  // of copied factors
+  int words_ = 0;                     // that are copied at a time
+  bool along_depth_;                  // neighbouring threads go along the sum
+  bool by_item_ = false;              // words of a row lie together in shared memory, rather than those of a depth
+  int64_t pieces_ = 0;                // that each thread brings
+  kernel::Buffer shared_, staged_;
+  std::vector<kernel::Expr> depths_, items_;  // of the pieces, in words
+  std::vector<Values> values_;
+};
+
+}  // namespace mgec::schedule
+
+#endif  // MGEC_COMPILER_SCHEDULE_CUDA_TILE_LOADER_H_
