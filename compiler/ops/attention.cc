@@ -25,6 +25,12 @@ std::optional<StridedView> AsMatrices(std::optional<StridedView> view, bool tran
   return view;
 }
 
+// Converts float32 to a 16-bit float.
+bool Narrows(const Node& n) {
+  const DTypeKind to = n.output()->type.dtype.kind;
+  return n.op == "cast" && IsFloat(n.inputs[0]) && (to == DTypeKind::kFloat16 || to == DTypeKind::kBFloat16);
+}
+
 bool IsMatrix(const StridedView& v) { return v.axes.size() == 3 && v.axes[1].size() <= 1 && v.axes[2].size() <= 1; }
 
 class Finder {
@@ -154,7 +160,7 @@ class Finder {
       a_.members.push_back(&n);
       return view;
     }
-    if (n.op == "reshape" || n.op == "transpose" || n.op == "slice" || n.op == "broadcast") {
+    if (IsSeenThrough(n)) {
       const double scale = a_.scale;
       const size_t members = a_.members.size();
       if (std::optional<StridedView> view = Moved(ScaledView(n.inputs[0]), n)) {
@@ -232,7 +238,7 @@ class Finder {
       const auto it = users_.find(v);
       if (it == users_.end() || it->second.size() != 1 || graph_.IsOutput(v)) return;
       const Node& n = *it->second[0];
-      if (n.op != "reshape" && n.op != "transpose") return;
+      if (n.op != "reshape" && n.op != "transpose" && !Narrows(n)) return;
       const std::optional<StridedView> next = Moved(moved, n);
       if (!next) return;
       v = n.output();

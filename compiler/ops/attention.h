@@ -27,6 +27,7 @@ struct Attention {
   std::vector<int64_t> batch;  // extents of the dimensions that number the independent products; none: one product
   int64_t queries, keys;       // M, N
   int64_t depth, value_depth;  // D, E
+  // All computation is in float32; the sources may hold 16-bit floats.
   MatrixView q, k, v;          // rows of q are queries; those of k and v are keys
   MatrixView out;              // rows are queries; its source is the result
   double scale = 1;            // of the products: the constants that q and k are multiplied by

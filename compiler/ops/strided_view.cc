@@ -35,6 +35,13 @@ Shape ShapeOf(const StridedView& v) {
 
 }  // namespace
 
+bool IsSeenThrough(const graph::Node& n) {
+  if (n.op != "cast") return n.op == "reshape" || n.op == "transpose" || n.op == "slice" || n.op == "broadcast";
+  const graph::DTypeKind from = n.inputs[0]->type.dtype.kind;
+  return (from == graph::DTypeKind::kFloat16 || from == graph::DTypeKind::kBFloat16) &&
+         n.output()->type.dtype.kind == graph::DTypeKind::kFloat32;
+}
+
 StridedView WholeOf(const graph::Value* v) {
   const Shape& shape = v->type.shape;
   const std::vector<int64_t> strides = graph::Strides(shape);
@@ -90,6 +97,7 @@ std::optional<StridedView> BroadcastView(const StridedView& view, const Shape& s
 
 std::optional<StridedView> Moved(const StridedView& view, const graph::Node& movement) {
   const graph::Attributes& attributes = movement.attributes;
+  if (movement.op == "cast") return view;
   if (movement.op == "reshape") return ReshapedView(view, attributes.Ints("shape"));
   if (movement.op == "broadcast") return BroadcastView(view, attributes.Ints("shape"));
   StridedView result{view.source, view.offset, {}};
@@ -116,7 +124,7 @@ std::optional<StridedView> Moved(const StridedView& view, const graph::Node& mov
 
 StridedView ViewOf(const graph::Value* v, std::vector<const graph::Node*>* through) {
   const graph::Node& n = *v->producer;
-  if (n.op == "reshape" || n.op == "transpose" || n.op == "slice" || n.op == "broadcast") {
+  if (IsSeenThrough(n)) {
     const size_t before = through->size();
     if (std::optional<StridedView> view = Moved(ViewOf(n.inputs[0], through), n)) {
       through->push_back(&n);

@@ -1,5 +1,5 @@
 // Chains of reshape, transpose, slice and broadcast as one description of where the elements lie: what a kernel needs to read
-// a tensor from where it was before it was moved.
+// a tensor from where it was before it was moved. Conversions from 16-bit floats to float32 on the way are seen through, too.
 //
 //   x [2, 5, 8] reshaped to [2, 5, 4, 2], transposed to [2, 4, 5, 2], reshaped to [8, 5, 2]
 //   ViewOf(that): source x, offset 0, axes {{2, 40}, {4, 2}}, {{5, 8}}, {{2, 1}}
@@ -27,12 +27,13 @@ struct StridedView {
   std::vector<Axis> axes;
 };
 
+// What views see through: a movement, or a conversion from float16 or bfloat16 to float32.
+bool IsSeenThrough(const graph::Node& n);
 // The value itself, dense. It must not be empty.
 StridedView WholeOf(const graph::Value* v);
 // The value, seen through as many movements as possible. Adds the nodes between source and value to `through`.
 StridedView ViewOf(const graph::Value* v, std::vector<const graph::Node*>* through);
-// What a movement (reshape, transpose, slice, broadcast) makes of a view of its operand. Nothing for other operators, and
-// where a reshape divides spans that do not divide evenly.
+// What such a node makes of a view of its operand. Nothing where a reshape divides spans that do not divide evenly.
 std::optional<StridedView> Moved(const StridedView& view, const graph::Node& movement);
 // The view in another shape: by NumPy's rule of broadcasting, and of the same number of elements.
 std::optional<StridedView> BroadcastView(const StridedView& view, const graph::Shape& shape);

@@ -16,6 +16,7 @@ using kernel::Op;
 
 AttentionMatrix MatrixOf(const ops::MatrixView& v, int64_t size) {
   AttentionMatrix m;
+  m.scalar = ops::StorageOf(v.source->type.dtype);
   m.size = size;
   m.offset = v.offset;
   m.batch = v.batch;
@@ -135,7 +136,7 @@ BoundAttention BindAttention(Scheduler& s, const graph::Node& node, const ops::A
     }
     spec.extra.push_back(o.buffer);
     const kernel::Var element = kernel::MakeVar("element", kernel::Type(o.buffer->scalar));
-    values[v] = Use(element);
+    values[v] = graph::IsFloating(v->type.dtype) ? Cast(kernel::Type(kernel::Scalar::kFloat32), Use(element)) : Use(element);
     operands[element.get()] = o;
   }
   std::function<Expr(const graph::Value*)> value_of = [&](const graph::Value* v) {

@@ -73,10 +73,10 @@ class Emitter {
 
   kernel::Kernel Build(const std::string& name) {
     using kernel::ArgumentBuffer;
-    q_ = ArgumentBuffer("q", Scalar::kFloat32, s_.q.size, kQueries, 4);
-    k_ = ArgumentBuffer("k", Scalar::kFloat32, s_.k.size, kKeys, 4);
-    v_ = ArgumentBuffer("v", Scalar::kFloat32, s_.v.size, kValues, 4);
-    out_ = ArgumentBuffer("out", Scalar::kFloat32, s_.out.size, kAttended, 4);
+    q_ = ArgumentBuffer("q", s_.q.scalar, s_.q.size, kQueries, SizeOf(s_.q.scalar));
+    k_ = ArgumentBuffer("k", s_.k.scalar, s_.k.size, kKeys, SizeOf(s_.k.scalar));
+    v_ = ArgumentBuffer("v", s_.v.scalar, s_.v.size, kValues, SizeOf(s_.v.scalar));
+    out_ = ArgumentBuffer("out", s_.out.scalar, s_.out.size, kAttended, SizeOf(s_.out.scalar));
     turned_ = kernel::StackBuffer("turned", Scalar::kFloat32, lanes_ * s_.depth);
     scores_ = kernel::StackBuffer("scores", Scalar::kFloat32, lanes_ * blocks_.largest());
     max_ = kernel::StackBuffer("max", Scalar::kFloat32, lanes_);
@@ -124,13 +124,25 @@ class Emitter {
 
   static constexpr int kHighest = 16;  // rows of a register tile
 
-  static bool IsCrowded(const AttentionMatrix& m) { return m.col_stride == 1 && m.row_stride * 4 % kCrowded == 0; }
+  static Expr LoadFloats(const Buffer& from, const Expr& at, int lanes = 1) {
+    return Cast(kernel::Type(Scalar::kFloat32, lanes), Load(from, at, lanes));
+  }
+  Expr Stored(const Expr& x) const { return Cast(kernel::Type(s_.out.scalar, x->type.lanes), x); }
+
+  // 16-bit floats that are to be read again and again.
+  static bool IsNarrow(const AttentionMatrix& m) { return m.col_stride == 1 && m.scalar != Scalar::kFloat32; }
+  static bool IsCrowded(const AttentionMatrix& m) { return m.col_stride == 1 && m.row_stride * SizeOf(m.scalar) % kCrowded == 0; }
 
   // A register tile goes through the depth of its keys side by side: where these are more lines than the set they share holds,
-  // they are copied first. Values are copied where one line of each row is read, then the next of each.
-  bool CopiesKeys(int64_t lanes) const { return IsCrowded(s_.k) && TileHeight(VectorsFor(lanes, target_.vector_lanes)) > kWays; }
+  // they are copied first. Values are copied where one line of each row is read, then the next of each. So are those that must be
+  // converted.
+  bool CopiesKeys(int64_t lanes) const {
+    return IsNarrow(s_.k) || (IsCrowded(s_.k) && TileHeight(VectorsFor(lanes, target_.vector_lanes)) > kWays);
+  }
   bool CopiesKeys() const { return CopiesKeys(lanes_) || (rest() > 0 && CopiesKeys(last_lanes())); }
-  bool CopiesValues() const { return IsCrowded(s_.v) && Panel() * 4 <= kLine && s_.value_depth > Panel(); }
+  bool CopiesValues() const {
+    return IsNarrow(s_.v) || (IsCrowded(s_.v) && Panel() * 4 <= kLine && s_.value_depth > Panel());
+  }
 
   // Elements of a row of values that are added up at a time.
   int64_t Panel() const { return (target_.vector_registers >= 32 ? 4 : 2) * target_.vector_lanes; }
@@ -141,9 +153,9 @@ class Emitter {
     b.For("row", 0, rows, [&](Block& b, const Expr& row) {
       const Expr source = b.Let("source", base + row * stride), target = b.Let("target", row * length);
       b.For("i", Int(0), Int(whole), target_.vector_lanes, [&](Block& b, const Expr& i) {
-        b.Store(to, target + i, Load(from, source + i, target_.vector_lanes));
+        b.Store(to, target + i, LoadFloats(from, source + i, target_.vector_lanes));
       });
-      b.For("i", whole, length, [&](Block& b, const Expr& i) { b.Store(to, target + i, Load(from, source + i)); });
+      b.For("i", whole, length, [&](Block& b, const Expr& i) { b.Store(to, target + i, LoadFloats(from, source + i)); });
     });
   }
 
@@ -177,7 +189,7 @@ class Emitter {
     ForLanes([&](int64_t at, int n) { b.Store(sum_, Int(at), Float(1, n) / Load(sum_, Int(at), n)); });
     ForValues(b, [&](Block& b, const Expr& row, int64_t e, int n) {
       const Expr sum = Load(state_, row * s_.value_depth + e, n);
-      b.Store(out_, OutAt(row, e), sum * Load(sum_, row + skipped_));
+      b.Store(out_, OutAt(row, e), Stored(sum * Load(sum_, row + skipped_)));
     });
   }
 
@@ -211,7 +223,7 @@ class Emitter {
     if (row == 1) {
       turned = s_.depth;
       b.For("d", 0, s_.depth, [&](Block& b, const Expr& d) {
-        ForLanes([&](int64_t at, int n) { b.Store(turned_, d * pitch_ + at, scaled(Load(q_, from + d * col + at, n))); });
+        ForLanes([&](int64_t at, int n) { b.Store(turned_, d * pitch_ + at, scaled(LoadFloats(q_, from + d * col + at, n))); });
       });
     } else if (col == 1 && pitch_ % kGroup == 0) {
       turned = s_.depth / kGroup * kGroup;
@@ -219,7 +231,7 @@ class Emitter {
         b.For("group", Int(0), Int(pitch_), kGroup, [&](Block& b, const Expr& group) {
           const Expr at = b.Let("at", from + group * row + d), to = b.Let("to", d * pitch_ + group);
           std::vector<Expr> square;
-          for (int64_t j = 0; j < kGroup; ++j) square.push_back(b.Let("x", scaled(Load(q_, at + j * row, kGroup))));
+          for (int64_t j = 0; j < kGroup; ++j) square.push_back(b.Let("x", scaled(LoadFloats(q_, at + j * row, kGroup))));
           square = TransposeSquare(b, std::move(square), 4);
           for (int64_t j = 0; j < kGroup; ++j) b.Store(turned_, to + j * pitch_, square[j]);
         });
@@ -227,7 +239,7 @@ class Emitter {
     }
     b.For("d", turned, s_.depth, [&](Block& b, const Expr& d) {
       b.For("query", 0, pitch_, [&](Block& b, const Expr& query) {
-        b.Store(turned_, d * pitch_ + query, scaled(Load(q_, from + query * row + d * col)));
+        b.Store(turned_, d * pitch_ + query, scaled(LoadFloats(q_, from + query * row + d * col)));
       });
     });
   }
@@ -273,7 +285,7 @@ class Emitter {
       std::vector<Expr> q;
       ForLanes([&](int64_t at, int n) { q.push_back(b.Let("q", Load(turned_, d * pitch_ + at, n))); });
       for (int64_t i = 0; i < height; ++i) {
-        Expr x = Load(keys, from + (d * s_.k.col_stride + i * row_stride));
+        Expr x = LoadFloats(keys, from + (d * s_.k.col_stride + i * row_stride));
         if (q.size() > 1) x = b.Let("k", Broadcast(x, vectors_[0]));
         for (size_t v = 0; v < q.size(); ++v) {
           const Expr own = x->type.lanes == 1 ? x : Slice(x, 0, vectors_[v]);
@@ -401,7 +413,7 @@ class Emitter {
       const Expr from = b.Let("from", values_from + j * stride);
       const Expr weights = b.Let("weights", j * pitch_ + row + skipped_);
       std::vector<Expr> values;
-      for (size_t v = 0; v < vectors.size(); ++v) values.push_back(b.Let("v", Load(source, from + at[v], vectors[v])));
+      for (size_t v = 0; v < vectors.size(); ++v) values.push_back(b.Let("v", LoadFloats(source, from + at[v], vectors[v])));
       for (int64_t i = 0; i < height; ++i) {
         Expr x = Load(scores_, weights + i);
         if (values.size() > 1) x = b.Let("w", Broadcast(x, vectors[0]));
@@ -420,7 +432,7 @@ class Emitter {
     for (size_t v = 0; v < vectors.size(); ++v) {
       for (int64_t i = 0; i < height; ++i) {
         if (online) b.Store(state_, (row + i) * s_.value_depth + at[v], Reg(acc[v], i));
-        else b.Store(out_, OutAt(row + i, at[v]), Reg(acc[v], i) * Load(sum_, row + (i + skipped_)));
+        else b.Store(out_, OutAt(row + i, at[v]), Stored(Reg(acc[v], i) * Load(sum_, row + (i + skipped_))));
       }
     }
   }

@@ -19,6 +19,7 @@ namespace mgec::schedule {
 
 // Matrices in memory: element (row, col) of the product with indices b at offset + b . batch + row * row_stride + col * col_stride.
 struct AttentionMatrix {
+  kernel::Scalar scalar = kernel::Scalar::kFloat32;  // or a 16-bit float
   int64_t size = 0;  // elements that the kernel may touch
   int64_t offset = 0;
   std::vector<int64_t> batch;

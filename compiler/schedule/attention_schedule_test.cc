@@ -146,6 +146,25 @@ TEST(AttentionScheduleTest, InfiniteMasks) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+// Operands and results of 16 bits are converted on the way.
+TEST(AttentionScheduleTest, HalfOperands) {
+  for (uint32_t i = 0; i < 4; ++i) {
+    ScheduleTester t(800 + i);
+    const int64_t batch = t.Int(1, 2), m = t.Int(8, 40), n = i == 0 ? 140 : t.Int(5, 50), d = t.Int(3, 20), e = t.Int(1, 36);
+    auto input = [&](const Shape& shape) {
+      return t.Add("cast", {t.Input(shape, i == 1 ? graph::DTypeKind::kBFloat16 : graph::DTypeKind::kFloat16)}, {{"dtype", std::string("f32")}});
+    };
+    Value* scores = MatMul(t, input({batch, m, d}), input({batch, n, d}), true);
+    Value* y = MatMul(t, Softmax(t, t.Add("add", {scores, input({m, n})})), input({batch, n, e}));
+    if (i > 1) y = t.Add("cast", {y}, {{"dtype", std::string("f16")}});
+    t.Expect(y);
+    t.Check();
+    ExpectFused(t);
+    EXPECT_EQ(t.ops().size(), 1u);
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 // A result that is read in place of a network's output, and one that is read by others.
 TEST(AttentionScheduleTest, BetweenOtherNodes) {
   ScheduleTester t(700);

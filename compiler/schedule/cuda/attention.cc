@@ -39,10 +39,10 @@ class Emitter {
 
   kernel::Kernel Build(const std::string& name) {
     using kernel::ArgumentBuffer;
-    q_ = ArgumentBuffer("q", Scalar::kFloat32, s_.q.size, kQueries, 4);
-    k_ = ArgumentBuffer("k", Scalar::kFloat32, s_.k.size, kKeys, 4);
-    v_ = ArgumentBuffer("v", Scalar::kFloat32, s_.v.size, kValues, 4);
-    out_ = ArgumentBuffer("out", Scalar::kFloat32, s_.out.size, kAttended, 4);
+    q_ = ArgumentBuffer("q", s_.q.scalar, s_.q.size, kQueries, SizeOf(s_.q.scalar));
+    k_ = ArgumentBuffer("k", s_.k.scalar, s_.k.size, kKeys, SizeOf(s_.k.scalar));
+    v_ = ArgumentBuffer("v", s_.v.scalar, s_.v.size, kValues, SizeOf(s_.v.scalar));
+    out_ = ArgumentBuffer("out", s_.out.scalar, s_.out.size, kAttended, SizeOf(s_.out.scalar));
     // Chunks of queries and keys or, later, of values.
     const int64_t operands = kChunk * std::max(tile_ + kKeyTile + 2 * kPadding, value_pitch());
     tiles_ = kernel::SharedBuffer("tiles", Scalar::kFloat32, operands);
@@ -120,7 +120,7 @@ class Emitter {
       const Expr in_row = b.Let("row", t.first_row + row), in_col = b.Let("col", t.first_col + col);
       const Expr from = t.base + Min(in_row, Int(t.all_rows - 1)) * t.m.row_stride + Min(in_col, Int(t.all_cols - 1)) * t.m.col_stride;
       const Expr inside = And(in_row < Int(t.all_rows), in_col < Int(t.all_cols));
-      b.Store(tiles_, row * t.row_pitch + col * t.col_pitch + t.at, Select(inside, Load(t.from, from), Float(0)));
+      b.Store(tiles_, row * t.row_pitch + col * t.col_pitch + t.at, Select(inside, Cast(Scalar::kFloat32, Load(t.from, from)), Float(0)));
     });
   }
 
@@ -219,7 +219,7 @@ class Emitter {
       b.If(query < Int(s_.queries), [&](Block& b) {
         for (int c = 0; c < columns(); ++c) {
           auto store = [&](Block& b) {
-            b.Store(out_, to + query * s_.out.row_stride + Column(c) * s_.out.col_stride, Reg(sums_, i * columns() + c) * scale);
+            b.Store(out_, to + query * s_.out.row_stride + Column(c) * s_.out.col_stride, Cast(s_.out.scalar, Reg(sums_, i * columns() + c) * scale));
           };
           if (s_.value_depth % (kAcross * width_) == 0) store(b);
           else b.If(Column(c) < Int(s_.value_depth), store);
