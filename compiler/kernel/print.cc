@@ -253,6 +253,7 @@ class Canonical {
   std::string Run(const Kernel& k) {
     absl::StrAppend(&out_, "args ", k.arguments.size(), k.tasks == 1 ? " one task\n" : "\n");
     if (k.threads > 0) absl::StrAppend(&out_, k.threads, " threads v", Number(*k.thread), "\n");
+    if (k.few_at_a_time) absl::StrAppend(&out_, "few at a time\n");
     if (k.task_bound() > Kernel::kFewTasks) out_.append("many tasks\n");
     for (const Buffer& b : k.arguments) absl::StrAppend(&out_, Describe(*b), "\n");
     Number(*k.task);
@@ -378,6 +379,7 @@ std::string ToString(const Kernel& k) {
                   }));
   Printer printer;
   absl::StrAppend(&out, ") for ", printer.NameOf(*k.task), " in [0, ", k.tasks, "):\n");
+  if (k.few_at_a_time) absl::StrAppend(&out, "  few at a time\n");
   if (k.threads > 0) absl::StrAppend(&out, "  for all ", printer.NameOf(*k.thread), " in [0, ", k.threads, "):\n");
   printer.Print(k.body, k.threads > 0 ? 2 : 1, &out);
   return out;

@@ -66,6 +66,8 @@ struct Kernel {
   // 0: by one thread, on GPUs one of its own for each task.
   int threads = 0;  // otherwise a multiple of 32, at most 1024
   Var thread;       // null where threads is 0
+  // A GPU's processor need not have several of the tasks at a time: their threads may have all registers that they can use.
+  bool few_at_a_time = false;
 
   // Code generators may rely on task < task_bound(): few classes, so that launches with other numbers share code.
   static constexpr int64_t kFewTasks = int64_t{1} << 24, kMostTasks = int64_t{1} << 32;

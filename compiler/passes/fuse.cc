@@ -62,41 +62,6 @@ bool FitsEpilogue(const Node& anchor, const Value* v) {
   return IsConv(anchor) && s == graph::Shape{out.shape[0], out.shape[1], 1, 1};  // a gate per image and channel
 }
 
-// Replaces `members` (in graph order; the last one's outputs are the group's) by one fused node.
-void MakeFused(Graph& g, const std::vector<Node*>& members, const Node& named_after) {
-  auto fused = std::make_unique<Node>();
-  fused->op = "fused";
-  fused->name = named_after.name.empty() ? members.back()->name : named_after.name;
-  fused->body = std::make_unique<Graph>();
-  std::unordered_map<const Value*, Value*> inner;
-  for (const Node* n : members) {
-    for (Value* v : n->inputs) {
-      const bool internal = std::any_of(members.begin(), members.end(), [&](Node* m) { return m == v->producer; });
-      if (internal || inner.count(v) != 0) continue;
-      inner[v] = fused->body->AddInput("in" + std::to_string(fused->inputs.size()), v->type);
-      fused->inputs.push_back(v);
-    }
-  }
-  for (const Node* n : members) {
-    auto copy = std::make_unique<Node>();
-    copy->op = n->op;
-    copy->name = n->name;
-    copy->attributes = n->attributes;
-    std::vector<graph::TensorType> types;
-    for (Value* v : n->inputs) copy->inputs.push_back(inner.at(v));
-    for (const auto& v : n->outputs) types.push_back(v->type);
-    Node* placed = fused->body->Insert(std::move(copy), types);
-    for (size_t i = 0; i < n->outputs.size(); ++i) inner[n->output(i)] = placed->output(i);
-  }
-  Value* result = members.back()->output();
-  fused->body->AddOutput(inner.at(result), "out");
-  g.SetInsertionPoint(members.back());
-  Node* node = g.Insert(std::move(fused), {result->type});
-  g.ReplaceAllUses(result, node->output());
-  g.SetInsertionPoint(nullptr);
-  g.EraseDeadNodes();
-}
-
 // With the casts of operands that nothing else reads: a residual sum of quantized numbers adds them up as floats.
 std::vector<Node*> WithCasts(const Graph& g, const Users& users, std::vector<Node*> group) {
   std::unordered_set<const Node*> members(group.begin(), group.end());
@@ -190,7 +155,7 @@ PassResult Fuse(Graph& g) {
   auto fuse = [&](const std::vector<Node*>& group, const Node& named_after) {
     if (group.size() < 2) return;
     for (const Node* n : group) gone.insert(n);
-    MakeFused(g, group, named_after);
+    ReplaceByFused(g, group, named_after);
     changed = true;
   };
   for (Node* n : anchors) {

@@ -40,6 +40,8 @@ PassResult SplitMaxPooling(graph::Graph& g);
 PassResult FoldPadding(graph::Graph& g);
 // Multiplication by a constant per output channel goes into a convolution's or matrix product's weights.
 PassResult FoldScales(graph::Graph& g);
+// Attention, softmax(f(Q K')) V, becomes one node, with the movements around it (ops/attention.h).
+PassResult FuseAttention(graph::Graph& g);
 // Nodes that become one kernel: a contraction, pooling or reduction with the pointwise nodes after it; pointwise chains;
 // chains of data movement.
 PassResult Fuse(graph::Graph& g);

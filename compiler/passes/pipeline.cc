@@ -19,6 +19,7 @@ const std::vector<Pass>& Pipeline() {
       {"fold-constants", FoldConstants},
       {"eliminate-common-subexpressions", EliminateCommonSubexpressions},
       {"eliminate-dead-nodes", EliminateDeadNodes},
+      {"fuse-attention", FuseAttention},
       {"fuse", Fuse},
       {"eliminate-dead-nodes", EliminateDeadNodes},
   };

@@ -19,6 +19,8 @@ std::string Bytes(const std::vector<float>& v);
 // The one use of a value: null if it has none, several, or is a graph output.
 graph::Node* SoleUser(const graph::Graph& g, const std::unordered_map<const graph::Value*, std::vector<graph::Node*>>& users,
                       const graph::Value* v);
+// Replaces `members` (in graph order; the last one's outputs are the group's) by one fused node.
+void ReplaceByFused(graph::Graph& g, const std::vector<graph::Node*>& members, const graph::Node& named_after);
 
 }  // namespace mgec::passes
 

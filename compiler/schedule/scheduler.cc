@@ -7,6 +7,7 @@
 #include "compiler/base/status_macros.h"
 #include "compiler/ops/conv.h"
 #include "compiler/ops/op.h"
+#include "compiler/passes/passes.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/exact_arithmetic.h"
 #include "compiler/schedule/gate.h"
@@ -17,6 +18,7 @@
 namespace mgec::schedule {
 namespace {
 
+using graph::Graph;
 using graph::Node;
 using graph::Value;
 
@@ -222,18 +224,54 @@ absl::Status Scheduler::ScheduleNode(const Node& node) {
 
 absl::Status Scheduler::ScheduleUngated(const Node& node) {
   if (target_.cuda) {
-    for (auto* schedule : {&ScheduleView, &ScheduleRoutine}) {
+    for (auto* schedule : {&ScheduleAttention, &ScheduleView, &ScheduleRoutine}) {
       ASSIGN_OR_RETURN(bool done, schedule(*this, node));
       if (done) return absl::OkStatus();
     }
     return ScheduleAnything(node);
   }
-  for (auto* schedule : {&ScheduleView, &ScheduleWinograd, &ScheduleConv, &ScheduleDepthwiseDot, &ScheduleMatMul, &ScheduleRoutine,
-                         &ScheduleChannelwise}) {
+  for (auto* schedule : {&ScheduleAttention, &ScheduleView, &ScheduleWinograd, &ScheduleConv, &ScheduleDepthwiseDot, &ScheduleMatMul,
+                         &ScheduleRoutine, &ScheduleChannelwise}) {
     ASSIGN_OR_RETURN(bool done, schedule(*this, node));
     if (done) return absl::OkStatus();
   }
   return ScheduleAnything(node);
+}
+
+absl::Status Scheduler::ScheduleApart(const Node& node) {
+  Graph& g = apart_.emplace_back();
+  std::unordered_map<const Value*, Value*> copies;
+  for (const auto& n : node.body->nodes()) {
+    if (n->op == "input") {
+      const Value* outer = Outer(node, n->output());
+      const Node& producer = *outer->producer;
+      Value* copy = producer.op == "constant" ? g.AddConstant(outer->type, producer.data, producer.name)
+                                              : g.AddInput(n->name, outer->type);
+      Place(copy, placement(outer));
+      copies[n->output()] = copy;
+      continue;
+    }
+    auto copy = std::make_unique<Node>();
+    copy->op = n->op;
+    copy->name = n->name;
+    copy->attributes = n->attributes;
+    std::vector<graph::TensorType> types;
+    for (const Value* v : n->inputs) copy->inputs.push_back(copies.at(v));
+    for (const auto& v : n->outputs) types.push_back(v->type);
+    const Node* placed = g.Insert(std::move(copy), types);
+    for (size_t i = 0; i < n->outputs.size(); ++i) copies[n->output(i)] = placed->output(i);
+  }
+  for (const graph::GraphOutput& o : node.body->outputs()) g.AddOutput(copies.at(o.value), o.name);
+  RETURN_IF_ERROR(passes::Fuse(g).status());
+  for (size_t i = 0; i < g.outputs().size(); ++i) {
+    const auto it = output_of_.find(node.output(static_cast<int>(i)));
+    if (it != output_of_.end()) output_of_[g.outputs()[i].value] = it->second;
+  }
+  for (const auto& n : g.nodes()) {
+    if (n->op != "input" && n->op != "constant") RETURN_IF_ERROR(ScheduleUngated(*n));
+  }
+  for (size_t i = 0; i < g.outputs().size(); ++i) Place(node.output(static_cast<int>(i)), placement(g.outputs()[i].value));
+  return absl::OkStatus();
 }
 
 void Scheduler::FinishOutputs() {

@@ -3,6 +3,7 @@
 #ifndef MGEC_COMPILER_SCHEDULE_SCHEDULER_H_
 #define MGEC_COMPILER_SCHEDULE_SCHEDULER_H_
 
+#include <list>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -77,6 +78,9 @@ class Scheduler {
   plan::StorageId OffsetTable(std::vector<std::pair<plan::StorageId, int64_t>> storage_and_elements,
                               int element_bytes);
 
+  // Schedules the nodes of a fused node's body as if they had not been fused, or as the fusion pass fuses them otherwise.
+  absl::Status ScheduleApart(const graph::Node& node);
+
   // What a node is called in steps: its own name, or that of its value.
   plan::StepInfo Info(const graph::Node& node, std::string op) const;
 
@@ -105,6 +109,7 @@ class Scheduler {
   const std::unordered_map<const graph::Value*, std::vector<graph::Node*>> users_;
   std::unordered_map<const graph::Value*, int> output_of_;  // the first output that a value is
   std::unordered_map<const graph::Value*, bool> written_to_output_;
+  std::list<graph::Graph> apart_;  // bodies that are scheduled apart
   absl::Status copy_status_;  // the first error of a copy; Run() reports it
 };
 
@@ -118,6 +123,8 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node);
 absl::StatusOr<bool> ScheduleDepthwiseDot(Scheduler& s, const graph::Node& node);
 // Matrix product with constant right operand and its epilogue.
 absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node);
+// Attention (ops/attention.h), which the pass has made one node: as one kernel where that is faster, by its parts elsewhere.
+absl::StatusOr<bool> ScheduleAttention(Scheduler& s, const graph::Node& node);
 // Split, concat and shuffle of channels; reshapes of plain tensors: no step at all where possible.
 absl::StatusOr<bool> ScheduleView(Scheduler& s, const graph::Node& node);
 // Anything that works channel by channel on blocked tensors: depthwise convolution, pooling, resizing, pointwise chains.

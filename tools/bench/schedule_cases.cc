@@ -124,6 +124,38 @@ ScheduleCase Plain(const std::string& name, const std::string& op, const std::ve
           }};
 }
 
+// Attention with the movements around it: q, k and v are [1, tokens, heads * depth], the result is, too. All nodes are measured.
+ScheduleCase Attention(const std::string& variant, int64_t heads, int64_t tokens, int64_t depth, bool causal = false) {
+  return {absl::StrCat("attention/", variant, "/", heads, "x", tokens, "x", depth), [=]() -> absl::StatusOr<Graph> {
+            Graph g;
+            auto add = [&](const std::string& op, std::vector<Value*> operands, Attributes attributes) {
+              return Add(g, op, std::move(operands), std::move(attributes), kMeasured);
+            };
+            std::vector<Value*> parts;
+            for (int i = 0; i < 3; ++i) {
+              Value* x = Input(g, "f32", {1, tokens, heads * depth});
+              ASSIGN_OR_RETURN(x, add("reshape", {x}, {{"shape", Shape{tokens, heads, depth}}}));
+              ASSIGN_OR_RETURN(x, add("transpose", {x}, {{"perm", Ints{1, 0, 2}}}));
+              parts.push_back(x);
+            }
+            ASSIGN_OR_RETURN(Value * scores, add("matmul", {parts[0], parts[1]}, {{"transpose_b", int64_t{1}}}));
+            ASSIGN_OR_RETURN(scores, add("true_div", {scores, g.AddScalar(8)}, {}));
+            if (causal) {
+              std::vector<float> mask(tokens * tokens);
+              for (int64_t i = 0; i < tokens * tokens; ++i) mask[i] = i % tokens > i / tokens ? -1e9f : 0.0f;
+              Value* constant = g.AddConstant({graph::DTypeKind::kFloat32, {tokens, tokens}},
+                                              std::string(reinterpret_cast<const char*>(mask.data()), mask.size() * 4));
+              ASSIGN_OR_RETURN(scores, add("add", {scores, constant}, {}));
+            }
+            ASSIGN_OR_RETURN(Value * weights, add("softmax", {scores}, {{"axis", int64_t{2}}}));
+            ASSIGN_OR_RETURN(Value * y, add("matmul", {weights, parts[2]}, {}));
+            ASSIGN_OR_RETURN(y, add("transpose", {y}, {{"perm", Ints{1, 0, 2}}}));
+            ASSIGN_OR_RETURN(y, add("reshape", {y}, {{"shape", Shape{1, tokens, heads * depth}}}));
+            g.AddOutput(y, "y");
+            return g;
+          }};
+}
+
 std::vector<ScheduleCase> AllCases() {
   std::vector<ScheduleCase> cases;
   for (const Conv& c : std::vector<Conv>{
@@ -155,6 +187,11 @@ std::vector<ScheduleCase> AllCases() {
            Plain("matmul/1x1024x1000", "matmul", {{1, 1024}}, {{1024, 1000}}),
            Plain("batched_matmul/3x197x64x197", "matmul", {{3, 197, 64}, {3, 197, 64}}, {}, {{"transpose_b", int64_t{1}}}),
            Plain("batched_matmul/3x197x197x64", "matmul", {{3, 197, 197}, {3, 197, 64}}, {}),
+           Attention("vit_tiny", 3, 197, 64),
+           Attention("bert", 12, 128, 64),
+           Attention("bert", 12, 512, 64),
+           Attention("causal", 12, 256, 64, /*causal=*/true),
+           Attention("long", 4, 2048, 64),
            Plain("softmax/591x197", "softmax", {{591, 197}}, {}, {{"axis", int64_t{1}}}),
            Plain("layer_norm/197x192", "layer_norm", {{197, 192}}, {{192}, {192}}, {{"axes", Ints{1}}}),
            Plain("gelu/197x768", "gelu", {{197, 768}}, {}),

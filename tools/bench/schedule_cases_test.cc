@@ -1,5 +1,7 @@
 #include "tools/bench/schedule_cases.h"
 
+#include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "compiler/passes/passes.h"
@@ -13,6 +15,7 @@ namespace {
 // What the benchmark relies on, for each case and target: steps of the measured node, with its multiply-adds where it has
 // any.
 TEST(ScheduleCasesTest, StepsOfTheMeasuredNodeCanBeTold) {
+  static const char* const kMultiply[] = {"conv", "matmul", "attention"};
   std::set<std::string> names;
   for (const ScheduleCase& c : ScheduleCases()) {
     SCOPED_TRACE(c.name);
@@ -38,7 +41,9 @@ TEST(ScheduleCasesTest, StepsOfTheMeasuredNodeCanBeTold) {
         winograd |= step.info.op == "winograd_input";
       }
       EXPECT_GT(bytes, 0);
-      EXPECT_EQ(macs > 0, c.name.find("conv") != std::string::npos || c.name.find("matmul") != std::string::npos);
+      const bool multiplies = std::any_of(std::begin(kMultiply), std::end(kMultiply),
+                                          [&](const char* name) { return c.name.find(name) != std::string::npos; });
+      EXPECT_EQ(macs > 0, multiplies);
       // In integers it is exact, and needs no leave.
       EXPECT_TRUE(!winograd || c.winograd || c.integers);
     }

@@ -104,11 +104,11 @@ std::string KernelPrinter::Signature() {
   }
   // The assembler may spill a few registers to have room for more blocks, but not where one block is said to be enough. With
   // tensor cores few warps keep a processor busy.
-  bool multiplies = false;
+  bool few = kernel_.few_at_a_time;
   Walk(kernel_.body, [&](const StmtNode& s) {
-    multiplies = multiplies || (s.kind == StmtKind::kLet && s.value->op == kernel::Op::kMma);
+    few = few || (s.kind == StmtKind::kLet && s.value->op == kernel::Op::kMma);
   });
-  return absl::StrCat("extern \"C\" __global__ void __launch_bounds__(", threads, multiplies ? ", 1" : "", ") ", kernel_.name, "(",
+  return absl::StrCat("extern \"C\" __global__ void __launch_bounds__(", threads, few ? ", 1" : "", ") ", kernel_.name, "(",
                       absl::StrJoin(parameters, ", "), ") {\n");
 }
 

@@ -1,4 +1,4 @@
-// What contraction kernels, and those of windows, take of a GPU, as its assembler says: nothing spills.
+// What kernels of contractions, windows and attention take of a GPU, as its assembler says: nothing spills.
 #include <set>
 #include <string>
 #include <vector>
@@ -9,6 +9,7 @@
 #include "compiler/codegen/cuda/prelude.h"
 #include "compiler/codegen/cuda/print_kernel.h"
 #include "compiler/graph/graph.h"
+#include "compiler/passes/passes.h"
 #include "compiler/schedule/schedule.h"
 #include "gtest/gtest.h"
 
@@ -92,6 +93,26 @@ std::vector<kernel::Kernel> WordContractions() {
   return KernelsOf(g);
 }
 
+// Attention with heads of the usual sizes, few and many queries, with and without a mask.
+std::vector<kernel::Kernel> Attentions() {
+  graph::Graph g;
+  int inputs = 0;
+  auto input = [&](const Shape& s) { return g.AddInput(absl::StrCat("x", inputs++), {DTypeKind::kFloat32, s}); };
+  for (int64_t depth : {32, 64, 128, 256}) {
+    for (int64_t queries : {30, 1000}) {
+      for (bool mask : {false, true}) {
+        graph::Value* x = *g.Add("matmul", {input({120, queries, depth}), input({120, 500, depth})}, {{"transpose_b", int64_t{1}}});
+        x = *g.Add("mul", {x, g.AddScalar(0.125f)});
+        if (mask) x = *g.Add("add", {x, input({queries, 500})});
+        x = *g.Add("softmax", {x}, {{"axis", int64_t{2}}});
+        g.AddOutput(*g.Add("matmul", {x, input({120, 500, depth})}), absl::StrCat("y", inputs));
+      }
+    }
+  }
+  EXPECT_TRUE(passes::RunPasses(g).ok());
+  return KernelsOf(g);
+}
+
 void ExpectNoSpills(const std::vector<kernel::Kernel>& kernels) {
   const auto nvrtc = Nvrtc::Get();
   if (!nvrtc.ok()) GTEST_SKIP() << "skipped: " << nvrtc.status().message();
@@ -125,6 +146,12 @@ TEST(CudaResourcesTest, ContractionsOfTf32DoNotSpill) {
 }
 
 TEST(CudaResourcesTest, WindowsDoNotSpill) { ExpectNoSpills(Windows()); }
+
+TEST(CudaResourcesTest, AttentionDoesNotSpill) {
+  const std::vector<kernel::Kernel> kernels = Attentions();
+  EXPECT_EQ(kernels.size(), 16u);
+  ExpectNoSpills(kernels);
+}
 
 TEST(CudaResourcesTest, ContractionsOnTensorCoresDoNotSpill) {
   const std::vector<kernel::Kernel> kernels = WordContractions();

@@ -1,0 +1,181 @@
+// Attention of random shapes, scheduled for every target, against its operators' definitions.
+#include <cmath>
+#include <limits>
+
+#include "compiler/schedule/testing/schedule_tester.h"
+#include "gtest/gtest.h"
+
+namespace mgec::schedule {
+namespace {
+
+using graph::Shape;
+using graph::Value;
+
+using Ints = std::vector<int64_t>;
+
+Value* MatMul(ScheduleTester& t, Value* a, Value* b, bool transpose_b = false) {
+  return t.Add("matmul", {a, b}, {{"transpose_b", int64_t{transpose_b}}});
+}
+
+Value* Softmax(ScheduleTester& t, Value* x) {
+  return t.Add("softmax", {x}, {{"axis", static_cast<int64_t>(x->type.shape.size()) - 1}});
+}
+
+Value* Reshape(ScheduleTester& t, Value* x, const Ints& shape) { return t.Add("reshape", {x}, {{"shape", shape}}); }
+
+// x [images, length, heads * depth] as [images * heads, length, depth].
+Value* Heads(ScheduleTester& t, Value* x, int64_t heads) {
+  const Shape s = x->type.shape;
+  x = t.Add("transpose", {Reshape(t, x, {s[0], s[1], heads, s[2] / heads})}, {{"perm", Ints{0, 2, 1, 3}}});
+  return Reshape(t, x, {s[0] * heads, s[1], s[2] / heads});
+}
+
+Value* Scaled(ScheduleTester& t, Value* x, int64_t depth) {
+  const float root = std::sqrt(static_cast<float>(depth));
+  return t.Coin() ? t.Add("true_div", {x, t.Scalar(root)}) : t.Add("mul", {t.Scalar(1 / root), x});
+}
+
+void ExpectFused(ScheduleTester& t, bool fused = true) {
+  EXPECT_EQ(t.CountOps("attention"), fused ? 1 : 0);
+  EXPECT_EQ(t.CountOps("softmax"), fused ? 0 : 1);
+}
+
+// Strips that are whole, and such that reach back; blocks of keys.
+TEST(AttentionScheduleTest, RandomShapes) {
+  for (uint32_t i = 0; i < 16; ++i) {
+    ScheduleTester t(100 + i);
+    const int64_t batch = t.Int(1, 3), m = t.Int(8, 75), n = i % 4 == 0 ? t.Int(130, 300) : t.Int(1, 90);
+    const int64_t d = t.Int(1, 40), e = t.Int(1, 70);
+    Value* scores = MatMul(t, t.Input({batch, m, d}), t.Input({batch, n, d}), true);
+    t.Expect(MatMul(t, Softmax(t, Scaled(t, scores, d)), t.Input({batch, n, e})));
+    t.Check();
+    ExpectFused(t);
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+TEST(AttentionScheduleTest, HeadsAndMasks) {
+  for (uint32_t i = 0; i < 12; ++i) {
+    ScheduleTester t(200 + i);
+    const int64_t images = t.Int(1, 2), heads = t.Int(1, 3), m = t.Int(16, 50), d = t.OneOf<int64_t>({8, 12, 16});
+    const int64_t n = t.Coin() ? m : t.Int(1, 60);
+    Value* q = Heads(t, t.Input({images, m, heads * d}), heads);
+    Value* k = Heads(t, t.Input({images, n, heads * d}), heads);
+    Value* v = Heads(t, t.Input({images, n, heads * d}), heads);
+    Value* x = Reshape(t, MatMul(t, q, k, true), {images, heads, m, n});
+    x = Scaled(t, x, d);
+    const Shape shapes[] = {{m, n}, {images, 1, 1, n}, {heads, m, n}, {1, heads, 1, n}, {images, heads, m, n}, {m, 1}};
+    for (const Shape& shape : shapes) {
+      if (t.Int(0, 2) != 0) continue;
+      Value* mask = t.Coin() ? t.Input(shape) : t.Constant(shape);
+      x = t.Coin() ? t.Add("add", {x, mask}) : t.Add("sub", {mask, x});
+    }
+    x = MatMul(t, Reshape(t, Softmax(t, x), {images * heads, m, n}), v);
+    x = t.Add("transpose", {Reshape(t, x, {images, heads, m, d})}, {{"perm", Ints{0, 2, 1, 3}}});
+    t.Expect(Reshape(t, x, {images * m, heads * d}));
+    t.Check();
+    ExpectFused(t);
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+// All of queries, keys and values in one tensor, as heads or one after the other.
+TEST(AttentionScheduleTest, PackedOperands) {
+  for (uint32_t i = 0; i < 4; ++i) {
+    ScheduleTester t(300 + i);
+    const int64_t images = t.Int(1, 2), heads = t.Int(1, 3), m = t.Int(16, 40), d = t.Int(3, 17);
+    Value* x = Reshape(t, t.Input({images, m, 3 * heads * d}), {images, m, 3, heads, d});
+    x = t.Add("transpose", {x}, {{"perm", Ints{2, 0, 3, 1, 4}}});
+    Value* part[3];
+    for (int64_t j = 0; j < 3; ++j) {
+      part[j] = t.Add("slice", {x}, {{"begin", Ints{j, 0, 0, 0, 0}}, {"end", Ints{j + 1, images, heads, m, d}}, {"step", Ints{1, 1, 1, 1, 1}}});
+      part[j] = Reshape(t, part[j], {images * heads, m, d});
+    }
+    Value* q = t.Add("mul", {part[0], t.Scalar(0.25f)});
+    t.Expect(MatMul(t, Softmax(t, MatMul(t, q, part[1], true)), part[2]));
+    t.Check();
+    ExpectFused(t);
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+TEST(AttentionScheduleTest, TransposedOperands) {
+  for (uint32_t i = 0; i < 4; ++i) {
+    ScheduleTester t(400 + i);
+    const bool ta = i % 2 == 1, tb = i / 2 == 1;
+    const int64_t m = t.Int(16, 50), n = t.Int(5, 50), d = t.Int(1, 20), e = t.Int(1, 20);
+    Value* q = t.Input(ta ? Shape{d, m} : Shape{m, d});
+    Value* k = t.Input(tb ? Shape{n, d} : Shape{d, n});
+    Value* scores = t.Add("matmul", {q, k}, {{"transpose_a", int64_t{ta}}, {"transpose_b", int64_t{tb}}});
+    t.Expect(MatMul(t, Softmax(t, scores), t.Input({n, e})));
+    t.Check();
+    ExpectFused(t);
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+// Values whose rows are apart are multiplied by themselves.
+TEST(AttentionScheduleTest, ColumnsOfValues) {
+  ScheduleTester t(500);
+  Value* scores = MatMul(t, t.Input({2, 20, 6}), t.Input({2, 11, 6}), true);
+  t.Expect(MatMul(t, Softmax(t, t.Add("add", {scores, t.Constant({20, 11})})), t.Input({2, 9, 11}), true));
+  t.Check();
+  EXPECT_EQ(t.CountOps("attention"), 0);
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+// Masks of -inf: of some keys, of whole blocks of keys, of all keys (which gives NaN).
+TEST(AttentionScheduleTest, InfiniteMasks) {
+  for (const int64_t n : {24, 300}) {
+    ScheduleTester t(600 + static_cast<uint32_t>(n));
+    const int64_t m = 37;
+    std::vector<float> mask(m * n);
+    for (int64_t i = 0; i < m; ++i) {
+      for (int64_t j = 0; j < n; ++j) {
+        const bool off = i == 5 || (i % 3 == 0 && j > i) || (i % 3 == 1 && j < n - 2);
+        if (off) mask[i * n + j] = -std::numeric_limits<float>::infinity();
+      }
+    }
+    Value* c = t.graph().AddConstant({graph::DTypeKind::kFloat32, {m, n}},
+                                     std::string(reinterpret_cast<const char*>(mask.data()), mask.size() * 4));
+    Value* scores = MatMul(t, t.Input({2, m, 8}), t.Input({2, n, 8}), true);
+    t.Expect(MatMul(t, Softmax(t, t.Add("add", {scores, c})), t.Input({2, n, 16})));
+    t.Check();
+    ExpectFused(t);
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+// Operands and results of 16 bits are converted on the way.
+TEST(AttentionScheduleTest, HalfOperands) {
+  for (uint32_t i = 0; i < 4; ++i) {
+    ScheduleTester t(800 + i);
+    const int64_t batch = t.Int(1, 2), m = t.Int(8, 40), n = i == 0 ? 140 : t.Int(5, 50), d = t.Int(3, 20), e = t.Int(1, 36);
+    auto input = [&](const Shape& shape) {
+      return t.Add("cast", {t.Input(shape, i == 1 ? graph::DTypeKind::kBFloat16 : graph::DTypeKind::kFloat16)}, {{"dtype", std::string("f32")}});
+    };
+    Value* scores = MatMul(t, input({batch, m, d}), input({batch, n, d}), true);
+    Value* y = MatMul(t, Softmax(t, t.Add("add", {scores, input({m, n})})), input({batch, n, e}));
+    if (i > 1) y = t.Add("cast", {y}, {{"dtype", std::string("f16")}});
+    t.Expect(y);
+    t.Check();
+    ExpectFused(t);
+    EXPECT_EQ(t.ops().size(), 1u);
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+// A result that is read in place of a network's output, and one that is read by others.
+TEST(AttentionScheduleTest, BetweenOtherNodes) {
+  ScheduleTester t(700);
+  Value* x = t.Add("relu", {t.Input({33, 12})});
+  Value* y = MatMul(t, Softmax(t, MatMul(t, x, x, true)), x);
+  t.Expect(y);
+  t.Expect(t.Add("add", {x, y}));
+  t.Check();
+  ExpectFused(t);
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+}  // namespace
+}  // namespace mgec::schedule
