@@ -43,6 +43,10 @@ PassResult FoldScales(graph::Graph& g);
 // Nodes that become one kernel: a contraction, pooling or reduction with the pointwise nodes after it; pointwise chains;
 // chains of data movement.
 PassResult Fuse(graph::Graph& g);
+// Where the model stored float16 or bfloat16, tensors between kernels become that again: kernels compute in float32 and convert
+// what they read and write. Float32 stay what the model says is float32, and what routines, scans and nodes of several results
+// read or write. It looks at the graph only: all targets and all batch sizes round the same tensors.
+PassResult StoreFloat16(graph::Graph& g);
 
 struct Pass {
   const char* name;

@@ -20,6 +20,7 @@ const std::vector<Pass>& Pipeline() {
       {"eliminate-common-subexpressions", EliminateCommonSubexpressions},
       {"eliminate-dead-nodes", EliminateDeadNodes},
       {"fuse", Fuse},
+      {"store-float16", StoreFloat16},
       {"eliminate-dead-nodes", EliminateDeadNodes},
   };
   return *pipeline;
