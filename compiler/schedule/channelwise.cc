@@ -101,7 +101,8 @@ class StageEmitter {
     Buffer buffer, table;
     BlockElement element;
     Expr base;  // element offset of the task's block
-    std::optional<WindowBand> band;  // instead, where there is one
+    Buffer wide;  // what a task reads instead, where there is one: a constant's block
+    std::optional<WindowBand> band;  // or a band
   };
 
   Buffer AddArgument(const std::string& name, Scalar scalar, int64_t elements, plan::Argument binding) {
@@ -179,8 +180,19 @@ class StageEmitter {
       if (a.buffer == nullptr || roles_[t].role == Role::kUniform) continue;
       const int64_t rest = RestElements(d_.info(static_cast<int>(t)).shape, roles_[t].channel_dim) * kBlock;
       a.base = a.table ? b.Let("base", Cast(kernel::kIndexType, Load(a.table, block))) : b.Let("base", block * rest);
+      if (IsRead16(a) && roles_[t].role == Role::kPerChannel && rest <= kMostWidened && !IsFlat()) WidenConstant(b, a, rest);
     }
     out_base_ = b.Let("out_base", block * (RestElements(stage_->info.shape, 1) * kBlock));
+  }
+
+  // A block of a constant of 16-bit floats as float32 on the stack, so that loops do not convert it again and again.
+  static constexpr int64_t kMostWidened = 1024;
+  static bool IsRead16(const Access& a) { return a.element.value == Scalar::kFloat32 && !a.element.plain(); }
+  static void WidenConstant(Block& b, Access& a, int64_t elements) {
+    a.wide = kernel::StackBuffer("wide", Scalar::kFloat32, elements);
+    b.For("i", Int(0), Int(elements), kBlock, [&](Block& b, const Expr& i) {
+      b.Store(a.wide, i, FromStored(a.element, Load(a.buffer, a.base + i, kBlock)));
+    });
   }
 
   // The stage's body over vectors of 8 channels; other indices are the stage's variables.
@@ -195,6 +207,7 @@ class StageEmitter {
           if (a.band) return Load(a.band->wide, a.band->Index(index), kBlock);
           const bool pixel = flat && roles_[t].role == Role::kBlocked;
           const Expr rest = pixel ? Use(flat_var_) : RestIndex(index, shape, roles_[t].channel_dim);
+          if (a.wide != nullptr) return Load(a.wide, rest * kBlock, kBlock);
           return FromStored(a.element, Load(a.buffer, rest * kBlock + a.base, kBlock));
         });
   }

@@ -125,9 +125,11 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
   } else {
     std::vector<BlockUse> blocks = BlocksOf(s.Blocked(x));
     const int64_t block_elements = images * height * width * kBlock;
-    // Whole blocks of 16-bit floats are widened by the kernel, stray lanes by a copy.
+    // Whole blocks of 16-bit floats are widened by the kernel, stray lanes by a copy. So are blocks that are copied anyway, where
+    // the kernel would have few channels to multiply each with.
+    constexpr int64_t kFewChannels = 16;
     const bool whole = std::all_of(blocks.begin(), blocks.end(), [](const BlockUse& b) { return b.full(); });
-    if (!integers && whole) elements.to = elements.from;
+    if (!integers && whole && !(padded && p.out_channels <= kFewChannels)) elements.to = elements.from;
     if (!integers) spec.in_scalar = elements.to.stored;
     const bool converted = elements.from.stored != elements.to.stored;
     if (padded || converted) {

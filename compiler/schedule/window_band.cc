@@ -16,10 +16,12 @@ using kernel::Scalar;
 
 namespace {
 
-constexpr int64_t kMostElements = 8 * 1024;  // of a band: what the first level of the cache holds
+// Of a band: what the first level of the cache holds beside other things, and what the stack may.
+constexpr int64_t kWantedElements = 5 * 1024, kMostElements = 14 * 1024;
+constexpr int64_t kFewestRows = 4;  // neighbouring bands share rows, which are widened twice
 
 // Of each element: with fewer, as in windows of 3x3 at every other pixel, writing the band takes longer than it saves.
-constexpr int64_t kFewestReads = 4000;
+constexpr int64_t kFewestReads = 4;
 
 }  // namespace
 
@@ -27,9 +29,9 @@ int64_t WindowBand::RowsFor(int64_t out_rows) const { return std::min(rows, stri
 
 int64_t WindowBand::Divide(int64_t out_rows) {
   int64_t most = 1;
-  while (most < out_rows && RowsFor(most + 1) * row_elements <= kMostElements) ++most;
+  while (most < out_rows && RowsFor(most + 1) * row_elements <= (most < kFewestRows ? kMostElements : kWantedElements)) ++most;
   const int64_t parts = (out_rows + most - 1) / most, of_part = (out_rows + parts - 1) / parts;
-  wide = kernel::StackBuffer("wide", Scalar::kFloat32, RowsFor(of_part) * row_elements);
+  wide = kernel::StackBuffer("band", Scalar::kFloat32, RowsFor(of_part) * row_elements);
   return of_part;
 }
 

@@ -64,8 +64,11 @@ class ScheduleTester {
   // The same for the graph after all passes with every alternative that schedules offer (choice.h). The text of each that was
   // tried, "winograd=2", once.
   std::set<std::string> CheckAlternatives();
+  // Runs all passes first and compares with the definitions of what they made: of graphs that are rounded there.
+  void CheckAfterPasses();
   // The same for CUDA, by the emulator.
   void CheckCuda();
+  void CheckCudaAfterPasses();
   // The steps of the last program: the graph after all passes, for x86-64-v3.
   const std::vector<std::string>& ops() const { return ops_; }
   // How many of the last program's steps compute `op`.
@@ -77,6 +80,7 @@ class ScheduleTester {
   static std::string Skipped();
 
  private:
+  void RunPasses();
   std::string RandomBytes(const graph::TensorType& type);
   // What the definitions say, in the order of the outputs.
   std::vector<std::string> Expected();
