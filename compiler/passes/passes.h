@@ -45,7 +45,9 @@ PassResult FoldScales(graph::Graph& g);
 PassResult Fuse(graph::Graph& g);
 // Where the model stored float16 or bfloat16, tensors between kernels become that again: kernels compute in float32 and convert
 // what they read and write. Float32 stay what the model says is float32, and what routines, scans and nodes of several results
-// read or write. It looks at the graph only: all targets and all batch sizes round the same tensors.
+// read or write; tensors that dense convolutions would have to read channel by channel; and small ones, beside the largest, of
+// kernels that add up few terms for each element, where converting would take longer than it saves. It looks at the graph only,
+// and at sizes only beside each other: all targets, and batches of any size, round the same tensors.
 PassResult StoreFloat16(graph::Graph& g);
 
 struct Pass {

@@ -82,12 +82,25 @@ bool ScattersChannels(const Node& n) {
   return n.attributes.Ints("begin")[1] % kBlock != 0 || n.attributes.Ints("step")[1] != 1;
 }
 
+// What a gate of channels multiplies; null for other nodes. The gate may be left to the weights of the convolution that reads the
+// product (schedule/gate.h): it reads this operand then, in place of the product.
+const Value* Gated(const Node& n) {
+  if (n.op != "mul") return nullptr;
+  const graph::Shape& shape = n.output()->type.shape;
+  for (int i = 0; i < 2; ++i) {
+    const bool gate = shape.size() == 4 && n.inputs[1 - i]->type.shape == graph::Shape{shape[0], shape[1], 1, 1};
+    if (gate && n.inputs[i]->type.shape == shape && !IsConstant(n.inputs[i])) return n.inputs[i];
+  }
+  return nullptr;
+}
+
 // Which values are stored in 16 bits. Values that nodes only move are one class.
 class Classes {
  public:
   explicit Classes(const Graph& g) : g_(g) {
     for (const auto& n : g.nodes()) {
       for (const auto& v : n->outputs) parent_[v.get()] = v.get();
+      if (const Value* gated = Gated(*n)) parent_[Root(gated)] = Root(n->output());
       if (!OnlyMoves(*n)) continue;
       for (Value* v : Moved(*n)) parent_[Root(v)] = Root(n->output());
     }
