@@ -269,16 +269,25 @@ class Emitter {
     };
     const Expr first = chunk * chunk_entries_;
     const Expr last = chunks_ == 1 ? Int(s_.block_entries) : Min(first + chunk_entries_, Int(s_.block_entries));
-    if (widens_) wide_ = kernel::StackBuffer("wide", Scalar::kFloat32, height * kBlock);
+    const bool widens = widens_ && s_.block_entries > 0;
+    if (widens) {
+      wide_ = kernel::StackBuffer("wide", Scalar::kFloat32, 2 * height * kBlock);
+      Widen(b, address(b, first), height, first);
+    }
     b.For("k", first, last, 1, [&](Block& b, Expr k) {
-      const Expr a = address(b, k);
+      const Expr a = widens ? nullptr : address(b, k);
       const Expr w = b.Let("w", weights + k * (kBlock / group_ * row_stride_));
       for (int64_t i = 0; ahead != nullptr && i < lines_per_step_; ++i) {
         const int64_t line = kLine / SizeOf(s_.weight_scalar());
         b.Prefetch(weights_, ahead + k * (lines_per_step_ * line) + i * line, near_);
       }
-      if (widens_) Widen(b, a, height);
-      const Expr wide = widens_ ? Int(0) : nullptr;
+      if (widens) {
+        b.If(k < last - 1, [&](Block& b) {
+          const Expr next = b.Let("next", k + 1);
+          Widen(b, address(b, next), height, next);
+        });
+      }
+      const Expr wide = widens ? b.Let("wide", WidePlace(k, height)) : nullptr;
       for (int g = 0; g < kBlock / group_; ++g) step(b, a, g, w, wide);
     });
     auto singles = [&](Block& b) {
@@ -297,11 +306,16 @@ class Emitter {
   }
 
   // The 8 elements at `a` of each pixel of the tile in float32, in memory of the stack: from there, one at a time is broadcast
-  // for nothing. Out of registers, that would take an instruction for each element.
-  void Widen(Block& b, const Expr& a, int height) {
+  // for nothing. Out of registers, that would take an instruction for each element. An entry is widened before the one that
+  // precedes it is multiplied, so that nothing waits for it; hence two places.
+  void Widen(Block& b, const Expr& a, int height, const Expr& entry) {
+    const Expr to = b.Let("to", WidePlace(entry, height));
     for (int m = 0; m < height; ++m) {
-      b.Store(wide_, Int(m * kBlock), Cast(Scalar::kFloat32, Load(in_, a + m * s_.in_col_stride, kBlock)));
+      b.Store(wide_, to + m * kBlock, Cast(Scalar::kFloat32, Load(in_, a + m * s_.in_col_stride, kBlock)));
     }
+  }
+  static Expr WidePlace(const Expr& entry, int height) {
+    return Binary(kernel::Op::kMod, entry, Int(2)) * (height * kBlock);
   }
 
   // A group of elements, once for each of `lanes` sums.

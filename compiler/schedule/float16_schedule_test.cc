@@ -42,18 +42,18 @@ class Tester : public ScheduleTester {
 TEST(Float16ScheduleTest, Convolutions) {
   for (DTypeKind kind : kKinds) {
     int narrow = 0;  // small tensors of light kernels stay float32
-    for (uint32_t i = 0; i < 8; ++i) {
+    for (uint32_t i = 0; i < 5; ++i) {
       Tester t(kind, 100 + i);
-      const int64_t c = t.Coin() ? 8 * t.Int(1, 5) : t.Int(9, 30), oc = t.Int(1, 50), k = t.OneOf<int64_t>({1, 1, 2, 3});
+      const int64_t c = t.Coin() ? 8 * t.Int(1, 3) : t.Int(9, 22), oc = t.Int(1, 40), k = t.OneOf<int64_t>({1, 1, 2, 3});
       const int64_t stride = t.Int(1, 2), pad = k == 1 ? 0 : t.Int(0, 1);
-      Value* x = t.Between({t.Int(1, 2), c, t.Int(4, 9), t.Int(4, 30)});
+      Value* x = t.Between({t.Int(1, 2), c, t.Int(4, 6), t.Int(4, 28)});
       Value* y = t.Add("conv2d", {x, t.Weights({oc, c, k, k})}, {{"stride", Ints{stride, stride}}, {"pad", Ints{pad, pad}}});
       Value* residual = t.Between(y->type.shape);
       t.Expect(t.Add("relu", {t.Add("add", {t.Add("add", {y, t.Weights({1, oc, 1, 1})}), residual})}));
       t.CheckAfterPasses();
       narrow += t.ReadsInput();
     }
-    EXPECT_GE(narrow, 3);
+    EXPECT_GE(narrow, 2);
   }
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
