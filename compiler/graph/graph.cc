@@ -123,6 +123,7 @@ absl::StatusOr<Value*> Graph::Add(absl::string_view op, std::vector<Value*> inpu
 }
 
 void Graph::ReplaceAllUses(Value* from, Value* to) {
+  if (!to->origin.has_value()) to->origin = from->origin;
   for (auto& n : nodes_) std::replace(n->inputs.begin(), n->inputs.end(), from, to);
   for (GraphOutput& o : outputs_) {
     if (o.value == from) o.value = to;

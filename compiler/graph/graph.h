@@ -19,6 +19,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <variant>
@@ -39,6 +40,9 @@ struct Value {
   Node* producer;
   int index;  // of producer's outputs
   TensorType type;
+  // What the model stored where networks of 16-bit floats are computed in float32 (passes/promote_float16.cc): how many bits
+  // of the value count. Nothing for values that passes have made, and for networks without such floats.
+  std::optional<DTypeKind> origin = std::nullopt;
 };
 
 // An operator's parameter. Booleans are integers 0 and 1.
@@ -121,7 +125,7 @@ class Graph {
   const std::list<std::unique_ptr<Node>>& nodes() const { return nodes_; }
   std::list<std::unique_ptr<Node>>& nodes() { return nodes_; }
 
-  // Every use of `from`, including as an output, becomes a use of `to` (same type).
+  // Every use of `from`, including as an output, becomes a use of `to` (same type). A `to` without origin gets that of `from`.
   void ReplaceAllUses(Value* from, Value* to);
   // Erases nodes whose results nobody uses; inputs stay. Returns how many.
   int EraseDeadNodes();

@@ -213,6 +213,8 @@ Expr Cast(Type t, Expr a) {
     const bool wider = !IsFloat(t.scalar) && SizeOf(t.scalar) > SizeOf(fits) && (IsSigned(t.scalar) || !IsSigned(fits));
     return wider ? ExactCast(t, a->args[0]) : Cast(t, a->args[0]);
   }
+  // A 16-bit float that only was widened.
+  if (a->op == Op::kCast && a->type.scalar == Scalar::kFloat32 && a->args[0]->type == t && IsFloat(t.scalar)) return a->args[0];
   if (a->op == Op::kInt && !IsFloat(t.scalar) && t.scalar == Scalar::kInt64) return Int(a->int_value, t);
   if (a->op == Op::kInt && t.scalar == Scalar::kFloat32) return Float(static_cast<double>(a->int_value));
   auto e = New(Op::kCast, t);

@@ -98,7 +98,8 @@ using Var = std::shared_ptr<const VarNode>;
 enum class BufferKind : uint8_t {
   kArgument,  // pointer from the kernel context
   kRegister,  // `size` values of `lanes` lanes that never live in memory: indices are compile-time constants
-  kStack,     // scratch on the kernel's stack, 64-byte aligned, `size` elements; at most 64 KiB
+  kStack,     // scratch on the kernel's stack, 64-byte aligned, `size` elements; at most 64 KiB. Always in memory, as opposed
+              // to registers.
   kShared,    // what the threads of a task share, 16-byte aligned, `size` elements; at most 48 KiB. See kBarrier.
 };
 struct BufferNode {

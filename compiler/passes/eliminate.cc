@@ -1,5 +1,6 @@
 // Common subexpressions and dead nodes.
 #include <map>
+#include <optional>
 #include <tuple>
 
 #include "compiler/passes/passes.h"
@@ -7,8 +8,18 @@
 
 namespace mgec::passes {
 
+namespace {
+
+std::optional<graph::DTypeKind> OriginOf(const graph::Node& n) {
+  return n.outputs.empty() ? std::nullopt : n.output()->origin;
+}
+
+}  // namespace
+
 PassResult EliminateCommonSubexpressions(graph::Graph& g) {
-  using Key = std::tuple<std::string, std::map<std::string, graph::Attribute>, std::vector<graph::Value*>>;
+  // Values that the model stored differently stay apart: one of them may be rounded.
+  using Key = std::tuple<std::string, std::map<std::string, graph::Attribute>, std::vector<graph::Value*>,
+                         std::optional<graph::DTypeKind>>;
   std::map<Key, graph::Node*> seen;
   std::map<std::pair<std::string, std::string>, graph::Node*> constants;  // by type and bytes
   bool changed = false;
@@ -19,7 +30,7 @@ PassResult EliminateCommonSubexpressions(graph::Graph& g) {
       if (n->data->size() > 4096) continue;  // weights are shared when they are packed
       first = constants.emplace(std::make_pair(ToString(n->output()->type), *n->data), n).first->second;
     } else {
-      first = seen.emplace(Key(n->op, n->attributes.map(), n->inputs), n).first->second;
+      first = seen.emplace(Key(n->op, n->attributes.map(), n->inputs, OriginOf(*n)), n).first->second;
     }
     if (first == n) continue;
     for (size_t i = 0; i < n->outputs.size(); ++i) g.ReplaceAllUses(n->output(i), first->output(i));

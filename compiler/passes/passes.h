@@ -45,6 +45,12 @@ PassResult FuseAttention(graph::Graph& g);
 // Nodes that become one kernel: a contraction, pooling or reduction with the pointwise nodes after it; pointwise chains;
 // chains of data movement.
 PassResult Fuse(graph::Graph& g);
+// Where the model stored float16 or bfloat16, tensors between kernels become that again: kernels compute in float32 and convert
+// what they read and write. Float32 stay what the model says is float32, and what routines, scans and nodes of several results
+// read or write; tensors that dense convolutions would have to read channel by channel; and small ones, beside the largest, of
+// kernels that add up few terms for each element, where converting would take longer than it saves. It looks at the graph only,
+// and at sizes only beside each other: all targets, and batches of any size, round the same tensors.
+PassResult StoreFloat16(graph::Graph& g);
 
 struct Pass {
   const char* name;

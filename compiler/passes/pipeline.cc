@@ -21,6 +21,7 @@ const std::vector<Pass>& Pipeline() {
       {"eliminate-dead-nodes", EliminateDeadNodes},
       {"fuse-attention", FuseAttention},
       {"fuse", Fuse},
+      {"store-float16", StoreFloat16},
       {"eliminate-dead-nodes", EliminateDeadNodes},
   };
   return *pipeline;

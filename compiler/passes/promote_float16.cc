@@ -29,6 +29,20 @@ DTypeKind StorageOf(const Graph& g) {
   return half >= bfloat ? DTypeKind::kFloat16 : DTypeKind::kBFloat16;
 }
 
+// What each value was; a value that is only rounded afterwards may be rounded at once.
+void RememberOrigins(const Graph& g) {
+  for (const auto& n : g.nodes()) {
+    for (const auto& v : n->outputs) v->origin = v->type.dtype.kind;
+  }
+  const auto users = g.Users();
+  for (const auto& n : g.nodes()) {
+    if (n->op != "cast" || !IsHalf(n->output()->type.dtype)) continue;
+    Value* in = n->inputs[0];
+    const bool only_rounded = in->type.dtype.kind == DTypeKind::kFloat32 && SoleUser(g, users, in) == n.get();
+    if (only_rounded) in->origin = n->output()->origin;
+  }
+}
+
 // A product whose factors are float16. What multiplies such numbers faster may round them to float16 again.
 bool MultipliesHalves(const Node& n) {
   auto is_half = [&](size_t i) { return n.inputs[i]->type.dtype.kind == DTypeKind::kFloat16; };
@@ -44,6 +58,7 @@ PassResult PromoteFloat16(Graph& g) {
   }
   if (!any) return false;
   g.set_float_storage(StorageOf(g));
+  RememberOrigins(g);
   for (Node* n : NodesOf(g)) {
     if (MultipliesHalves(*n)) n->attributes.Set("factors", std::string("f16"));
   }
@@ -69,6 +84,7 @@ PassResult PromoteFloat16(Graph& g) {
       Value*& cast = casts[in];
       if (cast == nullptr) {
         ASSIGN_OR_RETURN(cast, g.Add("cast", {in}, to_float));
+        cast->origin = in->origin;
       }
       in = cast;
     }

@@ -25,6 +25,7 @@ PassResult SplitMaxPooling(graph::Graph& g) {
     columns.Set("stride", Pair{stride[0], 1});
     columns.Set("pad", Pair{pad[0], 0});
     ASSIGN_OR_RETURN(graph::Value * along_rows, g.Add("pool2d", {n->inputs[0]}, rows, n->name));
+    along_rows->origin = n->inputs[0]->origin;  // maxima are numbers of the input
     ASSIGN_OR_RETURN(graph::Value * y, g.Add("pool2d", {along_rows}, columns, n->name));
     g.ReplaceAllUses(n->output(), y);
     changed = true;

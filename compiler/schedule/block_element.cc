@@ -12,6 +12,8 @@ bool CanBeBlocked(Scalar s) {
     case Scalar::kUint8:
     case Scalar::kInt16:
     case Scalar::kInt32:
+    case Scalar::kFloat16:
+    case Scalar::kBFloat16:
     case Scalar::kFloat32: return true;
     default: return false;
   }
@@ -41,6 +43,10 @@ Expr ToStored(const BlockElement& element, Expr value) {
   if (element.bias != 0) return Flipped(Bitcast(Scalar::kUint8, std::move(value)));
   if (element.plain()) return value;
   return Cast(element.stored, std::move(value));
+}
+
+Expr ZeroOf(kernel::Type t) {
+  return IsFloat(t.scalar) ? Cast(t, kernel::Float(0, t.lanes)) : Int(0, t);
 }
 
 }  // namespace mgec::schedule

@@ -7,7 +7,8 @@
 //   2 (kDot2)         int16                         int16
 //   4 (kDot4)         uint8, with 128 added         uint8
 //
-// Dense tensors hold plain elements always.
+// Dense tensors hold plain elements always. Floats of 16 bits are only stored as such: definitions compute in float32 (passes,
+// StoreFloat16).
 #ifndef MGEC_COMPILER_SCHEDULE_BLOCK_ELEMENT_H_
 #define MGEC_COMPILER_SCHEDULE_BLOCK_ELEMENT_H_
 
@@ -30,9 +31,15 @@ BlockElement ElementOf(kernel::Scalar value, const kernel::Target& target);
 // Elements that are stored as they are.
 inline BlockElement PlainElement(kernel::Scalar s) { return {s, s, 0}; }
 
+// What float32 arithmetic reads where memory holds floats of type `stored`.
+inline BlockElement FloatElement(kernel::Scalar stored) { return {kernel::Scalar::kFloat32, stored, 0}; }
+
 // The value of what was loaded, and what to store for a value; of any number of lanes.
 kernel::Expr FromStored(const BlockElement& element, kernel::Expr stored);
 kernel::Expr ToStored(const BlockElement& element, kernel::Expr value);
+
+// Zero of any type of memory.
+kernel::Expr ZeroOf(kernel::Type t);
 
 }  // namespace mgec::schedule
 

@@ -115,6 +115,8 @@ std::string PackPerChannel(const BlockElement& e, const std::string& data, const
     case Scalar::kUint8:
       return as_floats ? PackPerChannel<uint8_t, float>(data, shape, dim, blocks)
                        : PackPerChannel<uint8_t, uint8_t>(data, shape, dim, blocks);
+    case Scalar::kFloat16:
+    case Scalar::kBFloat16: return PackPerChannel<int16_t, int16_t>(data, shape, dim, blocks);  // bit by bit
     case Scalar::kInt16:
       return as_floats ? PackPerChannel<int16_t, float>(data, shape, dim, blocks)
                        : PackPerChannel<int16_t, int16_t>(data, shape, dim, blocks);

@@ -18,6 +18,7 @@
 #include "compiler/schedule/place_tables.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/split.h"
+#include "compiler/schedule/window_band.h"
 #include "compiler/schedule/zones.h"
 
 namespace mgec::schedule {
@@ -86,6 +87,15 @@ class StageEmitter {
   }
 
  private:
+  struct Access {
+    Expr immediate;
+    Buffer buffer, table;
+    BlockElement element;
+    Expr base;  // element offset of the task's block
+    Buffer wide;  // what a task reads instead, where there is one: a constant's block
+    std::optional<WindowBand> band;  // or a band
+  };
+
   Buffer AddArgument(const std::string& name, Scalar scalar, int64_t elements, plan::Argument binding) {
     arguments_.push_back(
         kernel::ArgumentBuffer(name, scalar, elements, static_cast<int>(arguments_.size()), SizeOf(scalar)));
@@ -161,8 +171,19 @@ class StageEmitter {
       if (a.buffer == nullptr || roles_[t].role == Role::kUniform) continue;
       const int64_t rest = RestElements(d_.info(static_cast<int>(t)).shape, roles_[t].channel_dim) * kBlock;
       a.base = a.table ? b.Let("base", Cast(kernel::kIndexType, Load(a.table, block))) : b.Let("base", block * rest);
+      if (IsRead16(a) && roles_[t].role == Role::kPerChannel && rest <= kMostWidened && !IsFlat()) WidenConstant(b, a, rest);
     }
     out_base_ = b.Let("out_base", block * (RestElements(stage_->info.shape, 1) * kBlock));
+  }
+
+  // A block of a constant of 16-bit floats as float32 on the stack, so that loops do not convert it again and again.
+  static constexpr int64_t kMostWidened = 1024;
+  static bool IsRead16(const Access& a) { return a.element.value == Scalar::kFloat32 && !a.element.plain(); }
+  static void WidenConstant(Block& b, Access& a, int64_t elements) {
+    a.wide = kernel::StackBuffer("wide", Scalar::kFloat32, elements);
+    b.For("i", Int(0), Int(elements), kBlock, [&](Block& b, const Expr& i) {
+      b.Store(a.wide, i, FromStored(a.element, Load(a.buffer, a.base + i, kBlock)));
+    });
   }
 
   // The stage's body over vectors of 8 channels; other indices are the stage's variables.
@@ -174,8 +195,10 @@ class StageEmitter {
           if (a.immediate) return a.immediate;
           const std::vector<int64_t>& shape = d_.info(t).shape;
           if (roles_[t].role == Role::kUniform) return Load(a.buffer, kernel::FlatIndex(index, shape));
+          if (a.band) return Load(a.band->wide, a.band->Index(index), kBlock);
           const bool pixel = flat && roles_[t].role == Role::kBlocked;
           const Expr rest = pixel ? Use(flat_var_) : RestIndex(index, shape, roles_[t].channel_dim);
+          if (a.wide != nullptr) return Load(a.wide, rest * kBlock, kBlock);
           return FromStored(a.element, Load(a.buffer, rest * kBlock + a.base, kBlock));
         });
   }
@@ -253,10 +276,12 @@ class StageEmitter {
       fixed_[stage_->vars[d].get()] = at;
       if (at->op == Op::kVar) ranges_[at->var.get()] = {0, n - 1};
     }
+    if (has_rows && together == 1) FindBand(rows, parts);
     std::vector<BlockBody> bodies;
+    auto add_body = [&] { bodies.push_back({kernel::Simplify(kernel::Substitute(Body(false), fixed_), ranges_), out_base_}); };
     for (int64_t i = 0; i < together; ++i) {
       EmitBases(b, rest * together + i);
-      bodies.push_back({kernel::Simplify(kernel::Substitute(Body(false), fixed_), ranges_), out_base_});
+      if (!HasBands()) add_body();
     }
     std::vector<Expr> index(stage_->vars.size(), Int(0));
     for (const auto& [v, e] : fixed_) {
@@ -271,7 +296,6 @@ class StageEmitter {
     const size_t row_dim = dims[dims.size() - 2];
     const Expr begin = parts == 1 ? Int(0) : b.Let("begin", PartBegin(part, parts, rows));
     const Expr end = parts == 1 ? Int(rows) : b.Let("end", PartBegin(part + 1, parts, rows));
-    const Zones zones = ZonesOf(bodies[0].body, stage_->vars[row_dim], rows, ranges_);
     auto row = [&](Block& b, Expr r, Range range) {
       if (r->op == Op::kVar) ranges_[r->var.get()] = range;
       index[row_dim] = r;
@@ -281,8 +305,59 @@ class StageEmitter {
       }
       EmitPixels(b, of_row, inner, index);
     };
-    ForEachZone(b, zones, begin, end, row);
+    auto rows_from = [&](Block& b, const Expr& begin, const Expr& end) {
+      const Zones zones = ZonesOf(bodies[0].body, stage_->vars[row_dim], rows, ranges_);
+      ForEachZone(b, zones, begin, end, row);
+    };
+    if (!HasBands()) {
+      rows_from(b, begin, end);
+    } else {
+      b.For("band", begin, end, band_rows_, [&](Block& b, const Expr& first) {
+        const Expr last = b.Let("last", Min(first + band_rows_, end));
+        for (Access& a : access_) {
+          if (a.band) WidenBand(b, a, first, last);
+        }
+        bodies.clear();
+        add_body();
+        rows_from(b, first, last);
+      });
+    }
     return blocks * outer * parts;
+  }
+
+  bool HasBands() const { return std::any_of(access_.begin(), access_.end(), [](const Access& a) { return a.band.has_value(); }); }
+
+  // Decides for a band, and for how many of a task's output rows it is.
+  void FindBand(int64_t rows, int64_t parts) {
+    for (size_t t = 0; t < access_.size(); ++t) {
+      if (access_[t].buffer == nullptr || roles_[t].role != Role::kBlocked) continue;
+      access_[t].band = WindowBandOf(*stage_, d_, static_cast<int>(t), ranges_);
+      if (!HasBands()) continue;
+      band_rows_ = access_[t].band->Divide((rows + parts - 1) / parts);
+      return;  // no operator has windows in two tensors
+    }
+  }
+
+  // For output rows [first, last).
+  void WidenBand(Block& b, Access& a, const Expr& first, const Expr& last) {
+    WindowBand& band = *a.band;
+    const std::vector<int64_t>& shape = d_.info(band.tensor).shape;
+    band.first = b.Let("first_row", Min(Max(first * band.stride + band.before, Int(0)), Int(band.rows - 1)));
+    const Expr end = Min((last - 1) * band.stride + (band.after + 1), Int(band.rows));
+    std::vector<Expr> index(shape.size(), Int(0));
+    for (size_t i = 0; i + 2 < shape.size(); ++i) {
+      if (i != 1 && shape[i] != 1) index[i] = fixed_.at(stage_->vars[i].get());
+    }
+    index[shape.size() - 2] = band.first;
+    const Expr from = b.Let("from", RestIndex(index, shape, 1) * kBlock + a.base);
+    const Expr count = b.Let("count", (end - band.first) * band.row_elements);
+    const int lanes = std::max(kBlock, s_.target().vector_lanes);
+    auto copy = [&](Block& b, const Expr& i, int n) {
+      b.Store(band.wide, i, Cast(Scalar::kFloat32, Load(a.buffer, from + i, n)));
+    };
+    const Expr main_end = b.Let("main_end", count / Int(lanes) * Int(lanes));
+    b.For("i", Int(0), main_end, lanes, [&](Block& b, const Expr& i) { copy(b, i, lanes); });
+    if (band.row_elements % lanes != 0) b.For("i", main_end, count, kBlock, [&](Block& b, const Expr& i) { copy(b, i, kBlock); });
   }
 
   // A stage's body for one block of channels, and where the block's results begin.
@@ -396,13 +471,6 @@ class StageEmitter {
     return best;
   }
 
-  struct Access {
-    Expr immediate;
-    Buffer buffer, table;
-    BlockElement element;
-    Expr base;  // element offset of the task's block
-  };
-
   Scheduler& s_;
   const graph::Node& node_;
   const Definition& d_;
@@ -422,6 +490,7 @@ class StageEmitter {
   Buffer out_;
   BlockElement out_element_;
   Expr out_base_;
+  int64_t band_rows_ = 0;  // output rows that one band serves
   kernel::Var flat_var_;
 };
 

@@ -67,6 +67,13 @@ int LeastHeight(const kernel::Target& target, const std::vector<int>& panels) {
   return h;
 }
 
+// Integer sums cannot wait in an output of a narrower type; their panels are also smaller.
+int64_t ChunksOf(const ContractionSpec& s, int64_t chunk_entries) {
+  return s.group() == 1 ? std::max<int64_t>(1, (s.block_entries + chunk_entries - 1) / chunk_entries) : 1;
+}
+
+int64_t ChunkEntriesOf(const ContractionSpec& s) { return s.choice.chunk > 0 ? s.choice.chunk : kChunkEntries; }
+
 class Emitter {
  public:
   Emitter(const ContractionSpec& spec, const kernel::Target& target) : s_(spec), target_(target) {
@@ -75,14 +82,15 @@ class Emitter {
     group_ = s_.group();
     k_size_ = s_.block_entries * kBlock + s_.single_entries * group_;
     split_pixels_ = s_.choice.split_pixels != Choice::kRule ? s_.choice.split_pixels != 0 : s_.split_pixels;
-    if (s_.choice.chunk > 0) chunk_entries_ = s_.choice.chunk;
-    // Integer sums cannot wait in an output of a narrower type; their panels are also smaller.
-    if (group_ == 1) chunks_ = std::max<int64_t>(1, (s_.block_entries + chunk_entries_ - 1) / chunk_entries_);
+    chunk_entries_ = ChunkEntriesOf(s_);
+    chunks_ = ChunksOf(s_, chunk_entries_);
     using kernel::ArgumentBuffer;
     in_ = ArgumentBuffer("in", s_.in_scalar, s_.in_size, kInput, SizeOf(s_.in_scalar));
     table_ = ArgumentBuffer("table", Scalar::kInt32, std::max<int64_t>(1, s_.block_entries + s_.single_entries), kTable, 64);
     weights_ = ArgumentBuffer("weights", s_.weight_scalar(), s_.batch * blocks_ * kBlock * k_size_, kWeights, 64);
     out_ = ArgumentBuffer("out", s_.out.stored, s_.out_size, kOutput, s_.out_alignment);
+    partial_ = s_.partial != nullptr ? s_.partial : out_;
+    widens_ = group_ == 1 && s_.in_scalar != Scalar::kFloat32;
     // A single tile reads its panel once, as fast as memory gives it.
     prefetches_ = s_.choice.prefetch != 0 && s_.block_entries > 0 && s_.rows * Tiling(s_.cols, MinHeight()).count > 1;
   }
@@ -232,8 +240,9 @@ class Emitter {
     if (chunks_ == 1) begin(b);
     else b.If(chunk <= Int(0), begin, resume);
 
-    // Group number `g` of the entry whose elements begin at `a` and whose weights at `w`.
-    auto step = [&](Block& b, Expr a, int64_t g, Expr w) {
+    // Group number `g` of the entry whose elements begin at `a` and whose weights at `w`. `wide`: where the elements of pixel m
+    // are, widened; null: at a itself.
+    auto step = [&](Block& b, Expr a, int64_t g, Expr w, const Expr& wide) {
       std::vector<Expr> bs;
       int first = 0;
       for (int n : lanes) {
@@ -243,7 +252,8 @@ class Emitter {
         first += n;
       }
       for (int m = 0; m < height; ++m) {
-        Expr x = Load(in_, a + (m * s_.in_col_stride + g * group_), group_);
+        Expr x = wide != nullptr ? Load(wide_, wide + (m * kBlock + g)) : Load(in_, a + (m * s_.in_col_stride + g * group_), group_);
+        if (group_ == 1) x = Cast(Scalar::kFloat32, x);
         // The widest vector comes first; a narrower one takes a part of its operand. A float that meets one vector only is
         // broadcast there, from memory where the machine can.
         if (group_ > 1) x = b.Let("a", Repeat(x, lanes[0]));
@@ -259,19 +269,31 @@ class Emitter {
     };
     const Expr first = chunk * chunk_entries_;
     const Expr last = chunks_ == 1 ? Int(s_.block_entries) : Min(first + chunk_entries_, Int(s_.block_entries));
+    const bool widens = widens_ && s_.block_entries > 0;
+    if (widens) {
+      wide_ = kernel::StackBuffer("wide", Scalar::kFloat32, 2 * height * kBlock);
+      Widen(b, address(b, first), height, first);
+    }
     b.For("k", first, last, 1, [&](Block& b, Expr k) {
-      const Expr a = address(b, k);
+      const Expr a = widens ? nullptr : address(b, k);
       const Expr w = b.Let("w", weights + k * (kBlock / group_ * row_stride_));
       for (int64_t i = 0; ahead != nullptr && i < lines_per_step_; ++i) {
         const int64_t line = kLine / SizeOf(s_.weight_scalar());
         b.Prefetch(weights_, ahead + k * (lines_per_step_ * line) + i * line, near_);
       }
-      for (int g = 0; g < kBlock / group_; ++g) step(b, a, g, w);
+      if (widens) {
+        b.If(k < last - 1, [&](Block& b) {
+          const Expr next = b.Let("next", k + 1);
+          Widen(b, address(b, next), height, next);
+        });
+      }
+      const Expr wide = widens ? b.Let("wide", WidePlace(k, height)) : nullptr;
+      for (int g = 0; g < kBlock / group_; ++g) step(b, a, g, w, wide);
     });
     auto singles = [&](Block& b) {
       b.For("k1", 0, s_.single_entries, [&](Block& b, Expr k) {
         step(b, address(b, k + s_.block_entries), 0,
-             b.Let("w", weights + k * row_stride_ + s_.block_entries * (kBlock / group_) * row_stride_));
+             b.Let("w", weights + k * row_stride_ + s_.block_entries * (kBlock / group_) * row_stride_), nullptr);
       });
     };
     auto finish = [&](Block& b) {
@@ -281,6 +303,19 @@ class Emitter {
     if (chunks_ == 1) finish(b);
     else b.If(chunk >= Int(chunks_ - 1), finish,
               [&](Block& b) { StoreTile(b, acc, lanes, height, block, row, col, out, false); });
+  }
+
+  // The 8 elements at `a` of each pixel of the tile in float32, in memory of the stack: from there, one at a time is broadcast
+  // for nothing. Out of registers, that would take an instruction for each element. An entry is widened before the one that
+  // precedes it is multiplied, so that nothing waits for it; hence two places.
+  void Widen(Block& b, const Expr& a, int height, const Expr& entry) {
+    const Expr to = b.Let("to", WidePlace(entry, height));
+    for (int m = 0; m < height; ++m) {
+      b.Store(wide_, to + m * kBlock, Cast(Scalar::kFloat32, Load(in_, a + m * s_.in_col_stride, kBlock)));
+    }
+  }
+  static Expr WidePlace(const Expr& entry, int height) {
+    return Binary(kernel::Op::kMod, entry, Int(2)) * (height * kBlock);
   }
 
   // A group of elements, once for each of `lanes` sums.
@@ -302,7 +337,7 @@ class Emitter {
   }
 
   Expr LoadOut(const Expr& out, const Expr& block, const Expr& m, const Expr& j) const {
-    return Load(out_, OutAt(out, m, j), kBlock, LastMask(block + j));
+    return Load(partial_, OutAt(out, m, j), kBlock, LastMask(block + j));
   }
 
   // The epilogue of pixel `m` of a tile and block `j` of its part.
@@ -361,7 +396,7 @@ class Emitter {
         for (n = 1; 2 * n <= results.size() - first;) n *= 2;
         const Expr y = b.Let("y", kernel::JoinLanes({results.begin() + first, results.begin() + first + n}));
         for (size_t i = 0; i < n; ++i) {
-          b.Store(out_, indices[first + i], Slice(y, static_cast<int>(i) * kBlock, kBlock), masks[first + i]);
+          b.Store(with_epilogue ? out_ : partial_, indices[first + i], Slice(y, static_cast<int>(i) * kBlock, kBlock), masks[first + i]);
         }
       }
       results.clear();
@@ -390,10 +425,13 @@ class Emitter {
   const ContractionSpec& s_;
   const kernel::Target& target_;
   int64_t blocks_, k_size_, chunk_entries_ = kChunkEntries, chunks_ = 1, parts_ = 1;
+  bool widens_ = false;  // the input
+  Buffer wide_;          // of the tile being emitted
   bool split_pixels_ = false;
   int group_ = 1;
   std::vector<int> panels_;
   Buffer in_, table_, weights_, out_;
+  Buffer partial_;  // sums between chunks
   Expr batch_, panel_;
   bool prefetches_ = false;
   int64_t lines_per_step_ = 0;  // cache lines of the next panel that a block entry asks for
@@ -457,6 +495,10 @@ std::vector<Choice> ContractionAlternatives(const ContractionSpec& spec, const k
     result.push_back(Decided(&Choice::tasks, kWantedTasks * 4));
   }
   return result;
+}
+
+bool NeedsPartialSums(const ContractionSpec& spec) {
+  return spec.out.stored != spec.sum_scalar() && ChunksOf(spec, ChunkEntriesOf(spec)) > 1;
 }
 
 kernel::Kernel ContractionKernel(const ContractionSpec& spec, const kernel::Target& target, const std::string& name) {

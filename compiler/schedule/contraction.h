@@ -41,7 +41,8 @@ struct ContractionSpec {
   std::function<kernel::Expr(kernel::Expr row)> out_row;  // element offset of (row, 0), channel block 0
   int64_t out_col_stride = 0, out_block_stride = 0;
   int64_t block_entries = 0, single_entries = 0;
-  // What is multiplied: float32, or the groups of integers described above by the type of the input.
+  // What is multiplied: float32, or the groups of integers described above by the type of the input. Inputs of 16-bit floats are
+  // widened, a tile's part of a block entry at a time.
   kernel::Scalar in_scalar = kernel::Scalar::kFloat32;
   kernel::Scalar float_weights = kernel::Scalar::kFloat32;    // of float32 operands: how the packed weights are stored
   BlockElement out = PlainElement(kernel::Scalar::kFloat32);  // the epilogue's result, and how it is stored
@@ -49,6 +50,8 @@ struct ContractionSpec {
   bool mask_last = false;     // store only the channels that exist (dense outputs); blocked outputs have room for all
   int64_t in_size = 0, out_size = 0;  // elements the kernel may touch
   int out_alignment = 4;
+  // Float32 sums wait here where they cannot in the output (NeedsPartialSums): the same offsets as there.
+  kernel::Buffer partial;
   std::vector<kernel::Buffer> extra;  // arguments of the epilogue, numbered from first_extra on
   int first_extra = 4;                // kExtraArgument, unless the epilogue belongs to another kernel
   std::vector<int32_t> bias;          // of integers, one per channel or none: part of the sums, not of the epilogue
@@ -58,7 +61,7 @@ struct ContractionSpec {
   std::function<kernel::Expr(kernel::Expr acc, kernel::Expr block, kernel::Expr row, kernel::Expr col)> epilogue;
 
   int group() const {
-    return in_scalar == kernel::Scalar::kFloat32 ? 1 : in_scalar == kernel::Scalar::kInt16 ? 2 : 4;
+    return IsFloat(in_scalar) ? 1 : in_scalar == kernel::Scalar::kInt16 ? 2 : 4;
   }
   kernel::Scalar weight_scalar() const {
     return group() == 1 ? float_weights : group() == 4 ? kernel::Scalar::kInt8 : in_scalar;
@@ -86,6 +89,9 @@ std::string PackIntWeights(int64_t k_size, int64_t channels, kernel::Scalar scal
 
 // What could be chosen for a contraction instead, one decision at a time.
 std::vector<Choice> ContractionAlternatives(const ContractionSpec& spec, const kernel::Target& target);
+
+// The sums go through K in several chunks, and the output cannot hold them meanwhile: there has to be a `partial`.
+bool NeedsPartialSums(const ContractionSpec& spec);
 
 kernel::Kernel ContractionKernel(const ContractionSpec& spec, const kernel::Target& target, const std::string& name);
 

@@ -3,6 +3,7 @@
 // Blocked inputs are read block by block wherever the channels live; planar ones (the network's image) element by
 // element. Padding is copied into a border of zeros first, so that the micro-kernel has no tests; integers are converted
 // on the way where that is needed.
+#include <algorithm>
 #include <optional>
 
 #include "compiler/base/status_macros.h"
@@ -62,9 +63,9 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
   }
   std::optional<IntOperands> integers;
   if (anchor->op == "int_conv2d") integers = IntOperandsOf(s, x, w);
-  if (!integers && (x->type.dtype != graph::DTypeKind::kFloat32 || w->type.dtype != graph::DTypeKind::kFloat32)) {
-    return false;
-  }
+  // Float32 is multiplied, whatever memory holds.
+  const auto is_float = [&](int i) { return anchor->inputs[i]->type.dtype == graph::DTypeKind::kFloat32; };
+  if (!integers && !(is_float(0) && is_float(1))) return false;
   ASSIGN_OR_RETURN(kernel::Definition d, DefinitionFor(node));
   const graph::Shape& in = x->type.shape;
   const int64_t images = in[0], out_h = p.out_h, out_w = p.out_w;
@@ -103,15 +104,16 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
   const int64_t height = in[2] + p.pad[0] + p.pad_after[0], width = in[3] + p.pad[1] + p.pad_after[1];
   PadElements elements;
   if (integers) elements = {s.Element(x), integers->in, integers->zero_point};
+  else elements.from = FloatElement(ops::StorageOf(x->type.dtype));
   KList k;
   plan::Argument input;
   plan::StorageId table;
   if (planar) {
     const Placement plain = s.Plain(x);
-    elements.from = PlainElement(elements.from.value);
+    if (integers) elements.from = PlainElement(elements.from.value);
     const int64_t image_elements = p.in_channels * height * width, slack = spec.group() - 1;
     input = {plain.storage, plain.offset, graph::ByteSize(x->type)};
-    if (padded || integers) input = {PadPlanes(s, node, plain, in, p, elements, slack)};
+    if (padded || !elements.from.plain() || integers) input = {PadPlanes(s, node, plain, in, p, elements, slack)};
     k = PlanarKList(p, height, width, spec.group());
     table = s.program().AddConstant(FixedTable(k));
     spec.in_size = images * image_elements + slack;
@@ -123,6 +125,12 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
   } else {
     std::vector<BlockUse> blocks = BlocksOf(s.Blocked(x));
     const int64_t block_elements = images * height * width * kBlock;
+    // Whole blocks of 16-bit floats are widened by the kernel, stray lanes by a copy. So are blocks that are copied anyway, where
+    // the kernel would have few channels to multiply each with.
+    constexpr int64_t kFewChannels = 16;
+    const bool whole = std::all_of(blocks.begin(), blocks.end(), [](const BlockUse& b) { return b.full(); });
+    if (!integers && whole && !(padded && p.out_channels <= kFewChannels)) elements.to = elements.from;
+    if (!integers) spec.in_scalar = elements.to.stored;
     const bool converted = elements.from.stored != elements.to.stored;
     if (padded || converted) {
       const plan::StorageId storage = PadBlocks(s, node, blocks, in, p, elements);
@@ -171,7 +179,8 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
     std::vector<int32_t> order;
     for (const KElement& e : k.elements) order.push_back(static_cast<int32_t>(WeightIndex(p, e, 0)));
     const Placement filter = s.Plain(w);
-    packed = PackFilter(s, node, {filter.storage, filter.offset, graph::ByteSize(w->type)}, p.out_channels, order);
+    packed = PackFilter(s, node, {filter.storage, filter.offset, graph::ByteSize(w->type)}, ops::StorageOf(w->type.dtype),
+                        p.out_channels, order);
   } else {
     const float* values = reinterpret_cast<const float*>(weights->data());
     // Weights that a gate multiplies are float32.
@@ -184,6 +193,7 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
   }
   std::vector<plan::Argument> arguments = {input, {table}, {packed}, {storage}};
   arguments.insert(arguments.end(), extra.begin(), extra.end());
+  AddPartialSums(s, spec, arguments);
   s.Offer(ContractionAlternatives(spec, s.target()));
   s.program().AddStep(ContractionKernel(spec, s.target(), info.op), std::move(arguments), std::move(info));
   s.Place(node.output(), NaturalPlacement(storage, p.out_channels));

@@ -192,4 +192,12 @@ bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definiti
   return true;
 }
 
+void AddPartialSums(Scheduler& s, ContractionSpec& spec, std::vector<plan::Argument>& arguments) {
+  if (!NeedsPartialSums(spec)) return;
+  const Scalar sum = spec.sum_scalar();
+  spec.partial = kernel::ArgumentBuffer("partial", sum, spec.out_size, static_cast<int>(arguments.size()), SizeOf(sum));
+  spec.extra.push_back(spec.partial);
+  arguments.push_back({s.program().AddArena(spec.out_size * SizeOf(sum))});
+}
+
 }  // namespace mgec::schedule

@@ -23,6 +23,9 @@ struct PixelMap {
 bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definition& d, bool blocked,
                    const PixelMap& pixels, ContractionSpec& spec, std::vector<plan::Argument>& bindings);
 
+// Room for sums that wait between the chunks of K, as the last of the arguments, where the contraction needs it.
+void AddPartialSums(Scheduler& s, ContractionSpec& spec, std::vector<plan::Argument>& arguments);
+
 }  // namespace mgec::schedule
 
 #endif  // MGEC_COMPILER_SCHEDULE_EPILOGUE_H_

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <optional>
 
+#include "compiler/ops/op.h"
 #include "compiler/schedule/contraction.h"
 
 namespace mgec::schedule {
@@ -17,13 +18,14 @@ using kernel::Int;
 using kernel::Scalar;
 
 std::optional<Gate> DeferrableGate(const Scheduler& s, const graph::Graph& g, const Users& users, const Node& mul) {
-  if (mul.op != "mul" || g.IsOutput(mul.output())) return std::nullopt;
+  const Node* core = Core(mul);
+  if (core == nullptr || core->op != "mul" || g.IsOutput(mul.output())) return std::nullopt;
   const Value* y = mul.output();
   const Shape& shape = y->type.shape;
-  if (shape.size() != 4 || shape[0] != 1 || y->type.dtype != graph::DTypeKind::kFloat32) return std::nullopt;
+  if (shape.size() != 4 || shape[0] != 1 || !graph::IsFloating(y->type.dtype)) return std::nullopt;
   for (int i = 0; i < 2; ++i) {
-    const Gate gate = {mul.inputs[i], mul.inputs[1 - i]};
-    const bool fits = gate.x->type.shape == shape && s.placement(gate.x).blocked &&
+    const Gate gate = {Outer(mul, core->inputs[i]), Outer(mul, core->inputs[1 - i])};
+    const bool fits = gate.x->type == y->type && s.placement(gate.x).blocked &&
                       gate.gate->type.shape == Shape{1, shape[1], 1, 1} && Scheduler::ConstantData(gate.gate) == nullptr;
     const auto of_y = users.find(y);
     if (!fits || of_y == users.end() || of_y->second.size() != 1) continue;
@@ -51,6 +53,7 @@ plan::StorageId GateWeights(Scheduler& s, const Node& conv, const Gate& gate, pl
     std::memcpy(&table[i * 4], &channel, 4);
   }
   const Placement factors = s.Plain(gate.gate);
+  const Scalar stored = ops::StorageOf(gate.gate->type.dtype);
   const plan::StorageId product = s.program().AddArena(elements * 4);
   const std::vector<int> panels = Panels(blocks);
   kernel::Kernel kernel;
@@ -58,7 +61,7 @@ plan::StorageId GateWeights(Scheduler& s, const Node& conv, const Gate& gate, pl
   kernel.task = kernel::MakeVar("task");
   kernel.tasks = static_cast<int64_t>(panels.size());
   kernel.arguments = {kernel::ArgumentBuffer("weights", Scalar::kFloat32, elements, 0, 64),
-                      kernel::ArgumentBuffer("gate", Scalar::kFloat32, channels, 1, 4),
+                      kernel::ArgumentBuffer("gate", stored, channels, 1, SizeOf(stored)),
                       kernel::ArgumentBuffer("channels", Scalar::kInt32, k_size, 2, 4),
                       kernel::ArgumentBuffer("out", Scalar::kFloat32, elements, 3, 64)};
   Block b;
@@ -68,7 +71,7 @@ plan::StorageId GateWeights(Scheduler& s, const Node& conv, const Gate& gate, pl
       const Expr channel = b.Let("channel", Cast(kernel::kIndexType, Load(kernel.arguments[2], i)));
       const Expr at = b.Let("at", panel + i * (width * kBlock));
       b.Store(kernel.arguments[3], at,
-              Load(kernel.arguments[0], at, width * kBlock) * Load(kernel.arguments[1], channel));
+              Load(kernel.arguments[0], at, width * kBlock) * Cast(Scalar::kFloat32, Load(kernel.arguments[1], channel)));
     });
   });
   kernel.body = b.Take();
@@ -76,7 +79,7 @@ plan::StorageId GateWeights(Scheduler& s, const Node& conv, const Gate& gate, pl
   info.macs = 0;
   info.bytes = elements * 8;
   s.program().AddStep(std::move(kernel),
-                      {{packed}, {factors.storage, factors.offset, channels * 4}, {s.program().AddConstant(std::move(table))}, {product}},
+                      {{packed}, {factors.storage, factors.offset, channels * SizeOf(stored)}, {s.program().AddConstant(std::move(table))}, {product}},
                       std::move(info));
   return product;
 }

@@ -1,5 +1,5 @@
 // Gates of channels (squeeze and excitation): instead of a tensor's channels, the weights of the convolution that reads it
-// are multiplied, where those are fewer.
+// are multiplied, where those are fewer. (In networks of 16-bit floats, the product is not rounded then.)
 #ifndef MGEC_COMPILER_SCHEDULE_GATE_H_
 #define MGEC_COMPILER_SCHEDULE_GATE_H_
 

@@ -71,9 +71,9 @@ absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node) {
     if (weights == nullptr || Scheduler::ConstantData(a) != nullptr || rank != 2) return false;
     integers = IntOperandsOf(s, a, b);
   }
-  if (!integers && (a->type.dtype != graph::DTypeKind::kFloat32 || b->type.dtype != graph::DTypeKind::kFloat32)) {
-    return false;
-  }
+  // Float32 is multiplied, whatever memory holds.
+  const auto is_float = [&](int i) { return anchor->inputs[i]->type.dtype == graph::DTypeKind::kFloat32; };
+  if (!integers && !(is_float(0) && is_float(1))) return false;
   const bool ta = anchor->attributes.Int("transpose_a") != 0, tb = anchor->attributes.Int("transpose_b") != 0;
   const int64_t batch = rank == 3 ? a_shape[0] : 1;
   const int64_t m = a_shape[rank - (ta ? 1 : 2)], k = a_shape[rank - (ta ? 2 : 1)], n = b_shape[rank - (tb ? 2 : 1)];
@@ -117,6 +117,11 @@ absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node) {
       spec.in_size = m * pitch;
     }
   }
+  if (!integers) spec.in_scalar = ops::StorageOf(a->type.dtype);
+  if (ta && spec.in_scalar != kernel::Scalar::kFloat32) {  // columns are read element by element
+    input = {Widened(s, node, input, spec.in_scalar)};
+    spec.in_scalar = kernel::Scalar::kFloat32;
+  }
   spec.in_row = [](Expr) { return Int(0); };
   spec.out_row = [](Expr) { return Int(0); };
   spec.out_col_stride = n;
@@ -148,7 +153,7 @@ absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node) {
     packed = s.program().AddConstant(std::move(data));
   } else {
     const Placement right = s.Plain(b);
-    packed = PackComputed(s, node, {{right.storage, right.offset, graph::ByteSize(b->type)}, batch, k, n, tb});
+    packed = PackComputed(s, node, {{right.storage, right.offset, graph::ByteSize(b->type)}, ops::StorageOf(b->type.dtype), batch, k, n, tb});
   }
 
   const Placement out = s.NewPlain(node.output());
@@ -158,6 +163,7 @@ absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node) {
                                            {packed},
                                            {out.storage, out.offset, graph::ByteSize(node.output()->type)}};
   arguments.insert(arguments.end(), extra.begin(), extra.end());
+  AddPartialSums(s, spec, arguments);
   s.Offer(ContractionAlternatives(spec, s.target()));
   s.program().AddStep(ContractionKernel(spec, s.target(), info.op), std::move(arguments), std::move(info));
   s.Place(node.output(), out);

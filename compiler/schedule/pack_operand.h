@@ -10,9 +10,10 @@
 
 namespace mgec::schedule {
 
-// `batch` matrices of float32, [K, N] or, transposed, [N, K].
+// `batch` matrices of floats, [K, N] or, transposed, [N, K].
 struct ComputedOperand {
   plan::Argument memory;
+  kernel::Scalar stored = kernel::Scalar::kFloat32;
   int64_t batch = 1, k = 0, n = 0;
   bool transposed = false;
 };
@@ -21,9 +22,12 @@ struct ComputedOperand {
 // hold arbitrary numbers.
 plan::StorageId PackComputed(Scheduler& s, const graph::Node& node, const ComputedOperand& operand);
 
-// The same for a filter of `channels` rows of equal length in `memory`, float32: element i along K is number order[i] of its row.
-plan::StorageId PackFilter(Scheduler& s, const graph::Node& node, const plan::Argument& memory, int64_t channels,
-                           const std::vector<int32_t>& order);
+// The same for a filter of `channels` rows of equal length in `memory`, floats: element i along K is number order[i] of its row.
+plan::StorageId PackFilter(Scheduler& s, const graph::Node& node, const plan::Argument& memory, kernel::Scalar stored,
+                           int64_t channels, const std::vector<int32_t>& order);
+
+// All of `memory`, which holds floats of 16 bits, as float32.
+plan::StorageId Widened(Scheduler& s, const graph::Node& node, const plan::Argument& memory, kernel::Scalar stored);
 
 }  // namespace mgec::schedule
 

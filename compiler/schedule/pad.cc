@@ -37,8 +37,8 @@ struct Plane {
 void EmitPlane(Block& b, const Plane& p, const PadElements& e, const Buffer& in, const Expr& from, const Buffer& out,
                const Expr& to, const Expr& part, int64_t parts, const kernel::Target& target) {
   const int lanes = target.vector_lanes * 4 / e.to.bytes();
-  const Expr border = e.to.stored == Scalar::kFloat32 ? kernel::Float(0)
-                                                      : Int(e.outside + e.to.bias, kernel::Type(e.to.stored));
+  const kernel::Type to_type(e.to.stored);
+  const Expr border = IsFloat(e.to.stored) ? ZeroOf(to_type) : Int(e.outside + e.to.bias, to_type);
   auto outside = [&](Expr, int n) { return Broadcast(border, n); };
   auto inside = [&](Expr stored) {
     const bool same = e.from.stored == e.to.stored && e.from.bias == e.to.bias;

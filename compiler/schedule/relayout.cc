@@ -45,7 +45,7 @@ Placement BlockedFromPlain(Scheduler& s, const Placement& in, const graph::Shape
   auto copy = [&](Block& b, int64_t present) {
     auto row = [&](Block& b, int64_t c, const Expr& p, int lanes) {
       if (c < present) return b.Let("x", ToStored(element, Load(k.arguments[0], from + p + c * pixels, lanes)));
-      return IsFloat(element.stored) ? kernel::Float(0, lanes) : Int(0, kernel::Type(element.stored, lanes));
+      return ZeroOf(kernel::Type(element.stored, lanes));
     };
     if (pixels < kBlock) {
       for (int64_t p = 0; p < pixels; ++p) {

@@ -58,17 +58,29 @@ bool IsPointwise(const Node& n) {
   return op != nullptr && op->pointwise;
 }
 
+// Between float32 and what memory holds (passes, StoreFloat16).
+bool IsConversion(const Node& n) {
+  if (n.op != "cast") return false;
+  const auto is_half = [](const Value* v) {
+    const graph::DTypeKind k = v->type.dtype.kind;
+    return k == graph::DTypeKind::kFloat16 || k == graph::DTypeKind::kBFloat16;
+  };
+  const auto is_float = [](const Value* v) { return v->type.dtype.kind == graph::DTypeKind::kFloat32; };
+  const Value *in = n.inputs[0], *out = n.output();
+  return (is_half(in) && is_float(out)) || (is_float(in) && is_half(out));
+}
+
 }  // namespace
 
 std::string OpName(const Node& node) {
   if (node.body == nullptr) return node.op;
   std::string name;
   for (const auto& n : node.body->nodes()) {
-    if (n->op == "input" || n->op == "constant") continue;
+    if (n->op == "input" || n->op == "constant" || IsConversion(*n)) continue;
     if (name.size() > 60) return name + "+more";
     absl::StrAppend(&name, name.empty() ? "" : "+", n->op);
   }
-  return name;
+  return name.empty() ? "cast" : name;
 }
 
 kernel::Buffer ArenaArgument(int argument, kernel::Scalar scalar) {
@@ -96,8 +108,20 @@ const Node* Anchor(const Node& node) {
   return anchor;
 }
 
+const Node* Core(const Node& node) {
+  if (node.body == nullptr) return &node;
+  const Node* core = nullptr;
+  for (const auto& n : node.body->nodes()) {
+    if (n->op == "input" || IsConversion(*n)) continue;
+    if (core != nullptr) return nullptr;
+    core = n.get();
+  }
+  return core;
+}
+
 const Value* Outer(const Node& node, const Value* inner) {
   if (node.body == nullptr) return inner;
+  if (IsConversion(*inner->producer)) inner = inner->producer->inputs[0];
   const std::vector<Node*>& inputs = node.body->inputs();
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i]->output() == inner) return node.inputs[i];
@@ -123,7 +147,8 @@ const std::string* Scheduler::ConstantData(const Value* v) {
 kernel::Expr Scheduler::Immediate(const Value* v) {
   const std::string* data = ConstantData(v);
   const kernel::Scalar scalar = ops::StorageOf(v->type.dtype);
-  if (data == nullptr || graph::NumElements(v->type.shape) != 1 || !CanBeBlocked(scalar)) return nullptr;
+  const bool stored_only = scalar == kernel::Scalar::kFloat16 || scalar == kernel::Scalar::kBFloat16;
+  if (data == nullptr || graph::NumElements(v->type.shape) != 1 || !CanBeBlocked(scalar) || stored_only) return nullptr;
   auto element = [&](auto e) {
     std::memcpy(&e, data->data(), sizeof(e));
     return e;

@@ -153,7 +153,11 @@ absl::StatusOr<kernel::Definition> DefinitionFor(const graph::Node& node);
 std::string OpName(const graph::Node& node);
 // The node itself or, for a fused node, the one non-pointwise node of its body; null if there is none or several.
 const graph::Node* Anchor(const graph::Node& node);
-// The value outside that a value of a fused body's input stands for (or the value itself for a plain node).
+// The node itself or, for a fused node, the one node of its body that is no conversion from or to 16-bit floats; null if there
+// are several.
+const graph::Node* Core(const graph::Node& node);
+// The value outside that a value of a fused body stands for: that of an input, or of one converted to float32 (or the value
+// itself for a plain node).
 const graph::Value* Outer(const graph::Node& node, const graph::Value* inner);
 
 }  // namespace mgec::schedule

@@ -38,6 +38,7 @@ struct Sizes {
   int64_t in_blocks, out_blocks;
   int64_t group_rows, groups;     // tile rows per group; groups
   Scalar in = Scalar::kFloat32, sum = Scalar::kFloat32;  // what is multiplied, and added up
+  Scalar padded = Scalar::kFloat32;                      // what the padded input holds
 
   int64_t tiles() const { return group_rows * tiles_w; }  // per group
   int64_t positions() const { return (m + 2) * (m + 2); }
@@ -83,7 +84,7 @@ kernel::Kernel InputKernel(const Sizes& s) {
   k.task = kernel::MakeVar("task");
   k.tasks = s.in_blocks * s.group_rows;
   const int64_t image_elements = s.height * s.width * kBlock;
-  k.arguments = {kernel::ArgumentBuffer("in", s.in, s.in_blocks * s.images * image_elements, 0, 16),
+  k.arguments = {kernel::ArgumentBuffer("in", s.padded, s.in_blocks * s.images * image_elements, 0, 16),
                  kernel::ArgumentBuffer("group", Scalar::kInt32, 1, 1, 4),
                  kernel::ArgumentBuffer("out", s.in, s.transformed(s.in_blocks), 2, 16)};
   const int n = s.m + 2;
@@ -97,7 +98,9 @@ kernel::Kernel InputKernel(const Sizes& s) {
       std::vector<std::vector<Expr>> columns;  // [x][y]: columns transformed first
       for (int x = 0; x < n; ++x) {
         std::vector<Expr> d;
-        for (int y = 0; y < n; ++y) d.push_back(b.Let("d", Load(k.arguments[0], in + (y * s.width + x) * kBlock, kBlock)));
+        for (int y = 0; y < n; ++y) {
+          d.push_back(b.Let("d", Cast(s.in, Load(k.arguments[0], in + (y * s.width + x) * kBlock, kBlock))));
+        }
         columns.push_back(WinogradInput(b, s.m, d));
       }
       for (int y = 0; y < n; ++y) {
@@ -264,7 +267,8 @@ absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node) {
   if (!fits) return false;
   std::optional<IntOperands> integers;
   if (is_int) integers = IntOperandsOf(s, x, w);
-  if (is_int ? !integers || !IntegersFit(*integers, p.out_channels) : x->type.dtype != graph::DTypeKind::kFloat32) {
+  // Float32 is multiplied, whatever memory holds.
+  if (is_int ? !integers || !IntegersFit(*integers, p.out_channels) : anchor->inputs[0]->type.dtype != graph::DTypeKind::kFloat32) {
     return false;
   }
   const int m = WinogradChoice(s, is_int, by_rule, p);
@@ -290,6 +294,7 @@ absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node) {
   const int64_t group_tiles = s.choice().group_tiles > 0 ? s.choice().group_tiles : kGroupTiles;
   Sizes z = SizesOf(m, p, images, static_cast<int64_t>(blocks.size()), group_tiles);
   PadElements elements;
+  elements.from = elements.to = FloatElement(ops::StorageOf(x->type.dtype));
   if (integers) {
     elements = {s.Element(x), integers->in, integers->zero_point};
     z.in = Scalar::kInt16;
@@ -297,6 +302,7 @@ absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node) {
     AddStart(s, *integers, p.in_channels * 9, [&](int64_t i, int64_t n) { return n * p.in_channels * 9 + i; }, epilogue,
              extra);
   }
+  z.padded = elements.to.stored;
   ops::ConvParams padding = p;  // up to whole tiles
   padding.pad_after = {z.height - x->type.shape[2] - p.pad[0], z.width - x->type.shape[3] - p.pad[1]};
   const plan::StorageId padded = PadBlocks(s, node, blocks, x->type.shape, padding, elements);

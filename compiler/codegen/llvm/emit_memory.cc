@@ -221,8 +221,10 @@ void KernelEmitter::StoreVector(const Buffer& buffer, const LinearIndex& index, 
                                 llvm::Value* mask) {
   llvm::Value* pointer = EmitAddress(buffer, index);
   const llvm::Align alignment(SizeOf(buffer->scalar));
+  // What a schedule puts on the stack is to be memory, whatever LLVM thinks of keeping it in registers.
+  const bool to_stack = buffer->kind == BufferKind::kStack;
   if (!mask) {
-    b_.CreateAlignedStore(value, pointer, alignment);
+    b_.CreateAlignedStore(value, pointer, alignment, to_stack);
   } else if (lanes == 1) {
     pointer = b_.CreateSelect(mask, pointer, Scratch(buffer->scalar, /*zero=*/false));
     b_.CreateAlignedStore(value, pointer, alignment);

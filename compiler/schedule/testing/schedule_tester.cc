@@ -274,19 +274,36 @@ void ScheduleTester::CheckCuda() {
   const std::vector<std::string> expected = Expected();
   if (testing::Test::HasFailure()) return;
   CheckEmulated(expected, "graph as it is");
+  if (!testing::Test::HasFailure()) RunPasses();
   if (testing::Test::HasFailure()) return;
+  CheckEmulated(expected, "after all passes");
+}
+
+void ScheduleTester::RunPasses() {
   const absl::Status passes = passes::RunPasses(graph_);
   ASSERT_TRUE(passes.ok()) << passes;
-  CheckEmulated(expected, "after all passes");
+}
+
+void ScheduleTester::CheckCudaAfterPasses() {
+  RunPasses();
+  if (testing::Test::HasFailure()) return;
+  const std::vector<std::string> expected = Expected();
+  if (!testing::Test::HasFailure()) CheckEmulated(expected, "after all passes");
+}
+
+void ScheduleTester::CheckAfterPasses() {
+  RunPasses();
+  if (testing::Test::HasFailure()) return;
+  const std::vector<std::string> expected = Expected();
+  if (!testing::Test::HasFailure()) CheckScheduled(expected, "after all passes");
 }
 
 void ScheduleTester::Check() {
   const std::vector<std::string> expected = Expected();
   if (testing::Test::HasFailure()) return;
   CheckScheduled(expected, "graph as it is");
+  if (!testing::Test::HasFailure()) RunPasses();
   if (testing::Test::HasFailure()) return;
-  const absl::Status passes = passes::RunPasses(graph_);
-  ASSERT_TRUE(passes.ok()) << passes;
   CheckScheduled(expected, "after all passes");
 }
 

@@ -66,8 +66,11 @@ class ScheduleTester {
   // The same for the graph after all passes with every alternative that schedules offer (choice.h). The text of each that was
   // tried, "winograd=2", once.
   std::set<std::string> CheckAlternatives();
+  // Runs all passes first and compares with the definitions of what they made: of graphs that are rounded there.
+  void CheckAfterPasses();
   // The same for CUDA, by the emulator.
   void CheckCuda();
+  void CheckCudaAfterPasses();
   // The target whose programs the following report; x86-64-v3 at first.
   void set_reported(const std::string& target) { reported_ = target; }
   // The steps of the last program: the graph after all passes.
@@ -83,6 +86,7 @@ class ScheduleTester {
   static std::string Skipped();
 
  private:
+  void RunPasses();
   std::string RandomBytes(const graph::TensorType& type);
   // What the definitions say, in the order of the outputs.
   std::vector<std::string> Expected();
