@@ -146,6 +146,22 @@ TEST(AttentionScheduleTest, InfiniteMasks) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+// Masks that choose, of one byte for each score; scores that are used twice.
+TEST(AttentionScheduleTest, ChoosingMasks) {
+  for (uint32_t i = 0; i < 4; ++i) {
+    ScheduleTester t(900 + i);
+    const int64_t m = t.Int(17, 40), n = t.Int(5, 50);
+    const Shape shape = i % 2 == 0 ? Shape{m, n} : Shape{2, 1, n};
+    Value* mask = i < 2 ? t.Constant(shape, graph::DTypeKind::kBool) : t.Input(shape, graph::DTypeKind::kBool);
+    Value* scores = MatMul(t, t.Input({2, m, 7}), t.Input({2, n, 7}), true);
+    scores = t.Add("where", {mask, t.Add("mul", {scores, scores}), t.Scalar(-10)});
+    t.Expect(MatMul(t, Softmax(t, scores), t.Input({2, n, 9})));
+    t.Check();
+    ExpectFused(t);
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 // Operands and results of 16 bits are converted on the way.
 TEST(AttentionScheduleTest, HalfOperands) {
   for (uint32_t i = 0; i < 4; ++i) {
