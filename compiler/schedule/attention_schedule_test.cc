@@ -42,7 +42,7 @@ void ExpectFused(ScheduleTester& t, bool fused = true) {
 
 // Strips that are whole, and such that reach back; blocks of keys.
 TEST(AttentionScheduleTest, RandomShapes) {
-  for (uint32_t i = 0; i < 16; ++i) {
+  for (uint32_t i = 0; i < 10; ++i) {
     ScheduleTester t(100 + i);
     const int64_t batch = t.Int(1, 3), m = t.Int(8, 75), n = i % 4 == 0 ? t.Int(130, 300) : t.Int(1, 90);
     const int64_t d = t.Int(1, 40), e = t.Int(1, 70);
@@ -79,6 +79,19 @@ TEST(AttentionScheduleTest, HeadsAndMasks) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+// Rows that share sets of the cache are copied.
+TEST(AttentionScheduleTest, CrowdedRows) {
+  ScheduleTester t(250);
+  const int64_t heads = 8, d = 64, m = 40;
+  Value* part[3];
+  for (Value*& x : part) x = Heads(t, t.Input({1, &x == part ? m : 35, heads * d}), heads);
+  t.Expect(MatMul(t, Softmax(t, Scaled(t, MatMul(t, part[0], part[1], true), d)), part[2]));
+  t.Check();
+  ExpectFused(t);
+  EXPECT_TRUE(t.KernelsContain("value_rows"));
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 // All of queries, keys and values in one tensor, as heads or one after the other.
 TEST(AttentionScheduleTest, PackedOperands) {
   for (uint32_t i = 0; i < 4; ++i) {
@@ -110,6 +123,20 @@ TEST(AttentionScheduleTest, TransposedOperands) {
     t.Expect(MatMul(t, Softmax(t, scores), t.Input({n, e})));
     t.Check();
     ExpectFused(t);
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+// The products are better by themselves where queries do not fill a vector, and where sums are long.
+TEST(AttentionScheduleTest, WhatOthersDoBetter) {
+  for (const auto& [m, depth] : {std::pair<int64_t, int64_t>{3, 8}, {20, 260}}) {
+    ScheduleTester t(550 + static_cast<uint32_t>(m));
+    Value* scores = MatMul(t, Heads(t, t.Input({1, m, 2 * depth}), 2), Heads(t, t.Input({1, 10, 2 * depth}), 2), true);
+    Value* y = MatMul(t, Softmax(t, Scaled(t, scores, depth)), Heads(t, t.Input({1, 10, 2 * depth}), 2));
+    t.Expect(y);
+    t.Expect(t.Add("relu", {y}));
+    t.Check();
+    ExpectFused(t, false);
   }
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
