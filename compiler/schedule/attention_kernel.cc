@@ -468,9 +468,9 @@ Expr MatrixOffset(const AttentionMatrix& m, const std::vector<Expr>& batch) {
 }
 
 bool FusesOnCpu(const AttentionSpec& spec, const kernel::Target& target) {
-  constexpr int64_t kFewestQueries = 4;
+  constexpr int64_t kFewestQueries = 4, kLargestDepth = 256;
   auto contiguous = [&](const AttentionMatrix& m) { return m.col_stride == 1 || spec.value_depth == 1; };
-  return spec.queries >= kFewestQueries && contiguous(spec.v) && contiguous(spec.out) &&
+  return spec.queries >= kFewestQueries && std::max(spec.depth, spec.value_depth) <= kLargestDepth && contiguous(spec.v) && contiguous(spec.out) &&
          Emitter(spec, target).stack_bytes() <= kStackBytes;
 }
 

@@ -42,7 +42,7 @@ void ExpectFused(ScheduleTester& t, bool fused = true) {
 
 // Strips that are whole, and such that reach back; blocks of keys.
 TEST(AttentionScheduleTest, RandomShapes) {
-  for (uint32_t i = 0; i < 16; ++i) {
+  for (uint32_t i = 0; i < 10; ++i) {
     ScheduleTester t(100 + i);
     const int64_t batch = t.Int(1, 3), m = t.Int(8, 75), n = i % 4 == 0 ? t.Int(130, 300) : t.Int(1, 90);
     const int64_t d = t.Int(1, 40), e = t.Int(1, 70);
@@ -76,6 +76,19 @@ TEST(AttentionScheduleTest, HeadsAndMasks) {
     t.Check();
     ExpectFused(t);
   }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+// Rows that share sets of the cache are copied.
+TEST(AttentionScheduleTest, CrowdedRows) {
+  ScheduleTester t(250);
+  const int64_t heads = 8, d = 64, m = 40;
+  Value* part[3];
+  for (Value*& x : part) x = Heads(t, t.Input({1, &x == part ? m : 35, heads * d}), heads);
+  t.Expect(MatMul(t, Softmax(t, Scaled(t, MatMul(t, part[0], part[1], true), d)), part[2]));
+  t.Check();
+  ExpectFused(t);
+  EXPECT_TRUE(t.KernelsContain("value_rows"));
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
@@ -114,6 +127,20 @@ TEST(AttentionScheduleTest, TransposedOperands) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+// The products are better by themselves where queries do not fill a vector, and where sums are long.
+TEST(AttentionScheduleTest, WhatOthersDoBetter) {
+  for (const auto& [m, depth] : {std::pair<int64_t, int64_t>{3, 8}, {20, 260}}) {
+    ScheduleTester t(550 + static_cast<uint32_t>(m));
+    Value* scores = MatMul(t, Heads(t, t.Input({1, m, 2 * depth}), 2), Heads(t, t.Input({1, 10, 2 * depth}), 2), true);
+    Value* y = MatMul(t, Softmax(t, Scaled(t, scores, depth)), Heads(t, t.Input({1, 10, 2 * depth}), 2));
+    t.Expect(y);
+    t.Expect(t.Add("relu", {y}));
+    t.Check();
+    ExpectFused(t, false);
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 // Values whose rows are apart are multiplied by themselves.
 TEST(AttentionScheduleTest, ColumnsOfValues) {
   ScheduleTester t(500);
@@ -140,6 +167,22 @@ TEST(AttentionScheduleTest, InfiniteMasks) {
                                      std::string(reinterpret_cast<const char*>(mask.data()), mask.size() * 4));
     Value* scores = MatMul(t, t.Input({2, m, 8}), t.Input({2, n, 8}), true);
     t.Expect(MatMul(t, Softmax(t, t.Add("add", {scores, c})), t.Input({2, n, 16})));
+    t.Check();
+    ExpectFused(t);
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+// Masks that choose, of one byte for each score; scores that are used twice.
+TEST(AttentionScheduleTest, ChoosingMasks) {
+  for (uint32_t i = 0; i < 4; ++i) {
+    ScheduleTester t(900 + i);
+    const int64_t m = t.Int(17, 40), n = t.Int(5, 50);
+    const Shape shape = i % 2 == 0 ? Shape{m, n} : Shape{2, 1, n};
+    Value* mask = i < 2 ? t.Constant(shape, graph::DTypeKind::kBool) : t.Input(shape, graph::DTypeKind::kBool);
+    Value* scores = MatMul(t, t.Input({2, m, 7}), t.Input({2, n, 7}), true);
+    scores = t.Add("where", {mask, t.Add("mul", {scores, scores}), t.Scalar(-10)});
+    t.Expect(MatMul(t, Softmax(t, scores), t.Input({2, n, 9})));
     t.Check();
     ExpectFused(t);
   }

@@ -60,6 +60,22 @@ TEST(PrintKernelTest, ManyTasksNeed64Bits) {
             "  x[task] = 1;\n");
 }
 
+// What tells the assembler not to save registers.
+TEST(PrintKernelTest, FewBlocksAtATime) {
+  Kernel k;
+  k.name = "k";
+  k.task = MakeVar("task");
+  k.threads = 64;
+  k.thread = MakeVar("thread");
+  const std::string many = PrintKernels({k});
+  EXPECT_NE(many.find("__launch_bounds__(64) k("), std::string::npos) << many;
+  const std::string before = Fingerprint(k);
+  k.few_at_a_time = true;
+  const std::string few = PrintKernels({k});
+  EXPECT_NE(few.find("__launch_bounds__(64, 1) k("), std::string::npos) << few;
+  EXPECT_NE(Fingerprint(k), before);
+}
+
 TEST(PrintKernelTest, ThreadsShareMemory) {
   Kernel k;
   k.name = "k";
