@@ -19,7 +19,8 @@ using PassResult = absl::StatusOr<bool>;
 // Composite operators become simple ones: a convolution's bias, residual and activation; FUSE_* modes; batch
 // normalization. Operators that do nothing vanish.
 PassResult Canonicalize(graph::Graph& g);
-// float16 and bfloat16 values are computed as float32; network inputs and outputs keep their dtypes.
+// float16 and bfloat16 values are computed as float32; network inputs and outputs keep their dtypes. Values remember what they
+// were (graph::Value::origin).
 PassResult PromoteFloat16(graph::Graph& g);
 // Nodes whose operands are all constants are computed now.
 PassResult FoldConstants(graph::Graph& g);

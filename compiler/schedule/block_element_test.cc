@@ -24,7 +24,6 @@ TEST(BlockElementTest, SmallIntegersAreHeldAsTheTargetMultipliesThem) {
     for (const Scalar s : {Scalar::kInt16, Scalar::kInt32, Scalar::kFloat32}) EXPECT_TRUE(ElementOf(s, target).plain());
   }
   EXPECT_FALSE(CanBeBlocked(Scalar::kBool));
-  EXPECT_FALSE(CanBeBlocked(Scalar::kFloat16));
 }
 
 // Every value of the type, there and back.
@@ -62,6 +61,17 @@ TEST(BlockElementTest, StoresAndLoadsEveryValue) {
 }
 
 // What was widened for storage is not narrowed again in between.
+TEST(BlockElementTest, FloatsOf16BitsAreStoredAsSuch) {
+  for (const Scalar half : {Scalar::kFloat16, Scalar::kBFloat16}) {
+    EXPECT_TRUE(CanBeBlocked(half));
+    EXPECT_TRUE(ElementOf(half, *kernel::FindTarget("x86-64-v3")).plain());
+    const BlockElement e = FloatElement(half);
+    EXPECT_EQ(e.bytes(), 2);
+    EXPECT_EQ(FromStored(e, ZeroOf(kernel::Type(half, 8)))->type, kernel::Type(Scalar::kFloat32, 8));
+    EXPECT_EQ(ToStored(e, kernel::Float(1, 8))->type, kernel::Type(half, 8));
+  }
+}
+
 TEST(BlockElementTest, WideningIsFree) {
   const BlockElement e = ElementOf(Scalar::kInt8, *kernel::FindTarget("x86-64-v3"));
   const kernel::Buffer in = kernel::ArgumentBuffer("in", e.stored, 8, 0, 2);

@@ -338,26 +338,15 @@ class StageEmitter {
     }
   }
 
-  // For output rows [first, last).
+  // The rows that output rows [first, last) read.
   void WidenBand(Block& b, Access& a, const Expr& first, const Expr& last) {
-    WindowBand& band = *a.band;
-    const std::vector<int64_t>& shape = d_.info(band.tensor).shape;
-    band.first = b.Let("first_row", Min(Max(first * band.stride + band.before, Int(0)), Int(band.rows - 1)));
-    const Expr end = Min((last - 1) * band.stride + (band.after + 1), Int(band.rows));
-    std::vector<Expr> index(shape.size(), Int(0));
+    const std::vector<int64_t>& shape = d_.info(a.band->tensor).shape;
+    std::vector<Expr> index(shape.size(), Int(0));  // of the image
     for (size_t i = 0; i + 2 < shape.size(); ++i) {
       if (i != 1 && shape[i] != 1) index[i] = fixed_.at(stage_->vars[i].get());
     }
-    index[shape.size() - 2] = band.first;
-    const Expr from = b.Let("from", RestIndex(index, shape, 1) * kBlock + a.base);
-    const Expr count = b.Let("count", (end - band.first) * band.row_elements);
-    const int lanes = std::max(kBlock, s_.target().vector_lanes);
-    auto copy = [&](Block& b, const Expr& i, int n) {
-      b.Store(band.wide, i, Cast(Scalar::kFloat32, Load(a.buffer, from + i, n)));
-    };
-    const Expr main_end = b.Let("main_end", count / Int(lanes) * Int(lanes));
-    b.For("i", Int(0), main_end, lanes, [&](Block& b, const Expr& i) { copy(b, i, lanes); });
-    if (band.row_elements % lanes != 0) b.For("i", main_end, count, kBlock, [&](Block& b, const Expr& i) { copy(b, i, kBlock); });
+    const Expr image = RestIndex(index, shape, 1) * kBlock + a.base;
+    a.band->Widen(b, a.buffer, image, first, last, std::max(kBlock, s_.target().vector_lanes));
   }
 
   // A stage's body for one block of channels, and where the block's results begin.

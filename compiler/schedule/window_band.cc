@@ -35,6 +35,21 @@ int64_t WindowBand::Divide(int64_t out_rows) {
   return of_part;
 }
 
+void WindowBand::Widen(kernel::Block& b, const kernel::Buffer& stored, const Expr& block, const Expr& first_row, const Expr& last_row,
+                       int lanes) {
+  first = b.Let("first_row", Min(Max(first_row * stride + before, Int(0)), Int(rows - 1)));
+  const Expr end = Min((last_row - 1) * stride + (after + 1), Int(rows));
+  const Expr from = b.Let("from", block + first * row_elements);
+  const Expr count = b.Let("count", (end - first) * row_elements);
+  auto copy = [&](kernel::Block& b, const Expr& i, int n) {
+    b.Store(wide, i, Cast(Scalar::kFloat32, Load(stored, from + i, n)));
+  };
+  const Expr main_end = b.Let("main_end", count / Int(lanes) * Int(lanes));
+  b.For("i", Int(0), main_end, lanes, [&](kernel::Block& b, const Expr& i) { copy(b, i, lanes); });
+  if (row_elements % lanes == 0) return;
+  b.For("i", main_end, count, kBlock, [&](kernel::Block& b, const Expr& i) { copy(b, i, kBlock); });
+}
+
 Expr WindowBand::Index(const std::vector<Expr>& index) const {
   return (index[index.size() - 2] - first) * row_elements + index.back() * kBlock;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "compiler/kernel/simplify.h"
+#include "compiler/kernel/stmt.h"
 #include "compiler/kernel/tensor_expr.h"
 
 namespace mgec::schedule {
@@ -18,12 +19,16 @@ struct WindowBand {
   int64_t rows, row_elements;     // of the tensor's block
   int64_t stride, before, after;  // output row r reads rows [stride * r + before, stride * r + after], as far as they exist
   kernel::Buffer wide;            // float32; made by Divide
-  kernel::Expr first;             // the row that `wide` begins with
+  kernel::Expr first;             // the row that `wide` begins with; set by Widen
 
   // The most rows that so many output rows read.
   int64_t RowsFor(int64_t out_rows) const;
   // Divides the output rows of a task, equally, so that each part's band is small. Returns the rows of a part.
   int64_t Divide(int64_t out_rows);
+  // What output rows [first_row, last_row) read; the block's elements lie in `stored` from `block` on. `lanes`: of a vector, 8 or a
+  // multiple.
+  void Widen(kernel::Block& b, const kernel::Buffer& stored, const kernel::Expr& block, const kernel::Expr& first_row,
+             const kernel::Expr& last_row, int lanes);
   // Where the elements at `index` begin in `wide`.
   kernel::Expr Index(const std::vector<kernel::Expr>& index) const;
 };
