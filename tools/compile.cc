@@ -37,8 +37,8 @@ ABSL_FLAG(bool, winograd, true, "Compute 3x3 convolutions by Winograd's algorith
                                "last digits of accuracy.");
 ABSL_FLAG(bool, cuda_tf32, false,
           "Let the tensor cores of NVIDIA GPUs, from sm_80 on, multiply float32 numbers: factors of convolutions and matrix products "
-          "keep 11 of their 24 significant bits (TF32), so that results are off by up to 0.1 % of the sum of the products' "
-          "magnitudes. GPUs of sm_75 have no such tensor cores and compute in float32.");
+          "keep 11 of their 24 significant bits (TF32), so that each result is off by up to 0.1 % of the sum of its products' "
+          "magnitudes, besides the rounding of float32. GPUs of sm_75 have no such tensor cores and compute in float32.");
 ABSL_FLAG(bool, json, false, "Print the report as JSON, also where the model is not supported or damaged.");
 ABSL_FLAG(int, threads, 0, "Threads that generate code; all CPUs if 0.");
 ABSL_FLAG(double, tune, 0, "Measure on this machine for about so many seconds (60 for --tune alone) which schedules are fastest, "

@@ -29,7 +29,7 @@ enum class StmtKind : uint8_t {
   kBarrier,   // waits until all threads of the task are here; what they wrote to memory before, all see after. Not inside
               // loops and branches on which threads may differ.
   // Copies to shared memory that go on while the thread does something else. GPUs of architecture 80 and later have them
-  // (Architecture()).
+  // (FromArchitecture).
   kCopyAsync,     // begins buffer[index ..] = value, a load of 4, 8 or 16 bytes from an argument, as aligned as it is large. Where
                   // `mask`, a scalar, is off, zeros instead: the load's address may be any then. Until it has been waited for, and
                   // by other threads until the barrier that follows, nobody may touch these elements.

@@ -7,8 +7,8 @@
 
 namespace mgec::schedule {
 
-// Emits the stage as a kernel (its tasks, threads and body) if it is one sum of products (FindProduct). The products of each
-// element are added up in the order of the stage's body, floats by fma: the result has the interpreter's bits.
+// Emits the stage as a kernel (its tasks, threads and body) if it is one sum of products (FindProduct). Without tensor cores the
+// products of each element are added up in the order of the stage's body, floats by fma: the result has the interpreter's bits.
 bool EmitContraction(const GpuStage& stage, kernel::Kernel* k);
 
 }  // namespace mgec::schedule
