@@ -4,6 +4,7 @@
 
 #include "compiler/kernel/join_lanes.h"
 #include "compiler/schedule/functions.h"
+#include "compiler/schedule/register_tile.h"
 #include "compiler/schedule/split.h"
 
 namespace mgec::schedule {
@@ -22,50 +23,6 @@ constexpr int64_t kWantedTasks = 16;
 constexpr int64_t kLine = 64;  // bytes of a cache line
 constexpr int64_t kFewTiles = 8;  // after at most this many, the next panel is needed
 constexpr int kChainsOfFunctions = 8;  // vectors of an epilogue with functions that are computed together
-
-// How many pixels a register tile covers for a panel part of `blocks` blocks.
-int TileHeight(const kernel::Target& target, int blocks) {
-  const bool wide = target.vector_lanes >= 16;
-  const int vectors = wide ? (blocks + 1) / 2 : blocks;
-  if (target.RegistersOf(kBlock) >= 32) return vectors == 1 ? 24 : vectors == 2 ? 13 : 28 / vectors;
-  // Where a vector takes two registers, so do the weights, and elements wait in pairs for being multiplied.
-  return (vectors == 1 || target.vector_lanes < kBlock ? 10 : 12) / vectors;
-}
-
-// The lanes of the vectors that cover `blocks` blocks.
-std::vector<int> VectorsOf(const kernel::Target& target, int blocks) {
-  std::vector<int> lanes;
-  int left = blocks * kBlock;
-  while (left > 0) {
-    const int n = std::min(left, std::max(target.vector_lanes, kBlock) >= 16 ? 16 : 8);
-    lanes.push_back(n);
-    left -= n;
-  }
-  return lanes;
-}
-
-// How `cols` pixels are divided into tiles of at most `height`: `count` tiles, the first `larger` of them one pixel
-// larger than `base`. Balanced, so that no tile is a tiny remainder.
-struct Tiling {
-  int64_t count, base, larger;
-  Tiling(int64_t cols, int64_t height)
-      : count((cols + height - 1) / height), base(cols / count), larger(cols % count) {}
-};
-
-// A panel of 4 blocks takes two passes where registers are few.
-std::vector<int> PartsOf(const kernel::Target& target, int panel_blocks) {
-  if (target.RegistersOf(kBlock) < 32 && panel_blocks == 4) return {2, 2};
-  return {panel_blocks};
-}
-
-// The least pixels that a register tile of some panel covers.
-int LeastHeight(const kernel::Target& target, const std::vector<int>& panels) {
-  int h = 1 << 20;
-  for (int p : panels) {
-    for (int part : PartsOf(target, p)) h = std::min(h, TileHeight(target, part));
-  }
-  return h;
-}
 
 // Integer sums cannot wait in an output of a narrower type; their panels are also smaller.
 int64_t ChunksOf(const ContractionSpec& s, int64_t chunk_entries) {
