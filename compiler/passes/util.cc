@@ -60,7 +60,10 @@ void ReplaceByFused(Graph& g, const std::vector<Node*>& members, const Node& nam
     for (Value* v : n->inputs) copy->inputs.push_back(inner.at(v));
     for (const auto& v : n->outputs) types.push_back(v->type);
     Node* placed = fused->body->Insert(std::move(copy), types);
-    for (size_t i = 0; i < n->outputs.size(); ++i) inner[n->output(i)] = placed->output(i);
+    for (size_t i = 0; i < n->outputs.size(); ++i) {
+      inner[n->output(i)] = placed->output(i);
+      placed->output(i)->origin = n->output(i)->origin;  // for who takes the members apart again
+    }
   }
   Value* result = members.back()->output();
   fused->body->AddOutput(inner.at(result), "out");

@@ -58,16 +58,17 @@ bool IsPointwise(const Node& n) {
   return op != nullptr && op->pointwise;
 }
 
+bool IsHalf(const Value* v) {
+  const graph::DTypeKind k = v->type.dtype.kind;
+  return k == graph::DTypeKind::kFloat16 || k == graph::DTypeKind::kBFloat16;
+}
+
 // Between float32 and what memory holds (passes, StoreFloat16).
 bool IsConversion(const Node& n) {
   if (n.op != "cast") return false;
-  const auto is_half = [](const Value* v) {
-    const graph::DTypeKind k = v->type.dtype.kind;
-    return k == graph::DTypeKind::kFloat16 || k == graph::DTypeKind::kBFloat16;
-  };
   const auto is_float = [](const Value* v) { return v->type.dtype.kind == graph::DTypeKind::kFloat32; };
   const Value *in = n.inputs[0], *out = n.output();
-  return (is_half(in) && is_float(out)) || (is_float(in) && is_half(out));
+  return (IsHalf(in) && is_float(out)) || (is_float(in) && IsHalf(out));
 }
 
 }  // namespace
@@ -283,11 +284,17 @@ absl::Status Scheduler::ScheduleApart(const Node& node) {
     std::vector<graph::TensorType> types;
     for (const Value* v : n->inputs) copy->inputs.push_back(copies.at(v));
     for (const auto& v : n->outputs) types.push_back(v->type);
-    const Node* placed = g.Insert(std::move(copy), types);
-    for (size_t i = 0; i < n->outputs.size(); ++i) copies[n->output(i)] = placed->output(i);
+    Node* placed = g.Insert(std::move(copy), types);
+    for (size_t i = 0; i < n->outputs.size(); ++i) {
+      Value* v = copies[n->output(i)] = placed->output(i);
+      v->origin = n->output(i)->origin;
+      // What is only widened need not be stored so.
+      if (n->op == "cast" && IsHalf(placed->inputs[0])) v->origin = placed->inputs[0]->type.dtype.kind;
+    }
   }
   for (const graph::GraphOutput& o : node.body->outputs()) g.AddOutput(copies.at(o.value), o.name);
   RETURN_IF_ERROR(passes::Fuse(g).status());
+  RETURN_IF_ERROR(passes::StoreFloat16(g).status());
   for (size_t i = 0; i < g.outputs().size(); ++i) {
     const auto it = output_of_.find(node.output(static_cast<int>(i)));
     if (it != output_of_.end()) output_of_[g.outputs()[i].value] = it->second;

@@ -41,5 +41,18 @@ TEST(CudaFloat16Test, Convolutions) {
   }
 }
 
+// Attention of float16 is left to tensor cores: a product, softmax, another product, with scores of 16 bits between them.
+TEST(CudaFloat16Test, Attention) {
+  ScheduleTester t(20);
+  t.set_tolerance(4e-3);
+  auto half = [&](const Shape& shape) { return t.Add("tanh", {t.Input(shape, DTypeKind::kFloat16)}); };
+  Value* scores = t.Add("matmul", {half({3, 40, 32}), half({3, 36, 32})}, {{"transpose_b", int64_t{1}}});
+  Value* weights = t.Add("softmax", {scores}, {{"axis", int64_t{2}}});
+  t.Expect(t.Add("matmul", {weights, half({3, 36, 24})}));
+  t.CheckCudaAfterPasses();
+  EXPECT_TRUE(t.KernelsContain("mma("));
+  EXPECT_EQ(t.CountOps("cast"), 0) << testing::PrintToString(t.ops());
+}
+
 }  // namespace
 }  // namespace mgec::schedule
