@@ -118,7 +118,7 @@ absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node) {
     }
   }
   if (!integers) spec.in_scalar = ops::StorageOf(a->type.dtype);
-  if (ta && spec.in_scalar != kernel::Scalar::kFloat32) {  // columns are read element by element
+  if (!integers && ta && spec.in_scalar != kernel::Scalar::kFloat32) {  // columns are read element by element
     input = {Widened(s, node, input, spec.in_scalar)};
     spec.in_scalar = kernel::Scalar::kFloat32;
   }
