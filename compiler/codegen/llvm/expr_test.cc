@@ -39,7 +39,7 @@ void CompareLanewise(Scalar in, Scalar out, const std::string& what, F f, double
 TEST(ExprTest, FloatUnary) {
   for (int n = static_cast<int>(Op::kNeg); n <= static_cast<int>(Op::kIsInf); ++n) {
     const Op op = static_cast<Op>(n);
-    if (op == Op::kNot) continue;
+    if (op == Op::kNot || op == Op::kRoundTf32) continue;  // for GPUs only
     const Scalar out = op == Op::kIsNan || op == Op::kIsInf ? Scalar::kBool : Scalar::kFloat32;
     // Close to zeros of sin and cos one rounding of the argument's reduction is many units; math_test.cc is exact.
     CompareLanewise(Scalar::kFloat32, out, Name(op), [&](Expr x, Expr, Expr) {
