@@ -95,12 +95,8 @@ class Emitter {
     Block b;
     const Expr task = Use(k.task);
     const Expr strip = strips == 1 ? Int(0) : b.Let("strip", Binary(Op::kMod, task, Int(strips)));
-    Expr product = strips == 1 ? task : b.Let("product", task / Int(strips));
-    batch_.resize(s_.batch.size());
-    for (size_t i = s_.batch.size(); i-- > 0;) {
-      batch_[i] = i == 0 ? product : b.Let("b", Binary(Op::kMod, product, Int(s_.batch[i])));
-      if (i > 0) product = b.Let("rest", product / Int(s_.batch[i]));
-    }
+    const Expr product = strips == 1 ? task : b.Let("product", task / Int(strips));
+    batch_ = BatchIndices(b, s_.batch, product);
     k_base_ = b.Let("keys", MatrixOffset(s_.k, batch_));
     v_base_ = b.Let("values", MatrixOffset(s_.v, batch_));
     out_base_ = b.Let("to", MatrixOffset(s_.out, batch_));
@@ -459,6 +455,15 @@ int64_t AttentionSpec::products() const {
   int64_t n = 1;
   for (const int64_t extent : batch) n *= extent;
   return n;
+}
+
+std::vector<Expr> BatchIndices(Block& b, const std::vector<int64_t>& batch, Expr product) {
+  std::vector<Expr> indices(batch.size());
+  for (size_t i = batch.size(); i-- > 0;) {
+    indices[i] = i == 0 ? product : b.Let("b", Binary(Op::kMod, product, Int(batch[i])));
+    if (i > 0) product = b.Let("rest", product / Int(batch[i]));
+  }
+  return indices;
 }
 
 Expr MatrixOffset(const AttentionMatrix& m, const std::vector<Expr>& batch) {

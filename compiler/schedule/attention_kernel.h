@@ -51,6 +51,9 @@ bool FusesOnCpu(const AttentionSpec& spec, const kernel::Target& target);
 
 kernel::Kernel AttentionKernel(const AttentionSpec& spec, const kernel::Target& target, const std::string& name);
 
+// The indices of product number `product` along the batch's dimensions.
+std::vector<kernel::Expr> BatchIndices(kernel::Block& b, const std::vector<int64_t>& batch, kernel::Expr product);
+
 // The offset of the matrix of a product with the indices `batch`.
 kernel::Expr MatrixOffset(const AttentionMatrix& m, const std::vector<kernel::Expr>& batch);
 

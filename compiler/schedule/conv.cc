@@ -88,11 +88,7 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
   } else {
     spec.rows = images * out_h;
     spec.cols = out_w;
-    pixels.flat = [=](Expr row, Expr col) { return row * out_w + col; };
-    pixels.index = [=](Expr row, Expr col) -> std::vector<Expr> {
-      if (images == 1) return {Int(0), row, col};
-      return {row / Int(out_h), Binary(Op::kMod, row, Int(out_h)), col};
-    };
+    pixels = PixelsByRows(images, out_h, out_w);
   }
   spec.split_pixels = SplitsPixels(images * out_h * out_w, graph::ByteSize(x->type) + graph::ByteSize(node.output()->type),
                                    graph::ByteSize(w->type));

@@ -263,12 +263,7 @@ absl::StatusOr<bool> ScheduleDepthwiseDot(Scheduler& s, const graph::Node& node)
   spec.channels = p.out_channels;
   spec.first_extra = kExtra;
   spec.choice = s.choice();
-  PixelMap pixels;
-  pixels.flat = [&](Expr row, Expr col) { return row * p.out_w + col; };
-  pixels.index = [&](Expr row, Expr col) -> std::vector<Expr> {
-    if (in[0] == 1) return {Int(0), row, col};
-    return {row / Int(p.out_h), Binary(Op::kMod, row, Int(p.out_h)), col};
-  };
+  const PixelMap pixels = PixelsByRows(in[0], p.out_h, p.out_w);
   std::vector<plan::Argument> extra;
   if (!BuildEpilogue(s, node, d, /*blocked=*/true, pixels, spec, extra)) return false;
 

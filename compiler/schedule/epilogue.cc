@@ -63,6 +63,16 @@ Expr TakeBias(const graph::Node& node, const kernel::Definition& d, const kernel
 
 }  // namespace
 
+PixelMap PixelsByRows(int64_t images, int64_t out_h, int64_t out_w) {
+  PixelMap pixels;
+  pixels.flat = [=](Expr row, Expr col) { return row * out_w + col; };
+  pixels.index = [=](Expr row, Expr col) -> std::vector<Expr> {
+    if (images == 1) return {Int(0), row, col};
+    return {row / Int(out_h), Binary(Op::kMod, row, Int(out_h)), col};
+  };
+  return pixels;
+}
+
 bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definition& d, bool blocked,
                    const PixelMap& pixels, ContractionSpec& spec, std::vector<plan::Argument>& bindings) {
   if (d.stages().size() != 1) return false;

@@ -17,6 +17,9 @@ struct PixelMap {
   std::function<kernel::Expr(kernel::Expr row, kernel::Expr col)> flat;
 };
 
+// Of images whose rows, one image after the other, are the rows of the spec.
+PixelMap PixelsByRows(int64_t images, int64_t out_h, int64_t out_w);
+
 // Reads the epilogue off `d` (one stage around one reduction) and installs it in `spec`, which says what is multiplied and
 // what comes out: its operands become arguments from spec.first_extra on, bound by `bindings`. `blocked`: the output is blocked (channel at dimension 1), otherwise dense
 // with the channel last. False, with nothing changed in the program, where an operand does not fit.

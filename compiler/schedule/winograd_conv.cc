@@ -275,13 +275,8 @@ absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node) {
   if (m == 0) return false;
   ASSIGN_OR_RETURN(kernel::Definition d, DefinitionFor(node));
 
-  PixelMap pixels;
-  const int64_t out_h = p.out_h, out_w = p.out_w, images = x->type.shape[0];
-  pixels.flat = [=](Expr row, Expr col) { return row * out_w + col; };
-  pixels.index = [=](Expr row, Expr col) -> std::vector<Expr> {
-    if (images == 1) return {Int(0), row, col};
-    return {row / Int(out_h), Binary(Op::kMod, row, Int(out_h)), col};
-  };
+  const int64_t images = x->type.shape[0];
+  const PixelMap pixels = PixelsByRows(images, p.out_h, p.out_w);
   ContractionSpec epilogue;
   epilogue.first_extra = 3;
   epilogue.channels = p.out_channels;

@@ -68,12 +68,8 @@ class Emitter {
     // Neighbouring blocks share keys and values.
     const Expr task = k.tasks == 1 ? Int(0) : Use(k.task);
     first_ = strips == 1 ? Int(0) : b.Let("first", Binary(Op::kMod, task, Int(strips)) * tile_);
-    Expr product = strips == 1 ? task : b.Let("product", task / Int(strips));
-    batch_.resize(s_.batch.size());
-    for (size_t i = s_.batch.size(); i-- > 0;) {
-      batch_[i] = i == 0 ? product : b.Let("b", Binary(Op::kMod, product, Int(s_.batch[i])));
-      if (i > 0) product = b.Let("rest", product / Int(s_.batch[i]));
-    }
+    const Expr product = strips == 1 ? task : b.Let("product", task / Int(strips));
+    batch_ = BatchIndices(b, s_.batch, product);
     q_base_ = b.Let("queries", MatrixOffset(s_.q, batch_));
     k_base_ = b.Let("keys", MatrixOffset(s_.k, batch_));
     v_base_ = b.Let("values", MatrixOffset(s_.v, batch_));
