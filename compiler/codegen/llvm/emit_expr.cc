@@ -323,6 +323,12 @@ llvm::Value* KernelEmitter::EmitRampCompare(const ExprNode& e) {
 
 llvm::Value* KernelEmitter::EmitBinary(const ExprNode& e) {
   if (llvm::Value* mask = EmitRampCompare(e)) return mask;
+  for (size_t i : {0u, 1u}) {
+    if (const Expr& factor = e.args[i]; e.op == Op::kMul && factor->op == Op::kSigmoid) {
+      llvm::Value* other = EmitExpr(e.args[1 - i]);
+      return VectorMath(b_, e.type.lanes, target_).TimesSigmoid(other, EmitExpr(factor->args[0]));
+    }
+  }
   llvm::Value* a = EmitExpr(e.args[0]);
   llvm::Value* b = EmitExpr(e.args[1]);
   const Scalar s = e.args[0]->type.scalar;

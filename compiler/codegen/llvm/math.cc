@@ -33,59 +33,13 @@ llvm::Value* VectorMath::Horner(V x, std::initializer_list<double> coefficients)
   return sum;
 }
 
-namespace {
-
-// Added to a float32 below 2^22 in magnitude, it rounds to an integer, which is then also in the low bits.
-constexpr double kRoundMagic = 12582912;  // 1.5 * 2^23
-constexpr uint32_t kRoundMagicBits = 0x4b400000;
-constexpr uint32_t kOneBits = 0x3f800000;
-constexpr double kLog2E = 1.4426950408889634;
-// ln 2 in two parts, for x - n ln 2 with fused multiply-adds.
-constexpr double kLn2High = 0.693147182464599609375;
-constexpr double kLn2Low = -1.904654299957767e-09;
-
-}  // namespace
-
-// exp(x) = 2^n exp(r) with |r| <= ln 2 / 2. 2^n is applied as two factors, because n reaches from -150 (the smallest
-// denormal) to 128 (infinity).
-llvm::Value* VectorMath::Exp(V x) {
-  x = Clamp(x, -104.5, 89.0);
-  V t = Fma(x, K(x, kLog2E), K(x, kRoundMagic));
-  V n = Sub(t, K(x, kRoundMagic));
-  V r = Fma(n, K(x, -kLn2High), x);
-  r = Fma(n, K(x, -kLn2Low), r);
-  V q = Horner(r, {0.001381459638218356, 0.0083687170908303705, 0.041668388092698516, 0.16666520629439388,
-                   0.49999993447560159});
-  V e = Add(Fma(Mul(r, r), q, r), K(x, 1));
-  V exponent = b_.CreateSub(b_.CreateBitCast(t, Int32()), Bits(Int32(), kRoundMagicBits));
-  V half = b_.CreateAShr(exponent, Bits(Int32(), 1));
-  for (V part : {half, b_.CreateSub(exponent, half)}) {
-    V power = b_.CreateShl(b_.CreateAdd(part, Bits(Int32(), 127)), Bits(Int32(), 23));
-    e = Mul(e, b_.CreateBitCast(power, Float()));
-  }
-  return e;
-}
-
-// 1 / (1 + exp(-x)). exp is shorter here: clamped, 2^n is one factor, and the sum is fused with its product. The quotient n
-// times the part of ln 2 that one float32 lacks is below 3e-7 and left out.
-llvm::Value* VectorMath::Sigmoid(V x) {
-  V y = Clamp(x, -87.33, 87.33);
-  V t = Fma(y, K(x, -kLog2E), K(x, kRoundMagic));
-  V n = Sub(t, K(x, kRoundMagic));
-  V r = Fma(n, K(x, -kLn2High), b_.CreateFNeg(y));
-  V e = Horner(r, {0.00831252224641231, 0.04189015991576242, 0.16667114636675257, 0.49999231465836702, 1, 1});
-  // The bits of the magic number itself are shifted out.
-  V power = b_.CreateAdd(b_.CreateShl(b_.CreateBitCast(t, Int32()), Bits(Int32(), 23)), Bits(Int32(), kOneBits));
-  return Reciprocal(Fma(e, b_.CreateBitCast(power, Float()), K(x, 1)));
-}
-
 // x P(x^2) / Q(x^2), fitted for the smallest relative error. The limit is where the quotient comes out as exactly one.
 llvm::Value* VectorMath::Tanh(V x) {
   x = Clamp(x, -8.139, 8.139);
   V z = Mul(x, x);
   V p = Mul(x, Horner(z, {1.394553628e-8, 2.102733560e-5, 3.520756727e-3, 1.340216100e-1, 1}));
   V q = Horner(z, {8.015776984e-7, 3.326951409e-4, 2.597254514e-2, 4.673548340e-1, 1});
-  return Clamp(Quotient(p, q), -1, 1);
+  return Clamp(Div(p, q), -1, 1);
 }
 
 // As tanh.
@@ -94,7 +48,7 @@ llvm::Value* VectorMath::Erf(V x) {
   V z = Mul(x, x);
   V p = Mul(x, Horner(z, {2.310134028e-4, 3.64366676e-3, 5.169660021e-2, 0.1913292133, 1.128379132}));
   V q = Horner(z, {-1.103718665e-7, 2.304348883e-5, 1.067067863e-3, 1.455571282e-2, 0.1134512587, 0.5028934444, 1});
-  return Clamp(Quotient(p, q), -1, 1);
+  return Clamp(Div(p, q), -1, 1);
 }
 
 // x = 2^*exponent (1 + f) with 1 + f between sqrt(1/2) and sqrt(2), for a positive number that is not denormal. Returns f.
@@ -143,7 +97,7 @@ llvm::Value* VectorMath::Log1p(V x) {
   V in_place = b_.CreateICmpEQ(exponent, Bits(Int32(), 0));
   V lost = b_.CreateSelect(b_.CreateFCmpOGT(x, one), Sub(one, Sub(u, x)), Sub(x, Sub(u, one)));
   // As a part of 1 + f. Beyond 2^127, where the bits would be negative, nothing of it is left.
-  V scale = b_.CreateSub(Bits(Int32(), kOneBits), b_.CreateShl(exponent, Bits(Int32(), 23)));
+  V scale = b_.CreateSub(Bits(Int32(), 0x3f800000), b_.CreateShl(exponent, Bits(Int32(), 23)));
   scale = b_.CreateBitCast(b_.CreateBinaryIntrinsic(Intrinsic::smax, scale, Bits(Int32(), 0)), Float());
   // lost / (1 + f), as well as is needed of a number that small.
   V rest = Mul(Mul(lost, scale), Fma(f, Sub(f, one), one));
@@ -162,7 +116,7 @@ llvm::Value* VectorMath::Unary(Op op, V x) {
     case Op::kLog1p: return Log1p(x);
     case Op::kTanh: return Tanh(x);
     case Op::kErf: return Erf(x);
-    case Op::kSigmoid: return Sigmoid(x);
+    case Op::kSigmoid: return TimesSigmoid(K(x, 1), x);
     case Op::kSin: return SinCos(x, 0);
     case Op::kCos: return SinCos(x, 1);
     case Op::kTan: return Tan(x);

@@ -1,10 +1,10 @@
 // Math functions on float32 scalars and vectors of any number of lanes, emitted as straight-line code: no calls, no
-// branches, no tables in memory.
+// branches, no tables that do not fit a register or two. The number of lanes does not change a bit of the results.
 //
 // The largest errors, in units in the last place of the result, against the exact value (math_test.cc samples all
 // binades):
 //
-//   exp 1, log 1, sigmoid 6, tanh 5, erf 5 (at most 3e-7 off in absolute terms), rsqrt 2
+//   exp 1.1, log 1, sigmoid 7, tanh 5, erf 5 (at most 3e-7 off in absolute terms), rsqrt 2
 //   expm1, log1p, asin, acos, atan, atan2, sinh, cosh, asinh, acosh, atanh, erfc, pow 1
 //   sin, cos, erfinv, erfcinv 2, tan 3, fmod 0
 //
@@ -21,6 +21,8 @@
 
 #include "compiler/kernel/expr.h"
 #include "compiler/kernel/target.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/IR/IRBuilder.h"
 
 namespace mgec::codegen {
@@ -28,33 +30,38 @@ namespace mgec::codegen {
 class VectorMath {
  public:
   VectorMath(llvm::IRBuilder<>& b, int lanes, const kernel::Target& target)
-      : b_(b), lanes_(lanes), has_avx512_(target.has_avx512) {}
+      : b_(b), lanes_(lanes), has_avx2_(target.has_avx2), has_avx512_(target.has_avx512) {}
 
   // kSqrt .. kSigmoid of x.
   llvm::Value* Unary(kernel::Op op, llvm::Value* x);
   // kPow(x, y), kAtan2(y, x), kMod(x, y).
   llvm::Value* Binary(kernel::Op op, llvm::Value* x, llvm::Value* y);
+  // a times the sigmoid of x, which costs no more than the sigmoid: at most 7 ulp off.
+  llvm::Value* TimesSigmoid(llvm::Value* a, llvm::Value* x);
 
  private:
   using V = llvm::Value*;
 
   // math.cc: float32 throughout
-  V Exp(V x);
   V SplitExponent(V x, V* exponent);
   V LogOfSplit(V e, V f, V rest);
   V WithLogLimits(V x, V log);
   V Log(V x);
   V Log1p(V x);
-  V Sigmoid(V x);
   V Tanh(V x);
   V Erf(V x);
 
-  // math_reciprocal.cc: divisions by normal numbers whose reciprocals are normal, too. A divider takes as long as a dozen
-  // multiplications; where the machine approximates reciprocals well, these start from there.
-  V Reciprocal(V x);       // at most 1 ulp off
-  V Quotient(V a, V b);    // at most 1 ulp off
-  V ReciprocalEstimate(V x);     // relative error below 2^-14; null where the machine has none
-  V Refined(V x, V estimate);    // one step of Newton's method: the error is squared
+  // math_exp.cc
+  V Exp(V x);
+  V OnePlusExpOfMinus(V x);
+  // How many bits of an index PowerTable() takes: 0 where the machine permutes no registers, and there is no table.
+  int PowerTableBits() const;
+  // The bits of 2^(j / N), less slope times j, for the j in the low bits of each integer of `index`.
+  V PowerTable(V index, uint32_t slope);
+  // x 2^floor(power), denormals and infinity included. For AVX-512.
+  V Scale(V x, V power);
+  // What `part` makes of vectors of `width` lanes, for vectors of lanes_: the operands are cut and filled up as it takes.
+  V InParts(llvm::ArrayRef<V> operands, int width, llvm::function_ref<V(llvm::ArrayRef<V>)> part);
 
   // math_double.cc: arguments and results that end in D are float64
   V ExpD(V x);
@@ -107,7 +114,7 @@ class VectorMath {
 
   llvm::IRBuilder<>& b_;
   int lanes_;
-  bool has_avx512_;
+  bool has_avx2_, has_avx512_;
 };
 
 }  // namespace mgec::codegen

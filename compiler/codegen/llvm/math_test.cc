@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <random>
 #include <string>
@@ -51,8 +52,9 @@ std::vector<float> Samples() {
   return samples;
 }
 
-// f over all of `inputs` (one or two), 64 elements a task.
-std::vector<float> RunGenerated(Op op, const Target& target, int lanes, const std::vector<std::vector<float>>& inputs) {
+// f over all of `inputs`, 64 elements a task.
+std::vector<float> RunGenerated(const std::function<Expr(const std::vector<Expr>&)>& f, const Target& target, int lanes,
+                                const std::vector<std::vector<float>>& inputs) {
   const auto n = static_cast<int64_t>(inputs[0].size());
   Kernel k;
   k.name = "f";
@@ -64,9 +66,9 @@ std::vector<float> RunGenerated(Op op, const Target& target, int lanes, const st
   Block b;
   for (int i = 0; i < 64; i += lanes) {
     const Expr at = Use(k.task) * 64 + i;
-    const Expr x = Load(k.arguments[0], at, lanes);
-    b.Store(k.arguments.back(), at,
-            inputs.size() == 1 ? kernel::Unary(op, x) : kernel::Binary(op, x, Load(k.arguments[1], at, lanes)));
+    std::vector<Expr> x;
+    for (size_t j = 0; j < inputs.size(); ++j) x.push_back(Load(k.arguments[j], at, lanes));
+    b.Store(k.arguments.back(), at, f(x));
   }
   k.body = b.Take();
   absl::StatusOr<CodeImage> image = Generate({k}, target, Options());
@@ -79,6 +81,12 @@ std::vector<float> RunGenerated(Op op, const Target& target, int lanes, const st
   buffers.push_back(out.data());
   code->Run(0, buffers, 0, static_cast<uint32_t>(k.tasks));
   return out;
+}
+
+std::vector<float> RunGenerated(Op op, const Target& target, int lanes, const std::vector<std::vector<float>>& inputs) {
+  return RunGenerated(
+      [op](const std::vector<Expr>& x) { return x.size() == 1 ? kernel::Unary(op, x[0]) : kernel::Binary(op, x[0], x[1]); },
+      target, lanes, inputs);
 }
 
 // The distance in units in the last place of the expected value; infinity counts as 2^128.
@@ -152,14 +160,14 @@ TEST_P(UnaryMathTest, IsAccurateEverywhere) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, UnaryMathTest,
-    ::testing::Values(UnaryCase{Op::kSqrt, 0.5}, UnaryCase{Op::kRsqrt, 2}, UnaryCase{Op::kExp, 1},
+    ::testing::Values(UnaryCase{Op::kSqrt, 0.5}, UnaryCase{Op::kRsqrt, 2}, UnaryCase{Op::kExp, 1.1},
                       UnaryCase{Op::kExpm1, 1}, UnaryCase{Op::kLog, 1}, UnaryCase{Op::kLog1p, 1},
                       UnaryCase{Op::kSin, 2, 0x1p30f}, UnaryCase{Op::kCos, 2, 0x1p30f},
                       UnaryCase{Op::kTan, 3, 0x1p30f}, UnaryCase{Op::kAsin, 1}, UnaryCase{Op::kAcos, 1},
                       UnaryCase{Op::kAtan, 1}, UnaryCase{Op::kSinh, 1}, UnaryCase{Op::kCosh, 1},
                       UnaryCase{Op::kTanh, 5}, UnaryCase{Op::kAsinh, 1}, UnaryCase{Op::kAcosh, 1},
                       UnaryCase{Op::kAtanh, 1}, UnaryCase{Op::kErf, 5}, UnaryCase{Op::kErfc, 1},
-                      UnaryCase{Op::kErfInv, 2}, UnaryCase{Op::kErfcInv, 2}, UnaryCase{Op::kSigmoid, 6}),
+                      UnaryCase{Op::kErfInv, 2}, UnaryCase{Op::kErfcInv, 2}, UnaryCase{Op::kSigmoid, 7}),
     [](const auto& info) { return std::string(kernel::Name(info.param.op)); });
 
 // Pairs of random bits, of numbers of moderate size, of small integers and halves, and of special values.
@@ -229,20 +237,63 @@ INSTANTIATE_TEST_SUITE_P(All, BinaryMathTest,
                          ::testing::Values(BinaryCase{Op::kPow, 1}, BinaryCase{Op::kAtan2, 1}, BinaryCase{Op::kMod, 0}),
                          [](const auto& info) { return std::string(kernel::Name(info.param.op)); });
 
-// The same function on scalars and on vectors of other sizes gives the same bits.
-TEST(MathTest, LanesDoNotMatter) {
-  std::string why_not;
-  const Target target = *kernel::FindTarget("x86-64-v3");
-  if (!CanRun(target, &why_not)) GTEST_SKIP() << "skipped: " << why_not;
-  std::vector<float> in(64);
-  for (size_t i = 0; i < in.size(); ++i) in[i] = static_cast<float>(i) * 0.37f - 11;
-  for (Op op : {Op::kExp, Op::kTanh, Op::kSin, Op::kLog1p, Op::kErfInv}) {
-    const std::vector<float> expected = RunGenerated(op, target, 8, {in});
-    for (int lanes : {1, 2, 4, 16, 32}) {
-      const std::vector<float> got = RunGenerated(op, target, lanes, {in});
-      EXPECT_EQ(std::memcmp(got.data(), expected.data(), 256), 0) << kernel::Name(op) << " " << lanes;
+// A product with a sigmoid is generated as one quotient.
+TEST(MathTest, TimesSigmoid) {
+  const std::vector<float> x = Samples();
+  std::vector<float> factor(x.size());
+  for (size_t i = 0; i < x.size(); ++i) factor[i] = static_cast<float>(i % 7) - 3;
+  std::string why_not, skipped;
+  for (const Target& target : kernel::DefaultTargets()) {
+    if (!CanRun(target, &why_not)) {
+      skipped += target.name + " " + why_not + " ";
+      continue;
+    }
+    for (bool left : {true, false}) {
+      const auto product = [&](const std::vector<Expr>& e) {
+        const Expr sigmoid = kernel::Unary(Op::kSigmoid, e[1]);
+        return left ? sigmoid * e[0] : e[0] * sigmoid;
+      };
+      const std::vector<float> out = RunGenerated(product, target, target.vector_lanes, {factor, x});
+      const std::vector<float> silu = RunGenerated(product, target, target.vector_lanes, {x, x});
+      Worst worst;
+      for (size_t i = 0; i < x.size(); ++i) {
+        if (std::isnan(x[i])) {
+          EXPECT_TRUE(std::isnan(out[i]) && std::isnan(silu[i]));
+          continue;
+        }
+        if (x[i] < -87.33f) {  // where the sigmoid has its limit
+          EXPECT_NEAR(out[i], factor[i] * 1.18e-38, 1e-39) << x[i];
+          continue;
+        }
+        const double sigmoid = kernel::ReferenceUnary(Op::kSigmoid)(static_cast<double>(x[i]));
+        worst.Add(factor[i], x[i], out[i], static_cast<double>(factor[i]) * sigmoid);
+        worst.Add(x[i], x[i], silu[i], static_cast<double>(x[i]) * sigmoid);
+      }
+      EXPECT_LE(worst.ulps, 7) << target.name << ": " << Describe(worst);
     }
   }
+  if (!skipped.empty()) GTEST_SKIP() << "skipped: " << skipped;
+}
+
+// The same function on scalars and on vectors of other sizes gives the same bits.
+TEST(MathTest, LanesDoNotMatter) {
+  std::vector<float> in(64);
+  for (size_t i = 0; i < in.size(); ++i) in[i] = static_cast<float>(i) * 0.37f - 11;
+  std::string why_not, skipped;
+  for (const Target& target : kernel::DefaultTargets()) {
+    if (!CanRun(target, &why_not)) {
+      skipped += target.name + " " + why_not + " ";
+      continue;
+    }
+    for (Op op : {Op::kExp, Op::kTanh, Op::kErf, Op::kSigmoid, Op::kSin, Op::kLog1p, Op::kErfInv}) {
+      const std::vector<float> expected = RunGenerated(op, target, 8, {in});
+      for (int lanes : {1, 2, 4, 16, 32}) {
+        const std::vector<float> got = RunGenerated(op, target, lanes, {in});
+        EXPECT_EQ(std::memcmp(got.data(), expected.data(), 256), 0) << kernel::Name(op) << " " << lanes;
+      }
+    }
+  }
+  if (!skipped.empty()) GTEST_SKIP() << "skipped: " << skipped;
 }
 
 }  // namespace
