@@ -28,6 +28,7 @@ using kernel::Scalar;
 using kernel::Stage;
 
 constexpr int64_t kUnrollReduction = 64;  // windows up to 8x8 become straight code
+constexpr int64_t kSumsBytes = 8 << 10;   // of sums that wait for what becomes of them: a part of the first cache
 
 // Packed float32 numbers in 16 bits, where that is wanted: weights of windows rounded, others where they do not change.
 Scalar NarrowPacked(std::string& packed, bool weights, Scalar wanted) {
@@ -193,9 +194,10 @@ class StageEmitter {
   }
 
   // Every blocked operand has the stage's own shape and index: the pixels are one long row.
-  bool IsFlat() const {
+  bool IsFlat() const { return IsFlat(stage_->body); }
+  bool IsFlat(const Expr& body) const {
     bool flat = true;
-    kernel::Visit(stage_->body, [&](const Expr& e) {
+    kernel::Visit(body, [&](const Expr& e) {
       if (e->op == Op::kReduce) flat = false;
       if (e->op != Op::kRead) return;
       for (size_t i = 0; i < e->args.size(); ++i) {
@@ -223,7 +225,7 @@ class StageEmitter {
     const Expr begin = parts == 1 ? Int(0) : b.Let("begin", PartBegin(part, parts, pixels));
     const Expr end = parts == 1 ? Int(pixels) : b.Let("end", PartBegin(part + 1, parts, pixels));
     const Expr body = Body(true);
-    const int64_t together = PixelsTogether();
+    const int64_t together = PixelsTogether(body);
     const Expr main_end = parts == 1 ? Int(pixels / together * together)
                                      : b.Let("main_end", begin + (end - begin) / Int(together) * Int(together));
     auto pixels_from = [&](Block& b, Expr p, int64_t n) {
@@ -266,8 +268,17 @@ class StageEmitter {
       if (at->op == Op::kVar) ranges_[at->var.get()] = {0, n - 1};
     }
     if (has_rows && together == 1) FindBand(rows, parts);
+    if (has_rows && together == 1 && FinishesLater()) {
+      const int64_t row_bytes = stage_->info.shape[inner] * kBlock * 4;
+      const int64_t most = std::max<int64_t>(1, kSumsBytes / row_bytes);
+      band_rows_ = std::min({HasBands() ? band_rows_ : rows, (rows + parts - 1) / parts, most});
+      sums_ = kernel::StackBuffer("sums", Scalar::kFloat32, band_rows_ * row_bytes / 4);
+    }
     std::vector<BlockBody> bodies;
-    auto add_body = [&] { bodies.push_back({kernel::Simplify(kernel::Substitute(Body(false), fixed_), ranges_), out_base_}); };
+    auto add_body = [&] {
+      const Expr body = Body(false);
+      bodies.push_back({kernel::Simplify(kernel::Substitute(sums_ == nullptr ? body : SumOf(body), fixed_), ranges_), out_base_});
+    };
     for (int64_t i = 0; i < together; ++i) {
       EmitBases(b, rest * together + i);
       if (!HasBands()) add_body();
@@ -298,7 +309,7 @@ class StageEmitter {
       const Zones zones = ZonesOf(bodies[0].body, stage_->vars[row_dim], rows, ranges_);
       ForEachZone(b, zones, begin, end, row);
     };
-    if (!HasBands()) {
+    if (band_rows_ == 0) {
       rows_from(b, begin, end);
     } else {
       b.For("band", begin, end, band_rows_, [&](Block& b, const Expr& first) {
@@ -306,9 +317,13 @@ class StageEmitter {
         for (Access& a : access_) {
           if (a.band) WidenBand(b, a, first, last);
         }
+        index[row_dim] = first;
+        index[inner] = Int(0);
+        sums_from_ = RestIndex(index, stage_->info.shape, 1);
         bodies.clear();
         add_body();
         rows_from(b, first, last);
+        if (sums_ != nullptr) FinishRows(b, last - first, stage_->info.shape[inner]);
       });
     }
     return blocks * outer * parts;
@@ -325,6 +340,45 @@ class StageEmitter {
       band_rows_ = access_[t].band->Divide((rows + parts - 1) / parts);
       return;  // no operator has windows in two tensors
     }
+  }
+
+  // Whether the sums of some rows are stored, and what becomes of them is computed behind: functions are long chains of
+  // operations, which take many registers, and whose latency only long rows hide.
+  bool FinishesLater() const {
+    Expr sum;
+    bool one = true;
+    kernel::Visit(stage_->body, [&](const Expr& e) {
+      if (e->op != Op::kReduce) return;
+      one = sum == nullptr && e->type.scalar == Scalar::kFloat32;
+      sum = e;
+    });
+    const int64_t row_bytes = stage_->info.shape.back() * kBlock * 4;
+    if (sum == nullptr || !one || row_bytes > kSumsBytes) return false;
+    const Expr rest = kernel::Replace(stage_->body, [&](const Expr& e) { return e == sum ? kernel::Float(0) : nullptr; });
+    return ComputesFunctions(rest) && IsFlat(rest);
+  }
+  static Expr SumOf(const Expr& body) {
+    Expr sum;
+    kernel::Visit(body, [&](const Expr& e) { sum = e->op == Op::kReduce ? e : sum; });
+    return sum;
+  }
+
+  // Results of the `rows` rows of `cols` pixels whose sums are there.
+  void FinishRows(Block& b, const Expr& rows, int64_t cols) {
+    flat_var_ = kernel::MakeVar("p");
+    const Expr body = kernel::Replace(Body(true), [&](const Expr& e) {
+      return e->op == Op::kReduce ? Load(sums_, (Use(flat_var_) - sums_from_) * kBlock, kBlock) : nullptr;
+    });
+    int64_t together = 1;
+    while (2 * together <= std::min(cols, PixelsTogether(body))) together *= 2;
+    const Expr pixels = b.Let("pixels", rows * cols);
+    b.For("p", Int(0), pixels, together, [&](Block& b, const Expr& p) {
+      // The last vectors overlap those before.
+      const Expr at = b.Let("at", sums_from_ + Min(p, pixels - together));
+      std::vector<Expr> results;
+      for (int64_t u = 0; u < together; ++u) results.push_back(Stored(kernel::Substitute(body, {{flat_var_.get(), at + u}})));
+      b.Store(out_, out_base_ + at * kBlock, kernel::JoinLanes(results));
+    });
   }
 
   // The rows that output rows [first, last) read.
@@ -387,7 +441,7 @@ class StageEmitter {
       }
       std::vector<std::pair<Expr, Expr>> stores;  // index, value
       for (int64_t u = 0, together; u < n; u += together) {
-        for (together = 1; 2 * together <= std::min(n - u, PixelsTogether());) together *= 2;
+        for (together = 1; 2 * together <= std::min(n - u, PixelsTogether(body));) together *= 2;
         std::vector<Expr> pixels;
         for (int64_t i = 0; i < together; ++i) {
           const Expr e = kernel::Substitute(body, {{w.get(), first + (u + i)}});
@@ -395,9 +449,11 @@ class StageEmitter {
         }
         const Expr y = kernel::EmitReductions(b, kernel::JoinLanes(pixels), kUnrollReduction, ranges_);
         index[inner] = first + u;
-        stores.emplace_back(RestIndex(index, stage_->info.shape, 1) * kBlock + out_base, b.Let("y", ToStored(out_element_, y)));
+        const Expr at = RestIndex(index, stage_->info.shape, 1);
+        if (sums_ != nullptr) stores.emplace_back((at - sums_from_) * kBlock, b.Let("y", y));
+        else stores.emplace_back(at * kBlock + out_base, b.Let("y", ToStored(out_element_, y)));
       }
-      for (const auto& [at, y] : stores) b.Store(out_, at, y);
+      for (const auto& [at, y] : stores) b.Store(sums_ != nullptr ? sums_ : out_, at, y);
     };
     auto singles = [&](const Zone& z) {
       if (z.unroll) {
@@ -421,10 +477,12 @@ class StageEmitter {
 
   // How many pixels are at most computed together: enough independent chains to hide latency, few enough to stay in
   // registers. The sums of neighbouring registers are independent as it is; it is functions that are long chains.
-  int64_t PixelsTogether() const { return std::max<int64_t>(1, Registers() * s_.target().vector_lanes / kBlock); }
-  int64_t Registers() const {
+  int64_t PixelsTogether(const Expr& body) const {
+    return std::max<int64_t>(1, Registers(body) * s_.target().vector_lanes / kBlock);
+  }
+  int64_t Registers(const Expr& body) const {
     if (s_.choice().registers > 0) return s_.choice().registers;
-    return ComputesFunctions(stage_->body) ? s_.target().chains : 1;
+    return ComputesFunctions(body) ? s_.target().chains : 1;
   }
   int64_t WantedTasks() const { return s_.choice().tasks > 0 ? s_.choice().tasks : kChannelwiseTasks; }
 
@@ -468,7 +526,9 @@ class StageEmitter {
   Buffer out_;
   BlockElement out_element_;
   Expr out_base_;
-  int64_t band_rows_ = 0;  // output rows that one band serves
+  int64_t band_rows_ = 0;  // output rows that are computed at a time, where not all of a task are
+  Buffer sums_;            // of such rows, where they are finished later
+  Expr sums_from_;         // the pixel whose sums are the first
   kernel::Var flat_var_;
 };
 
