@@ -79,8 +79,11 @@ void ForEachPoint(const std::vector<ReduceAxis>& axes, const std::function<void(
   }
 }
 
+using Vanishes = std::function<bool(const Expr&)>;
+
 // Loops that keep to the bounds.
-Expr EmitBounded(Block& b, const Expr& n, const BoundedReduce& bounded, int64_t unroll, const Ranges& ranges) {
+Expr EmitBounded(Block& b, const Expr& n, const BoundedReduce& bounded, int64_t unroll, const Ranges& ranges,
+                 const Vanishes& vanishes) {
   const Buffer acc = RegisterBuffer("acc", n->type.scalar, n->type.lanes, 1);
   b.Set(acc, 0, Neutral(n->combiner, n->type));
   std::vector<Expr> begin, end;
@@ -95,7 +98,7 @@ Expr EmitBounded(Block& b, const Expr& n, const BoundedReduce& bounded, int64_t 
   Ranges inner = ranges;
   std::function<void(Block&, size_t)> nest = [&](Block& block, size_t i) {
     if (i == n->reduce_axes.size()) {
-      const Expr term = EmitReductions(block, Simplify(Substitute(bounded.body, values), inner), unroll, inner);
+      const Expr term = EmitReductions(block, Simplify(Substitute(bounded.body, values), inner), unroll, inner, vanishes);
       block.Set(acc, 0, Combine(n->combiner, Reg(acc, 0), term));
       return;
     }
@@ -110,12 +113,12 @@ Expr EmitBounded(Block& b, const Expr& n, const BoundedReduce& bounded, int64_t 
   return b.Let("reduced", Select(left_out, Combine(n->combiner, Reg(acc, 0), bounded.outside), Reg(acc, 0)));
 }
 
-Expr EmitReduce(Block& b, const Expr& n, int64_t unroll, const Ranges& ranges) {
+Expr EmitReduce(Block& b, const Expr& n, int64_t unroll, const Ranges& ranges, const Vanishes& vanishes) {
   const int64_t points = Points(n);
   if (points == 0) return Neutral(n->combiner, n->type);
   constexpr int64_t kFewestBounded = 4;
   if (points > kFewestBounded) {
-    if (const std::optional<BoundedReduce> bounded = BoundsOfReduce(n)) return EmitBounded(b, n, *bounded, unroll, ranges);
+    if (const std::optional<BoundedReduce> bounded = BoundsOfReduce(n)) return EmitBounded(b, n, *bounded, unroll, ranges, vanishes);
   }
   if (points <= unroll) {
     Expr sum;
@@ -124,10 +127,11 @@ Expr EmitReduce(Block& b, const Expr& n, int64_t unroll, const Ranges& ranges) {
       for (size_t i = 0; i < at.size(); ++i) values[n->reduce_axes[i].var.get()] = Int(at[i]);
       // At each point other lanes may be neighbours, or outside of a tensor.
       const Expr point = RejoinLanes(Simplify(Substitute(n->args[0], values), ranges));
-      Expr term = EmitReductions(b, point, unroll, ranges);
+      if (n->combiner == Combiner::kSum && vanishes != nullptr && vanishes(point)) return;
+      Expr term = EmitReductions(b, point, unroll, ranges, vanishes);
       sum = b.Let("r", sum == nullptr ? term : Combine(n->combiner, sum, term));
     });
-    return sum;
+    return sum != nullptr ? sum : Neutral(n->combiner, n->type);
   }
   const Buffer acc = RegisterBuffer("acc", n->type.scalar, n->type.lanes, 1);
   b.Set(acc, 0, Neutral(n->combiner, n->type));
@@ -135,7 +139,7 @@ Expr EmitReduce(Block& b, const Expr& n, int64_t unroll, const Ranges& ranges) {
   Ranges inner = ranges;
   std::function<void(Block&, size_t)> nest = [&](Block& block, size_t i) {
     if (i == n->reduce_axes.size()) {
-      Expr term = EmitReductions(block, Simplify(Substitute(n->args[0], values), inner), unroll, inner);
+      Expr term = EmitReductions(block, Simplify(Substitute(n->args[0], values), inner), unroll, inner, vanishes);
       block.Set(acc, 0, Combine(n->combiner, Reg(acc, 0), term));
       return;
     }
@@ -151,9 +155,9 @@ Expr EmitReduce(Block& b, const Expr& n, int64_t unroll, const Ranges& ranges) {
 
 }  // namespace
 
-Expr EmitReductions(Block& b, const Expr& e, int64_t unroll, Ranges ranges) {
+Expr EmitReductions(Block& b, const Expr& e, int64_t unroll, Ranges ranges, const Vanishes& vanishes) {
   // The outermost ones: an inner one is emitted inside its loops.
-  return Replace(e, [&](const Expr& n) { return n->op == Op::kReduce ? EmitReduce(b, n, unroll, ranges) : nullptr; });
+  return Replace(e, [&](const Expr& n) { return n->op == Op::kReduce ? EmitReduce(b, n, unroll, ranges, vanishes) : nullptr; });
 }
 
 Expr FlatIndex(const std::vector<Expr>& index, const std::vector<int64_t>& shape) {

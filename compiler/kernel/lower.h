@@ -26,7 +26,10 @@ Expr Combine(Combiner c, Expr a, Expr b);
 // Emits loops that compute every kReduce inside `e` and returns what remains, free of kReduce. Reductions whose box has
 // at most `unroll` elements become straight code. Where a reduction leaves out what lies outside of computed bounds, the
 // loops keep to the bounds (bounded_reduce.h).
-Expr EmitReductions(Block& b, const Expr& e, int64_t unroll, Ranges ranges);
+//
+// Terms of sums of which `vanishes` says that they are zeros, whatever memory holds, are left out of straight code.
+Expr EmitReductions(Block& b, const Expr& e, int64_t unroll, Ranges ranges,
+                    const std::function<bool(const Expr& term)>& vanishes = nullptr);
 
 // `e` for `lanes` consecutive values of `v` from `base` on. Loads that do not depend on v stay scalar, loads whose index
 // has stride 1 in v become vector loads; loads that share the elements of a small stride, such as the channels of a pixel,

@@ -157,6 +157,28 @@ TEST(EmitReductionsTest, UnrollsSmallBoxes) {
   }
 }
 
+TEST(EmitReductionsTest, LeavesOutTermsThatVanish) {
+  const Buffer x = ArgumentBuffer("x", Scalar::kFloat32, 4, 0, 4);
+  const Var r = MakeVar("r");
+  const Expr sum = Reduce(Combiner::kSum, {{r, 4}}, Load(x, Use(r)));
+  const auto count = [&](const std::function<bool(const Expr&)>& vanishes) {
+    Block b;
+    EmitReductions(b, sum, 4, {}, vanishes);
+    return b.Take().size();
+  };
+  const auto reads = [](int64_t place) {
+    return [place](const Expr& term) {
+      int64_t at = -1;
+      return term->op == Op::kLoad && IsConst(term->args[0], &at) && at >= place;
+    };
+  };
+  EXPECT_EQ(count(nullptr), 4u);
+  EXPECT_EQ(count(reads(1)), 1u);
+  EXPECT_EQ(count(reads(0)), 0u);  // nothing but zero is left
+  Block b;
+  EXPECT_EQ(ToString(EmitReductions(b, sum, 4, {}, reads(0))), ToString(Float(0)));
+}
+
 TEST(EmitReductionsTest, ComputesSharedReductionsOnce) {
   const Buffer x = ArgumentBuffer("x", Scalar::kFloat32, 40, 0, 4);
   const Var r = MakeVar("r");

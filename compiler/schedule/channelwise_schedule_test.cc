@@ -1,4 +1,8 @@
 // Whatever works channel by channel, on channels that live anywhere, scheduled for every target, against the definitions.
+#include <limits>
+#include <string>
+#include <vector>
+
 #include "compiler/schedule/testing/schedule_tester.h"
 #include "gtest/gtest.h"
 
@@ -37,6 +41,39 @@ TEST(ChannelwiseScheduleTest, DepthwiseConvolution) {
     t.Check();
     ExpectNoGather(t);
   }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+// Sums of some rows wait for what becomes of them: rows of all lengths, with and without borders, and several images.
+TEST(ChannelwiseScheduleTest, WindowsBeforeFunctions) {
+  for (uint32_t i = 0; i < 12; ++i) {
+    ScheduleTester t(150 + i);
+    t.set_tolerance(2e-5);
+    const int64_t k = t.OneOf<int64_t>({1, 3, 5}), cols[] = {1, 5, 13, 28, 29, 57, 150, 300};
+    const Shape x = {t.Int(1, 2), t.Int(1, 20), k + t.Int(0, 9), k + cols[i % 8]};
+    Value* y;
+    if (i % 4 == 3) {
+      y = t.Add("pool2d", {Anywhere(t, x)}, {{"mode", std::string("average")}, {"window", Ints{k, k}}, {"pad", Ints{k / 2, k / 2}}});
+    } else {
+      y = t.Add("conv2d", {Anywhere(t, x), t.Constant({x[1], 1, 1, k, k})}, {{"group", x[1]}, {"pad", Ints{k / 2, k / 2}}});
+    }
+    y = t.Add(t.OneOf<const char*>({"silu", "sigmoid", "tanh", "exp"}), {y});
+    if (t.Coin()) y = t.Add("add", {y, t.Coin() ? t.Constant({1, x[1], 1, 1}) : t.Blocked(y->type.shape)});
+    t.Expect(y);
+    t.Check();
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+// What infinite weights make of the zeros outside of an image is NaN.
+TEST(ChannelwiseScheduleTest, InfiniteWeightsMeetPadding) {
+  ScheduleTester t(170);
+  std::vector<float> weights(8 * 9, 1.0f);
+  for (size_t c = 0; c < 8; ++c) weights[c * 9] = c % 2 ? std::numeric_limits<float>::infinity() : 2;
+  const std::string data(reinterpret_cast<const char*>(weights.data()), weights.size() * sizeof(float));
+  Value* w = t.graph().AddConstant({graph::DTypeKind::kFloat32, {8, 1, 1, 3, 3}}, data);
+  t.Expect(t.Add("conv2d", {t.Blocked({1, 8, 5, 6}), w}, {{"group", int64_t{8}}, {"pad", Ints{1, 1}}}));
+  t.Check();
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 

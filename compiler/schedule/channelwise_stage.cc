@@ -1,16 +1,13 @@
 #include "compiler/schedule/channelwise_stage.h"
 
 #include <algorithm>
-#include <map>
-#include <optional>
 
 #include "compiler/kernel/join_lanes.h"
 #include "compiler/kernel/lower.h"
+#include "compiler/schedule/channelwise_operands.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/functions.h"
-#include "compiler/schedule/narrow_floats.h"
 #include "compiler/schedule/split.h"
-#include "compiler/schedule/window_band.h"
 #include "compiler/schedule/zones.h"
 
 namespace mgec::schedule {
@@ -28,175 +25,62 @@ using kernel::Scalar;
 using kernel::Stage;
 
 constexpr int64_t kUnrollReduction = 64;  // windows up to 8x8 become straight code
+constexpr int64_t kNarrow = 28;           // pixels of rows that become straight code
 constexpr int64_t kSumsBytes = 8 << 10;   // of sums that wait for what becomes of them: a part of the first cache
 
-// Packed float32 numbers in 16 bits, where that is wanted: weights of windows rounded, others where they do not change.
-Scalar NarrowPacked(std::string& packed, bool weights, Scalar wanted) {
-  if (wanted == Scalar::kFloat32) return wanted;
-  const int64_t count = static_cast<int64_t>(packed.size() / sizeof(float));
-  const float* values = reinterpret_cast<const float*>(packed.data());
-  if (weights && StorageForWeights(values, count, wanted) == wanted) {
-    packed = Narrowed(packed, wanted);
-    return wanted;
-  }
-  std::string narrow = NarrowExactly(packed, wanted);
-  if (narrow.empty()) return Scalar::kFloat32;
-  packed = std::move(narrow);
-  return wanted;
+bool IsZero(Expr e) {
+  while (e->op == Op::kBroadcast) e = e->args[0];
+  return e->op == Op::kFloat && e->float_value == 0;
 }
 
 // Emits one stage.
 class StageEmitter {
  public:
-  StageEmitter(Scheduler& s, const graph::Node& node, const ChannelwiseNode& n)
-      : s_(s), node_(node), d_(n.definition), roles_(n.roles), blocked_(n.blocked), blocks_(n.blocks), stage_storage_(n.storage),
-        samples_places_(n.samples_places) {}
+  StageEmitter(Scheduler& s, const graph::Node& node, const ChannelwiseNode& n, int stage)
+      : s_(s), node_(node), d_(n.definition), roles_(n.roles), blocks_(n.blocks), samples_places_(n.samples_places),
+        storage_(n.storage[stage]), stage_(&n.definition.stages()[stage]), info_(s.Info(node, OpName(node))),
+        operands_(s, node, n, *stage_, info_) {}
 
-  void Emit(int stage, const plan::StepInfo& info) {
-    stage_ = &d_.stages()[stage];
-    info_ = info;
+  void Emit() {
     const std::vector<int64_t>& shape = stage_->info.shape;
     const kernel::Var task = kernel::MakeVar("task");
     for (size_t i = 0; i < shape.size(); ++i) {
       if (i != 1) ranges_[stage_->vars[i].get()] = {0, shape[i] - 1};
     }
-    BuildArguments();
     const int64_t out_elements = RestElements(shape, 1) * kBlock;
     out_element_ = s_.Element(stage_->info.scalar);
-    out_ = AddArgument("out", out_element_.stored, out_elements * static_cast<int64_t>(blocks_.size()),
-                       {stage_storage_[stage]});
+    out_ = operands_.AddArgument("out", out_element_.stored, out_elements * static_cast<int64_t>(blocks_.size()), {storage_});
     kernel::Kernel k;
     k.name = OpName(node_);
     k.task = task;
     Block b;
     if (IsFlat()) k.tasks = EmitFlat(b, Use(task));
     else k.tasks = EmitRows(b, Use(task));
-    k.arguments = arguments_;
+    k.arguments = operands_.TakeArguments();
     k.body = b.Take();
-    s_.program().AddStep(std::move(k), std::move(bindings_), info_);
+    s_.program().AddStep(std::move(k), operands_.TakeBindings(), info_);
   }
 
  private:
-  struct Access {
-    Expr immediate;
-    Buffer buffer, table;
-    BlockElement element;
-    Expr base;  // element offset of the task's block
-    Buffer wide;  // what a task reads instead, where there is one: a constant's block
-    std::optional<WindowBand> band;  // or a band
-  };
-
-  Buffer AddArgument(const std::string& name, Scalar scalar, int64_t elements, plan::Argument binding) {
-    arguments_.push_back(
-        kernel::ArgumentBuffer(name, scalar, elements, static_cast<int>(arguments_.size()), SizeOf(scalar)));
-    binding.bytes = elements * SizeOf(scalar);
-    bindings_.push_back(binding);
-    return arguments_.back();
-  }
-
-  // One argument (or immediate, or table) for every tensor that the stage reads.
-  void BuildArguments() {
-    const int n = d_.num_inputs();
-    access_.assign(roles_.size(), {});
-    std::vector<bool> read(roles_.size(), false);
-    kernel::Visit(stage_->body, [&](const Expr& e) {
-      if (e->op == Op::kRead) read[e->tensor] = true;
-    });
-    for (int t = 0; t < static_cast<int>(roles_.size()); ++t) {
-      if (!read[t]) continue;
-      const std::vector<int64_t>& shape = d_.info(t).shape;
-      const std::string name = "t" + std::to_string(t);
-      const std::string* constant = t < n ? Scheduler::ConstantData(node_.inputs[t]) : nullptr;
-      Access& a = access_[t];
-      const int64_t rest = RestElements(shape, roles_[t].channel_dim) * kBlock;
-      const int64_t all = rest * static_cast<int64_t>(blocks_.size());
-      const Scalar scalar = d_.info(t).scalar;
-      a.element = s_.Element(scalar);
-      if (roles_[t].role == Role::kUniform) {
-        a.immediate = t < n ? Scheduler::Immediate(node_.inputs[t]) : nullptr;
-        if (a.immediate != nullptr) continue;
-        Placement p;
-        if (t < n) p = s_.Plain(node_.inputs[t]);
-        else p.storage = stage_storage_[t - n];
-        a.buffer = AddArgument(name, scalar, graph::NumElements(shape), {p.storage, p.offset});
-      } else if (roles_[t].role == Role::kPerChannel) {
-        a.element = PackedElement(scalar, SumsFloats(*stage_));
-        std::string packed = PackPerChannel(a.element, *constant, shape, roles_[t].channel_dim, blocks_);
-        if (scalar == Scalar::kFloat32) a.element.stored = NarrowPacked(packed, rest > kBlock, s_.float_storage());
-        a.buffer = AddArgument(name, a.element.stored, all, {s_.program().AddConstant(std::move(packed))});
-      } else if (t >= n) {
-        a.buffer = AddArgument(name, a.element.stored, all, {stage_storage_[t - n]});
-      } else {
-        const std::vector<BlockUse> blocks = BlocksOf(blocked_[t]);
-        bool consecutive = true;
-        for (size_t i = 0; i < blocks.size(); ++i) {
-          consecutive = consecutive && blocks[i].storage == blocks[0].storage &&
-                        blocks[i].block == blocks[0].block + static_cast<int32_t>(i);
-        }
-        if (consecutive) {
-          a.buffer = AddArgument(name, a.element.stored, all,
-                                 {blocks[0].storage, blocks[0].block * rest * a.element.bytes()});
-          continue;
-        }
-        std::vector<std::pair<plan::StorageId, int64_t>> offsets;
-        for (const BlockUse& b : blocks) offsets.emplace_back(b.storage, b.block * rest);
-        Buffer& arena = arenas_[a.element.stored];
-        if (arena == nullptr) {
-          arena = ArenaArgument(static_cast<int>(arguments_.size()), a.element.stored);
-          arguments_.push_back(arena);
-          bindings_.push_back({plan::kWholeArena});
-        }
-        a.buffer = arena;
-        a.table = AddArgument(name + "_table", Scalar::kInt32, static_cast<int64_t>(blocks.size()),
-                              {s_.OffsetTable(std::move(offsets), a.element.bytes())});
-        for (plan::StorageId id : StoragesOf(blocked_[t])) info_.touches.push_back(id);
-      }
-    }
-  }
-
-  // Declares where each tensor's block begins, for this task's block.
-  void EmitBases(Block& b, const Expr& block) {
-    for (size_t t = 0; t < access_.size(); ++t) {
-      Access& a = access_[t];
-      if (a.buffer == nullptr || roles_[t].role == Role::kUniform) continue;
-      const int64_t rest = RestElements(d_.info(static_cast<int>(t)).shape, roles_[t].channel_dim) * kBlock;
-      a.base = a.table ? b.Let("base", Cast(kernel::kIndexType, Load(a.table, block))) : b.Let("base", block * rest);
-      if (IsRead16(a) && roles_[t].role == Role::kPerChannel && rest <= kMostWidened && !IsFlat()) WidenConstant(b, a, rest);
-    }
-    out_base_ = b.Let("out_base", block * (RestElements(stage_->info.shape, 1) * kBlock));
-  }
-
-  // A block of a constant of 16-bit floats as float32 on the stack, so that loops do not convert it again and again.
-  static constexpr int64_t kMostWidened = 1024;
-  static bool IsRead16(const Access& a) { return a.element.value == Scalar::kFloat32 && !a.element.plain(); }
-  static void WidenConstant(Block& b, Access& a, int64_t elements) {
-    a.wide = kernel::StackBuffer("wide", Scalar::kFloat32, elements);
-    b.For("i", Int(0), Int(elements), kBlock, [&](Block& b, const Expr& i) {
-      b.Store(a.wide, i, FromStored(a.element, Load(a.buffer, a.base + i, kBlock)));
-    });
-  }
-
   // The stage's body over vectors of 8 channels; other indices are the stage's variables.
   Expr Body(bool flat) {
     std::unordered_map<const kernel::VarNode*, Expr> channel = {{stage_->vars[1].get(), Int(0)}};
     return kernel::ReplaceReads(
-        kernel::Substitute(stage_->body, channel), d_, ranges_, [&](int t, const std::vector<Expr>& index) -> Expr {
-          const Access& a = access_[t];
-          if (a.immediate) return a.immediate;
-          const std::vector<int64_t>& shape = d_.info(t).shape;
-          if (roles_[t].role == Role::kUniform) return Load(a.buffer, kernel::FlatIndex(index, shape));
-          if (a.band) return Load(a.band->wide, a.band->Index(index), kBlock);
-          const bool pixel = flat && roles_[t].role == Role::kBlocked;
-          const Expr rest = pixel ? Use(flat_var_) : RestIndex(index, shape, roles_[t].channel_dim);
-          if (a.wide != nullptr) return Load(a.wide, rest * kBlock, kBlock);
-          return FromStored(a.element, Load(a.buffer, rest * kBlock + a.base, kBlock));
-        });
+        kernel::Substitute(stage_->body, channel), d_, ranges_,
+        [&](int t, const std::vector<Expr>& index) { return operands_.Read(t, index, flat ? Use(flat_var_) : nullptr); });
+  }
+
+  void EmitBases(Block& b, const Expr& block) {
+    operands_.EmitBases(b, block, /*widens=*/!IsFlat());
+    out_base_ = b.Let("out_base", block * (RestElements(stage_->info.shape, 1) * kBlock));
   }
 
   // Every blocked operand has the stage's own shape and index: the pixels are one long row.
   bool IsFlat() const { return IsFlat(stage_->body); }
   bool IsFlat(const Expr& body) const {
     bool flat = true;
+    const Expr outside = kernel::Replace(body, [](const Expr& e) { return e->op == Op::kRead ? ZeroOf(e->type) : nullptr; });
+    for (const kernel::Var& v : stage_->vars) flat = flat && !kernel::DependsOn(outside, v);
     kernel::Visit(body, [&](const Expr& e) {
       if (e->op == Op::kReduce) flat = false;
       if (e->op != Op::kRead) return;
@@ -267,11 +151,11 @@ class StageEmitter {
       fixed_[stage_->vars[d].get()] = at;
       if (at->op == Op::kVar) ranges_[at->var.get()] = {0, n - 1};
     }
-    if (has_rows && together == 1) FindBand(rows, parts);
+    if (has_rows && together == 1) band_rows_ = operands_.FindBand((rows + parts - 1) / parts, ranges_);
     if (has_rows && together == 1 && FinishesLater()) {
       const int64_t row_bytes = stage_->info.shape[inner] * kBlock * 4;
       const int64_t most = std::max<int64_t>(1, kSumsBytes / row_bytes);
-      band_rows_ = std::min({HasBands() ? band_rows_ : rows, (rows + parts - 1) / parts, most});
+      band_rows_ = std::min({operands_.HasBand() ? band_rows_ : rows, (rows + parts - 1) / parts, most});
       sums_ = kernel::StackBuffer("sums", Scalar::kFloat32, band_rows_ * row_bytes / 4);
     }
     std::vector<BlockBody> bodies;
@@ -281,7 +165,7 @@ class StageEmitter {
     };
     for (int64_t i = 0; i < together; ++i) {
       EmitBases(b, rest * together + i);
-      if (!HasBands()) add_body();
+      if (!operands_.HasBand()) add_body();
     }
     std::vector<Expr> index(stage_->vars.size(), Int(0));
     for (const auto& [v, e] : fixed_) {
@@ -314,9 +198,7 @@ class StageEmitter {
     } else {
       b.For("band", begin, end, band_rows_, [&](Block& b, const Expr& first) {
         const Expr last = b.Let("last", Min(first + band_rows_, end));
-        for (Access& a : access_) {
-          if (a.band) WidenBand(b, a, first, last);
-        }
+        operands_.WidenBand(b, index, first, last);
         index[row_dim] = first;
         index[inner] = Int(0);
         sums_from_ = RestIndex(index, stage_->info.shape, 1);
@@ -327,19 +209,6 @@ class StageEmitter {
       });
     }
     return blocks * outer * parts;
-  }
-
-  bool HasBands() const { return std::any_of(access_.begin(), access_.end(), [](const Access& a) { return a.band.has_value(); }); }
-
-  // Decides for a band, and for how many of a task's output rows it is.
-  void FindBand(int64_t rows, int64_t parts) {
-    for (size_t t = 0; t < access_.size(); ++t) {
-      if (access_[t].buffer == nullptr || roles_[t].role != Role::kBlocked) continue;
-      access_[t].band = WindowBandOf(*stage_, d_, static_cast<int>(t), ranges_);
-      if (!HasBands()) continue;
-      band_rows_ = access_[t].band->Divide((rows + parts - 1) / parts);
-      return;  // no operator has windows in two tensors
-    }
   }
 
   // Whether the sums of some rows are stored, and what becomes of them is computed behind: functions are long chains of
@@ -381,17 +250,6 @@ class StageEmitter {
     });
   }
 
-  // The rows that output rows [first, last) read.
-  void WidenBand(Block& b, Access& a, const Expr& first, const Expr& last) {
-    const std::vector<int64_t>& shape = d_.info(a.band->tensor).shape;
-    std::vector<Expr> index(shape.size(), Int(0));  // of the image
-    for (size_t i = 0; i + 2 < shape.size(); ++i) {
-      if (i != 1 && shape[i] != 1) index[i] = fixed_.at(stage_->vars[i].get());
-    }
-    const Expr image = RestIndex(index, shape, 1) * kBlock + a.base;
-    a.band->Widen(b, a.buffer, image, first, last, std::max(kBlock, s_.target().vector_lanes));
-  }
-
   // A stage's body for one block of channels, and where the block's results begin.
   struct BlockBody {
     Expr body, out_base;
@@ -421,13 +279,17 @@ class StageEmitter {
     }
   }
 
+  // A product with what lies outside of the image.
+  bool Vanishes(const Expr& term) const {
+    if (term->op != Op::kMul) return IsZero(term);
+    return (IsZero(term->args[0]) && operands_.IsFinite(term->args[1])) || (IsZero(term->args[1]) && operands_.IsFinite(term->args[0]));
+  }
   // One row of output pixels.
   void EmitPixels(Block& b, const std::vector<BlockBody>& bodies, size_t inner, std::vector<Expr> index) {
     const Expr& body = bodies[0].body;
     const Expr& out_base = bodies[0].out_base;
     const int64_t cols = stage_->info.shape[inner];
     const kernel::Var w = stage_->vars[inner];
-    const Zones zones = ZonesOf(body, w, cols, ranges_);
     auto group = [&](Block& b, Expr first, int64_t n, Range range) {
       if (first->op == Op::kVar) ranges_[first->var.get()] = range;
       // Pixels of a row are neighbours in memory: a power of two of them is a vector, which divides into registers.
@@ -447,7 +309,8 @@ class StageEmitter {
           const Expr e = kernel::Substitute(body, {{w.get(), first + (u + i)}});
           pixels.push_back(Broadcast(kernel::Simplify(e, ranges_), kBlock));
         }
-        const Expr y = kernel::EmitReductions(b, kernel::JoinLanes(pixels), kUnrollReduction, ranges_);
+        const Expr y = kernel::EmitReductions(b, kernel::JoinLanes(pixels), kUnrollReduction, ranges_,
+                                              [&](const Expr& term) { return Vanishes(term); });
         index[inner] = first + u;
         const Expr at = RestIndex(index, stage_->info.shape, 1);
         if (sums_ != nullptr) stores.emplace_back((at - sums_from_) * kBlock, b.Let("y", y));
@@ -455,6 +318,8 @@ class StageEmitter {
       }
       for (const auto& [at, y] : stores) b.Store(sums_ != nullptr ? sums_ : out_, at, y);
     };
+    if (cols <= kNarrow && bodies.size() == 1) return group(b, Int(0), cols, {0, 0});
+    const Zones zones = ZonesOf(body, w, cols, ranges_);
     auto singles = [&](const Zone& z) {
       if (z.unroll) {
         group(b, Int(z.begin), z.end - z.begin, {z.begin, z.end - 1});
@@ -511,18 +376,14 @@ class StageEmitter {
   const graph::Node& node_;
   const Definition& d_;
   const std::vector<TensorUse>& roles_;
-  const std::vector<Placement>& blocked_;
   const std::vector<BlockUse>& blocks_;
-  const std::vector<plan::StorageId>& stage_storage_;
   const bool samples_places_;
-  const Stage* stage_ = nullptr;
+  const plan::StorageId storage_;
+  const Stage* stage_;
   plan::StepInfo info_;
+  ChannelwiseOperands operands_;
   Ranges ranges_;
   std::unordered_map<const kernel::VarNode*, Expr> fixed_;
-  std::vector<Buffer> arguments_;
-  std::vector<plan::Argument> bindings_;
-  std::vector<Access> access_;
-  std::map<Scalar, Buffer> arenas_;  // the whole arena as elements of each type
   Buffer out_;
   BlockElement out_element_;
   Expr out_base_;
@@ -535,7 +396,7 @@ class StageEmitter {
 }  // namespace
 
 void EmitChannelwiseStage(Scheduler& s, const graph::Node& node, const ChannelwiseNode& n, int stage) {
-  StageEmitter(s, node, n).Emit(stage, s.Info(node, OpName(node)));
+  StageEmitter(s, node, n, stage).Emit();
 }
 
 }  // namespace mgec::schedule

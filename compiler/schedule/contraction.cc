@@ -306,45 +306,55 @@ class Emitter {
 
   // Whether the epilogue is better done after the tile's registers are free: functions need many of their own.
   bool FinishesLater() const {
-    return s_.epilogue && s_.sum_scalar() == Scalar::kFloat32 && s_.out.stored == Scalar::kFloat32 &&
-           s_.out.value == Scalar::kFloat32 &&
-           ComputesFunctions(s_.epilogue(kernel::Broadcast(kernel::Float(0), kBlock), Int(0), Int(0), Int(0)));
+    const Expr zero = ZeroOf(kernel::Type(s_.sum_scalar(), kBlock));
+    return s_.epilogue && ComputesFunctions(s_.epilogue(zero, Int(0), Int(0), Int(0)));
   }
 
-  // The epilogue of sums that lie in the output. What is consecutive there is computed together: many independent chains of
-  // operations, which hide their latency. A loop, so that the code generator cannot keep the sums in registers all the same.
-  void FinishInMemory(Block& b, int height, Expr block, Expr row, Expr col, Expr out) {
-    const bool blocked = s_.out_col_stride == kBlock;  // pixels of a block are neighbours; else the blocks of a pixel
-    const int count = blocked ? height : blocks_in_part_;
-    const int most = kChainsOfFunctions * target_.vector_lanes / kBlock, groups = (count + most - 1) / most;
-    b.For("finish", 0, blocked ? blocks_in_part_ : height, [&](Block& b, Expr outer) {
-      auto pixel = [&](int i) { return blocked ? Int(i) : outer; };
-      auto block_of = [&](int i) { return blocked ? outer : Int(i); };
-      for (int g = 0; g < groups; ++g) {
-        const int first = count * g / groups, end = count * (g + 1) / groups;
-        std::vector<Expr> results;
-        for (int i = first; i < end; ++i) {
-          const Expr m = pixel(i), j = block_of(i);
-          results.push_back(Finished(LoadOut(out, block, m, j), block, row, col, m, j));
-        }
-        const Expr y = b.Let("y", kernel::JoinLanes(results));
-        if (LastMask(block) == nullptr && (blocked || s_.out_block_stride == kBlock)) {
-          b.Store(out_, OutAt(out, pixel(first), block_of(first)), y);
-          continue;
-        }
-        for (int i = first; i < end; ++i) {
-          b.Store(out_, OutAt(out, pixel(i), block_of(i)), Slice(y, (i - first) * kBlock, kBlock), LastMask(block + block_of(i)));
-        }
-      }
-    });
+  // The epilogue of a tile by way of the stack: loops, so that the code generator cannot keep the sums in registers all the
+  // same, over many independent chains of operations, which hide their latency.
+  void FinishInMemory(Block& b, const std::vector<Buffer>& acc, const std::vector<int>& lanes, int height, Expr block, Expr row,
+                      Expr col, Expr out) {
+    const int all = blocks_in_part_ * kBlock;
+    const Buffer sums = kernel::StackBuffer("sums", s_.sum_scalar(), all * height);
+    int first_lane = 0;
+    for (size_t v = 0; v < lanes.size(); first_lane += lanes[v++]) {
+      for (int m = 0; m < height; ++m) b.Store(sums, Int(first_lane * height + m * lanes[v]), Reg(acc[v], m));
+    }
+    // Runs of vectors of one width.
+    first_lane = 0;
+    for (size_t v = 0, last; v < lanes.size(); v = last) {
+      for (last = v; last < lanes.size() && lanes[last] == lanes[v];) ++last;
+      const int width = lanes[v], count = static_cast<int>(last - v), halves = width / kBlock;
+      const int most = kChainsOfFunctions * target_.vector_lanes / width;
+      int together = (height + (height + most - 1) / most - 1) / ((height + most - 1) / most);
+      if (count == 1 && height > most / 2) together = std::min(together, (height + 1) / 2);  // more than one iteration
+      b.For("v", 0, count, [&](Block& b, const Expr& nth) {
+        const Expr lane = b.Let("lane", nth * width + first_lane);
+        auto finish = [&](Block& b, const Expr& from, int n) {
+          std::vector<Expr> results;
+          for (int i = 0; i < n; ++i) {
+            const Expr sum = Load(sums, lane * height + (from + i) * width, width);
+            for (int half = 0; half < halves; ++half) {
+              results.push_back(Finished(Slice(sum, half * kBlock, kBlock), block, row, col, from + i, BlockOf(lane, half)));
+            }
+          }
+          const Expr y = b.Let("y", kernel::JoinLanes(results));
+          for (int i = 0; i < n * halves; ++i) {
+            const Expr j = BlockOf(lane, i % halves);
+            b.Store(out_, OutAt(out, from + i / halves, j), Slice(y, i * kBlock, kBlock), LastMask(block + j));
+          }
+        };
+        b.For("finish", Int(0), Int(height / together * together), together, [&](Block& b, const Expr& m) { finish(b, m, together); });
+        if (height % together > 0) finish(b, Int(height / together * together), height % together);
+      });
+      first_lane += count * width;
+    }
   }
+  static Expr BlockOf(const Expr& lane, int half) { return lane / Int(kBlock) + half; }
 
   void StoreTile(Block& b, const std::vector<Buffer>& acc, const std::vector<int>& lanes, int height, Expr block,
                  Expr row, Expr col, Expr out, bool with_epilogue) {
-    if (with_epilogue && FinishesLater()) {
-      StoreTile(b, acc, lanes, height, block, row, col, out, false);
-      return FinishInMemory(b, height, block, row, col, out);
-    }
+    if (with_epilogue && FinishesLater()) return FinishInMemory(b, acc, lanes, height, block, row, col, out);
     // The results that wait for being computed together, in blocks of 8 lanes, and where they go.
     std::vector<Expr> results, indices, masks;
     auto flush = [&] {

@@ -158,6 +158,19 @@ TEST(CodegenTest, DumpsIrAndAssembly) {
   EXPECT_TRUE(absl::StrContains(assembly, "vfmadd"));
 }
 
+TEST(CodegenTest, SaysHowOftenLoopsRun) {
+  Kernel k = Scale("k", 1);
+  const Buffer x = k.arguments[0], y = k.arguments[1];
+  Block b;
+  b.For("i", Int(0), Int(32), 3, [&](Block& b, const Expr& i) { b.Store(y, i, Load(x, i)); });
+  k.body = b.Take();
+  std::string ir;
+  Options options;
+  options.llvm_ir = &ir;
+  ASSERT_TRUE(Generate({k}, *FindTarget("x86-64-v3"), options).ok());
+  EXPECT_TRUE(absl::StrContains(ir, "!\"branch_weights\", i32 10, i32 1")) << ir;
+}
+
 TEST(CodegenTest, RefusesMalformedKernels) {
   Kernel k = Scale("k", 1);
   k.arguments.pop_back();

@@ -1,8 +1,10 @@
 // Functions, loops and statements.
+#include <algorithm>
 #include <cassert>
 
 #include "compiler/codegen/llvm/emitter.h"
 #include "llvm/IR/Attributes.h"
+#include "llvm/IR/MDBuilder.h"
 
 namespace mgec::codegen {
 
@@ -37,7 +39,7 @@ llvm::Function* KernelEmitter::Emit(const Kernel& k) {
   }
   llvm::Value* begin = b_.CreateZExt(function_->getArg(1), b_.getInt64Ty(), "begin");
   llvm::Value* end = b_.CreateZExt(function_->getArg(2), b_.getInt64Ty(), "end");
-  EmitLoop(begin, end, 1, k.task, /*non_negative=*/true, /*runs_at_least_once=*/false, [&] {
+  EmitLoop(begin, end, 1, k.task, /*non_negative=*/true, /*iterations=*/0, [&] {
     // A kernel of one task has constant addresses.
     if (k.tasks == 1) Bind(k.task, b_.getInt64(0), 0, true);
     EmitStatements(k.body);
@@ -63,11 +65,11 @@ llvm::Value* KernelEmitter::Hoisted(int depth, const std::function<llvm::Value*(
 }
 
 void KernelEmitter::EmitLoop(llvm::Value* begin, llvm::Value* end, int64_t step, const Var& var, bool non_negative,
-                             bool runs_at_least_once, const std::function<void()>& body) {
+                             int64_t iterations, const std::function<void()>& body) {
   llvm::LLVMContext& context = module_.getContext();
   auto* loop = llvm::BasicBlock::Create(context, var->name, function_);
   auto* exit = llvm::BasicBlock::Create(context, var->name + ".end");
-  if (!runs_at_least_once) {
+  if (iterations == 0) {
     auto* preheader = llvm::BasicBlock::Create(context, var->name + ".begin", function_, loop);
     b_.CreateCondBr(b_.CreateICmpSLT(begin, end), preheader, exit);
     b_.SetInsertPoint(preheader);
@@ -81,7 +83,13 @@ void KernelEmitter::EmitLoop(llvm::Value* begin, llvm::Value* end, int64_t step,
   body();
   llvm::Value* next = b_.CreateNSWAdd(phi, b_.getInt64(step));
   phi->addIncoming(next, b_.GetInsertBlock());
-  b_.CreateCondBr(b_.CreateICmpSLT(next, end), loop, exit);
+  // Registers are allocated by what is known of how often each block runs.
+  llvm::MDNode* weights = nullptr;
+  if (iterations > 0) {
+    const auto again = static_cast<uint32_t>(std::clamp<int64_t>(iterations - 1, 1, 1 << 20));
+    weights = llvm::MDBuilder(context).createBranchWeights(again, 1);
+  }
+  b_.CreateCondBr(b_.CreateICmpSLT(next, end), loop, exit, weights);
   preheaders_.pop_back();
   exit->insertInto(function_);
   b_.SetInsertPoint(exit);
@@ -120,7 +128,8 @@ void KernelEmitter::EmitFor(const StmtNode& s) {
   if (constant && begin >= end) return;
   llvm::Value* first = EmitExpr(s.begin);
   llvm::Value* last = EmitExpr(s.end);
-  EmitLoop(first, last, s.step, s.var, NonNegative(s.begin), constant, [&] { EmitStatements(s.stmts); });
+  const int64_t iterations = constant ? (end - begin + s.step - 1) / s.step : 0;
+  EmitLoop(first, last, s.step, s.var, NonNegative(s.begin), iterations, [&] { EmitStatements(s.stmts); });
 }
 
 void KernelEmitter::EmitIf(const StmtNode& s) {

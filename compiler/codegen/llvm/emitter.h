@@ -37,8 +37,9 @@ class KernelEmitter {
 
   // emit_stmt.cc
   void EmitTaskLoop(const kernel::Kernel& k, llvm::Value* begin, llvm::Value* end);
+  // `iterations`: 0 where their number is not known, and may be none.
   void EmitLoop(llvm::Value* begin, llvm::Value* end, int64_t step, const kernel::Var& var, bool non_negative,
-                bool runs_at_least_once, const std::function<void()>& body);
+                int64_t iterations, const std::function<void()>& body);
   void EmitStatements(const std::vector<kernel::Stmt>& stmts);
   void EmitStatement(const kernel::StmtNode& s);
   void EmitFor(const kernel::StmtNode& s);
