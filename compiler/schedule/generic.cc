@@ -9,6 +9,7 @@
 #include "compiler/kernel/lower.h"
 #include "compiler/kernel/narrow_indices.h"
 #include "compiler/ops/op.h"
+#include "compiler/schedule/channel_runs.h"
 #include "compiler/schedule/loop_order.h"
 #include "compiler/schedule/merge.h"
 #include "compiler/schedule/place_tables.h"
@@ -198,6 +199,7 @@ class StageEmitter {
       const int64_t entries = static_cast<int64_t>(offsets.size());
       it->second = AddArgument("t" + std::to_string(t) + "_table", Scalar::kInt32, entries,
                                {s_.OffsetTable(std::move(offsets), element.bytes())});
+      channels_[it->second] = p.channels;
       if (arena == nullptr) {
         arena = ArenaArgument(static_cast<int>(arguments_.size()), element.stored);
         arguments_.push_back(arena);
@@ -292,6 +294,12 @@ class StageEmitter {
   void EmitRow(Block& b, const Expr& body, const Expr& offset, Expr begin, Expr end, int64_t least) {
     const kernel::Var v = vars_.back();
     const int64_t extent = extents_.back();
+    int64_t first_element = 0, end_element = 0;
+    if (IsConst(begin, &first_element) && first_element == 0 && IsConst(end, &end_element) && end_element == extent) {
+      for (const auto& [table, channels] : channels_) {
+        if (EmitChannelRuns(b, {body, out_, offset, v, table, &channels})) return;
+      }
+    }
     int lanes = s_.target().vector_lanes;
     while (lanes > 1 && lanes > least) lanes /= 2;
     if (ReducesAlongMemory(body, v)) lanes = 1;  // the vectors run along the reduction instead
@@ -356,6 +364,7 @@ class StageEmitter {
   std::unordered_map<int, Buffer> buffers_;
   Buffer out_;
   std::map<Scalar, Buffer> arenas_;  // the whole arena as elements of each type
+  std::unordered_map<Buffer, std::vector<ChannelRef>> channels_;  // whose places a table holds
   kernel::Var scan_;  // of a scan
   int64_t max_tasks_ = kWantedTasks;
   // Of EmitRows.

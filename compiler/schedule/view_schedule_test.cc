@@ -116,6 +116,25 @@ TEST(ViewScheduleTest, OnePixelIsAlreadyDense) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+// Runs of neighbouring channels, of all lengths and places in their blocks.
+TEST(ViewScheduleTest, ChannelsLast) {
+  for (uint32_t i = 0; i < 10; ++i) {
+    ScheduleTester t(350 + i);
+    Value* x;
+    const int64_t n = t.Int(1, 2), h = t.Int(1, 4), w = t.Int(1, 5);
+    if (i % 3 == 0) {
+      x = t.Scattered({n, t.Int(2, 30), h, w});
+    } else {
+      std::vector<Value*> parts;
+      for (int64_t k = t.Int(1, 4); k > 0; --k) parts.push_back(t.Blocked({n, t.OneOf<int64_t>({1, 3, 4, 8, 13, 40, 80}), h, w}));
+      x = parts.size() == 1 ? parts[0] : t.Add("concat", parts, {{"axis", int64_t{1}}});
+    }
+    t.Expect(t.Add("transpose", {x}, {{"perm", Ints{0, 2, 3, 1}}}));
+    t.Check();
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 TEST(ViewScheduleTest, SlicesOfDenseTensors) {
   for (uint32_t i = 0; i < 10; ++i) {
     ScheduleTester t(500 + i);
