@@ -211,12 +211,18 @@ class Emitter {
       for (int m = 0; m < height; ++m) {
         Expr x = wide != nullptr ? Load(wide_, wide + (m * kBlock + g)) : Load(in_, a + (m * s_.in_col_stride + g * group_), group_);
         if (group_ == 1) x = Cast(Scalar::kFloat32, x);
-        // The widest vector comes first; a narrower one takes a part of its operand. A float that meets one vector only is
-        // broadcast there, from memory where the machine can.
-        if (group_ > 1) x = b.Let("a", Repeat(x, lanes[0]));
-        else if (bs.size() > 1) x = b.Let("a", Broadcast(x, lanes[0]));
+        // The widest vector comes first; of a float a narrower one takes a part of its operand. A float that meets one vector
+        // only is broadcast there, from memory where the machine can.
+        Expr narrow;
+        if (group_ > 1) {
+          narrow = b.Let("a", x);
+          x = b.Let("a", Repeat(narrow, lanes[0]));
+        } else if (bs.size() > 1) {
+          x = b.Let("a", Broadcast(x, lanes[0]));
+        }
         for (size_t v = 0; v < bs.size(); ++v) {
-          const Expr own = x->type.lanes == 1 ? x : Slice(x, 0, lanes[v] * group_);
+          Expr own = x;
+          if (lanes[v] != lanes[0]) own = group_ > 1 ? Repeat(narrow, lanes[v]) : Slice(x, 0, lanes[v]);
           b.Set(acc[v], m, group_ > 1 ? Dot(own, bs[v], Reg(acc[v], m)) : Fma(own, bs[v], Reg(acc[v], m)));
         }
       }
