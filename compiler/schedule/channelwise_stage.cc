@@ -279,6 +279,16 @@ class StageEmitter {
     }
   }
 
+  // Whether neighbours along v read neighbours. Else vectors are put together from parts, which takes registers.
+  bool ReadsNeighbours(const kernel::Var& v) const {
+    bool neighbours = true;
+    kernel::Visit(stage_->body, [&](const Expr& e) {
+      if (e->op != Op::kRead) return;
+      for (const Expr& index : e->args) neighbours = neighbours && (!kernel::DependsOn(index, v) || kernel::StrideOf(index, v) == 1);
+    });
+    return neighbours;
+  }
+
   // A product with what lies outside of the image.
   bool Vanishes(const Expr& term) const {
     if (term->op != Op::kMul) return IsZero(term);
@@ -318,7 +328,7 @@ class StageEmitter {
       }
       for (const auto& [at, y] : stores) b.Store(sums_ != nullptr ? sums_ : out_, at, y);
     };
-    if (cols <= kNarrow && bodies.size() == 1) return group(b, Int(0), cols, {0, 0});
+    if (cols <= kNarrow && bodies.size() == 1 && ReadsNeighbours(w)) return group(b, Int(0), cols, {0, 0});
     const Zones zones = ZonesOf(body, w, cols, ranges_);
     auto singles = [&](const Zone& z) {
       if (z.unroll) {

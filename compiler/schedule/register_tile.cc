@@ -9,7 +9,8 @@ namespace mgec::schedule {
 int TileHeight(const kernel::Target& target, int blocks) {
   const bool wide = target.vector_lanes >= 16;
   const int vectors = wide ? (blocks + 1) / 2 : blocks;
-  if (target.RegistersOf(kBlock) >= 32) return vectors == 1 ? 24 : vectors == 2 ? 13 : 28 / vectors;
+  // A narrower vector's operand takes another register.
+  if (target.RegistersOf(kBlock) >= 32) return vectors == 1 ? 24 : vectors == 2 ? (wide && blocks == 3 ? 12 : 13) : 28 / vectors;
   // Where a vector takes two registers, so do the weights, and elements wait in pairs for being multiplied.
   return (vectors == 1 || target.vector_lanes < kBlock ? 10 : 12) / vectors;
 }
