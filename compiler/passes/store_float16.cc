@@ -18,7 +18,6 @@ using graph::Graph;
 using graph::Node;
 using graph::Value;
 
-bool IsHalf(DTypeKind k) { return k == DTypeKind::kFloat16 || k == DTypeKind::kBFloat16; }
 bool IsFloat32(const Value* v) { return v->type.dtype.kind == DTypeKind::kFloat32; }
 
 // Nodes that only say where elements are: no kernel of theirs could convert them, so operands and result agree.
@@ -225,7 +224,7 @@ Node* Wrapped(Graph& g, Node* n) {
   for (Value* v : n->inputs) {
     if (inner.count(v) == 0) {
       graph::TensorType type = v->type;
-      if (IsHalf(type.dtype.kind)) type.dtype = DTypeKind::kFloat32;
+      if (IsHalf(type.dtype)) type.dtype = DTypeKind::kFloat32;
       inner[v] = fused->body->AddInput("in" + std::to_string(fused->inputs.size()), type);
       fused->inputs.push_back(v);
     }
@@ -317,7 +316,7 @@ PassResult StoreFloat16(Graph& g) {
       n->output()->type.dtype = to;
       continue;
     }
-    const bool reads = std::any_of(n->inputs.begin(), n->inputs.end(), [](const Value* v) { return IsHalf(v->type.dtype.kind); });
+    const bool reads = std::any_of(n->inputs.begin(), n->inputs.end(), [](const Value* v) { return IsHalf(v->type.dtype); });
     if (!narrow && !reads) continue;
     Node* fused = n->body != nullptr ? n : Wrapped(g, n);
     RETURN_IF_ERROR(ConvertInputs(*fused));
