@@ -216,11 +216,8 @@ Node* Wrapped(Graph& g, Node* n) {
   fused->op = "fused";
   fused->name = n->name;
   fused->body = std::make_unique<Graph>();
-  auto copy = std::make_unique<Node>();
-  copy->op = n->op;
-  copy->name = n->name;
-  copy->attributes = n->attributes;
   std::unordered_map<const Value*, Value*> inner;
+  std::vector<Value*> inputs;
   for (Value* v : n->inputs) {
     if (inner.count(v) == 0) {
       graph::TensorType type = v->type;
@@ -228,12 +225,11 @@ Node* Wrapped(Graph& g, Node* n) {
       inner[v] = fused->body->AddInput("in" + std::to_string(fused->inputs.size()), type);
       fused->inputs.push_back(v);
     }
-    copy->inputs.push_back(inner.at(v));
+    inputs.push_back(inner.at(v));
   }
-  const graph::TensorType type = n->output()->type;
-  fused->body->AddOutput(fused->body->Insert(std::move(copy), {type})->output(), "out");
+  fused->body->AddOutput(fused->body->InsertCopy(*n, std::move(inputs))->output(), "out");
   g.SetInsertionPoint(n);
-  Node* node = g.Insert(std::move(fused), {type});
+  Node* node = g.Insert(std::move(fused), {n->output()->type});
   g.SetInsertionPoint(nullptr);
   g.ReplaceAllUses(n->output(), node->output());
   return node;

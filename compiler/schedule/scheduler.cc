@@ -271,19 +271,13 @@ absl::Status Scheduler::ScheduleApart(const Node& node) {
       copies[n->output()] = copy;
       continue;
     }
-    auto copy = std::make_unique<Node>();
-    copy->op = n->op;
-    copy->name = n->name;
-    copy->attributes = n->attributes;
-    std::vector<graph::TensorType> types;
-    for (const Value* v : n->inputs) copy->inputs.push_back(copies.at(v));
-    for (const auto& v : n->outputs) types.push_back(v->type);
-    Node* placed = g.Insert(std::move(copy), types);
-    for (size_t i = 0; i < n->outputs.size(); ++i) {
-      Value* v = copies[n->output(i)] = placed->output(i);
-      v->origin = n->output(i)->origin;
-      // What is only widened need not be stored so.
-      if (n->op == "cast" && IsHalf(placed->inputs[0]->type.dtype)) v->origin = placed->inputs[0]->type.dtype.kind;
+    std::vector<Value*> inputs;
+    for (const Value* v : n->inputs) inputs.push_back(copies.at(v));
+    const Node* placed = g.InsertCopy(*n, std::move(inputs));
+    for (size_t i = 0; i < n->outputs.size(); ++i) copies[n->output(i)] = placed->output(i);
+    // What is only widened need not be stored so.
+    if (n->op == "cast" && IsHalf(placed->inputs[0]->type.dtype)) {
+      placed->output()->origin = placed->inputs[0]->type.dtype.kind;
     }
   }
   for (const graph::GraphOutput& o : node.body->outputs()) g.AddOutput(copies.at(o.value), o.name);
