@@ -260,7 +260,7 @@ absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
   const graph::Node* anchor = Anchor(node);
   if (anchor != nullptr && anchor->attributes.String("factors") == "f16") whole = WithHalfFactors(std::move(whole));
   if (s.options().tf32) whole = WithTf32Factors(std::move(whole));
-  Definition d = SplitSums(whole);
+  Definition d = SplitSums(std::move(whole));
   std::vector<Placement> placements;
   for (const graph::Value* v : node.inputs) placements.push_back(s.Plain(v));
   auto scratch = [&](int t) {
