@@ -89,9 +89,6 @@ Result<std::shared_ptr<NetworkImpl>> NetworkImpl::Make(NetworkConfig config, Net
 
 Status NetworkImpl::CheckSettings(const NetworkConfig& config) const {
   MGEC_RETURN_IF_ERROR(CheckDevice(config.device_type));
-  if (config.device_type == LITE_CUDA && allocator_ != nullptr) {
-    return Status(StatusCode::kUnsupported, "a memory allocator is possible on LITE_CPU only");
-  }
   if (config.has_compression) {
     return Status(StatusCode::kUnsupported, "Unexpected compression method: compiled models are not compressed");
   }
