@@ -292,6 +292,13 @@ absl::StatusOr<std::string> Compile(absl::string_view mge, const CompileOptions&
   return plan::BuildArtifact(info, std::move(programs), constants);
 }
 
+absl::StatusOr<std::vector<kernel::Target>> TargetsOf(absl::string_view mge, const CompileOptions& options) {
+  ASSIGN_OR_RETURN(const mge::Model model, mge::ReadModel(mge));
+  ASSIGN_OR_RETURN(graph::Graph graph, mge::Import(model, {options.input_shapes.front()}));
+  RETURN_IF_ERROR(passes::RunPasses(graph, passes::Pipeline()));
+  return TargetsFor(graph, options);
+}
+
 absl::StatusOr<std::string> CompileGraph(graph::Graph graph, const CompileOptions& options, CompileReport* report) {
   CompileReport ignored;
   CompileReport& r = report != nullptr ? *report : ignored;

@@ -79,6 +79,10 @@ absl::StatusOr<std::string> Compile(absl::string_view mge, const CompileOptions&
 // The same from a graph on, whatever it was made from. Ignores options.input_shapes.
 absl::StatusOr<std::string> CompileGraph(graph::Graph graph, const CompileOptions& options, CompileReport* report = nullptr);
 
+// The targets that Compile() generates code for, in the order in which the loader tries them: of the first of the input shapes,
+// none of whose dimensions may be kAnyBatch. Errors: those of Compile(), as far as no code is generated.
+absl::StatusOr<std::vector<kernel::Target>> TargetsOf(absl::string_view mge, const CompileOptions& options);
+
 }  // namespace mgec
 
 #endif  // MGEC_COMPILER_COMPILE_H_

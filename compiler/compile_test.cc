@@ -177,6 +177,26 @@ TEST(CompileTest, OneArtifactForAllTargets) {
   EXPECT_LT(all->size(), 1.2 * Compile(model, options)->size());
 }
 
+TEST(CompileTest, TargetsAreKnownWithoutCode) {
+  for (const char* name : {"squeezenet1_1", "q_quint8_act"}) {
+    const std::string model = FileBytes(std::string("testdata/nets/") + name + "/model.mge");
+    CompileOptions options;
+    for (bool chosen : {false, true}) {
+      if (chosen) options.targets = {kernel::DefaultTargets()[1], kernel::DefaultTargets()[0]};
+      CompileReport report;
+      ASSERT_TRUE(Compile(model, options, &report).ok());
+      const absl::StatusOr<std::vector<kernel::Target>> targets = TargetsOf(model, options);
+      ASSERT_TRUE(targets.ok()) << targets.status();
+      std::vector<std::string> told, compiled;
+      for (const kernel::Target& t : *targets) told.push_back(t.name);
+      for (const CompileReport::Target& t : report.targets) compiled.push_back(t.name);
+      EXPECT_EQ(told, compiled);
+      EXPECT_EQ(told.size(), !chosen && std::string(name) == "q_quint8_act" ? 3u : 2u);
+    }
+  }
+  EXPECT_EQ(TargetsOf("no model", {}).status(), Compile("no model", {}).status());
+}
+
 TEST(CompileTest, SameBytesEveryTime) {
   for (const char* path : {"testdata/nets/lenet5/model.mge", "testdata/nets/unet_bilinear/model.mge"}) {
     const std::string model = FileBytes(path);

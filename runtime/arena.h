@@ -35,14 +35,17 @@ class Arena {
     return Status();
   }
 
-  // The same on a GPU, for networks that run there; made by the first of them. Guarded by the mutex.
+  // The same on a GPU, for networks that run there; made by the first of them, with memory from this allocator. Guarded by the
+  // mutex.
   std::shared_ptr<cuda::Arena>& on_gpu() { return on_gpu_; }
+
+  const std::shared_ptr<Allocator>& allocator() const { return allocator_; }
 
   uint8_t* data() const { return buffer_ != nullptr ? buffer_->data() : nullptr; }
   size_t size() const { return buffer_ != nullptr ? buffer_->size() : 0; }
 
  private:
-  std::shared_ptr<Allocator> allocator_;
+  const std::shared_ptr<Allocator> allocator_;  // null: the system
   ForkSafeMutex mutex_;
   std::shared_ptr<Buffer> buffer_;
   std::shared_ptr<cuda::Arena> on_gpu_;

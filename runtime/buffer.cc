@@ -7,19 +7,26 @@
 
 namespace mgec {
 
+Result<void*> AllocateFrom(Allocator& allocator, int gpu, size_t size, size_t alignment) {
+  void* const memory = allocator.Allocate(gpu, size, alignment);
+  const std::string where = gpu == Allocator::kCpu ? "" : Format(" of gpu%d", gpu);
+  if (memory == nullptr || reinterpret_cast<uintptr_t>(memory) % alignment != 0) {
+    if (memory != nullptr) allocator.Free(gpu, memory);
+    return Status(StatusCode::kResourceExhausted,
+                  Format("the memory allocator of the network gave %s for %zu bytes%s aligned to %zu",
+                         memory == nullptr ? "nothing" : "memory that is not aligned", size, where.c_str(), alignment));
+  }
+  return memory;
+}
+
 Result<std::shared_ptr<Buffer>> Buffer::Allocate(size_t size, std::shared_ptr<Allocator> allocator) {
   if (allocator != nullptr) {
     const size_t bytes = size > 0 ? size : 1;
-    void* memory = allocator->Allocate(bytes, kBufferAlignment);
-    if (memory == nullptr || reinterpret_cast<uintptr_t>(memory) % kBufferAlignment != 0) {
-      if (memory != nullptr) allocator->Free(memory);
-      return Status(StatusCode::kResourceExhausted,
-                    Format("the memory allocator of the network gave %s for %zu bytes aligned to %zu",
-                           memory == nullptr ? "nothing" : "memory that is not aligned", bytes,
-                           static_cast<size_t>(kBufferAlignment)));
-    }
-    std::memset(memory, 0, bytes);
-    return Wrap(memory, size, std::shared_ptr<void>(memory, [allocator](void* m) { allocator->Free(m); }));
+    const Result<void*> memory = AllocateFrom(*allocator, Allocator::kCpu, bytes, kBufferAlignment);
+    if (!memory.ok()) return memory.status();
+    std::memset(memory.value(), 0, bytes);
+    return Wrap(memory.value(), size,
+                std::shared_ptr<void>(memory.value(), [allocator](void* m) { allocator->Free(Allocator::kCpu, m); }));
   }
   Result<Mapping> mapping = Mapping::Allocate(size);
   if (!mapping.ok()) return mapping.status();

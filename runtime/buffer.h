@@ -25,11 +25,17 @@ enum class MemoryKind : uint8_t {
 // The user's own source of memory. Called by whichever thread needs or drops memory.
 class Allocator {
  public:
+  static constexpr int kCpu = -1;
+
   virtual ~Allocator() = default;
-  // At least `size` bytes, aligned to `alignment`, a power of two; null if there are none.
-  virtual void* Allocate(size_t size, size_t alignment) = 0;
-  virtual void Free(void* memory) = 0;
+  // At least `size` bytes, aligned to `alignment`, a power of two; null if there are none. Memory of the GPU with this number, whose
+  // context is current during the call, or of the CPU for kCpu.
+  virtual void* Allocate(int gpu, size_t size, size_t alignment) = 0;
+  virtual void Free(int gpu, void* memory) = 0;
 };
+
+// Memory from a user's allocator. Errors: it gives none, or not aligned.
+Result<void*> AllocateFrom(Allocator& allocator, int gpu, size_t size, size_t alignment);
 
 // A range of memory that lives as long as somebody holds the Buffer. The range never changes; its contents belong to
 // whoever holds it, and writing is not synchronized.

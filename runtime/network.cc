@@ -36,7 +36,7 @@ Result<std::unique_ptr<Network>> Network::Load(std::shared_ptr<const Artifact> a
                                                const NetworkOptions& options) {
   const std::shared_ptr<Arena> arena = options.arena != nullptr ? options.arena : std::make_shared<Arena>(options.allocator);
   Result<std::unique_ptr<Executor>> executor =
-      options.gpu != nullptr ? cuda::GpuExecutor::Make(artifact, options.gpu, options.stream, options.graph, arena)
+      options.gpu != nullptr ? cuda::GpuExecutor::Make(artifact, options.gpu, options.stream, options.graph, arena, options.allocator)
                              : HostExecutor::Make(artifact, options.threads, arena, options.allocator);
   if (!executor.ok()) return executor.status();
   std::unique_ptr<Network> network(new Network);

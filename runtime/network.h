@@ -36,9 +36,11 @@ namespace mgec {
 struct NetworkOptions {
   int threads = 1;  // 1 to ThreadPool::kMaxThreads; the thread that calls Forward() is one of them
   std::shared_ptr<Arena> arena;          // for intermediate results; null for one of the Network's own
-  std::shared_ptr<Allocator> allocator;  // for inputs, outputs and the Network's own arena; null for the system's memory
+  // For inputs, outputs and the Network's own arena; null for the system's memory. On a GPU it is asked for all that is the GPU's
+  // but the weights; pinned memory of the CPU is the driver's.
+  std::shared_ptr<Allocator> allocator;
 
-  // A GPU to run on; null for the CPU. `threads` and `allocator` are not used then.
+  // A GPU to run on; null for the CPU. `threads` is not used then.
   std::shared_ptr<cuda::Device> gpu;
   int stream = 0;     // networks with the same number on the same GPU run one after the other; others may overlap
   bool graph = true;  // hand a pass to the GPU as one CUDA graph instead of one launch after the other

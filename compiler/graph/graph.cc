@@ -67,6 +67,21 @@ Node* Graph::Insert(std::unique_ptr<Node> node, const std::vector<TensorType>& o
   return nodes_.insert(where, std::move(node))->get();
 }
 
+Node* Graph::InsertCopy(const Node& node, std::vector<Value*> inputs) {
+  assert(node.body == nullptr && node.op != "input");
+  auto copy = std::make_unique<Node>();
+  copy->op = node.op;
+  copy->name = node.name;
+  copy->attributes = node.attributes;
+  copy->inputs = std::move(inputs);
+  copy->data = node.data;
+  std::vector<TensorType> types;
+  for (const auto& v : node.outputs) types.push_back(v->type);
+  Node* placed = Insert(std::move(copy), types);
+  for (size_t i = 0; i < node.outputs.size(); ++i) placed->outputs[i]->origin = node.outputs[i]->origin;
+  return placed;
+}
+
 Value* Graph::AddInput(std::string name, TensorType type) {
   auto node = std::make_unique<Node>();
   node->op = "input";

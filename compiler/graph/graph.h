@@ -116,6 +116,9 @@ class Graph {
   void SetInsertionPoint(Node* before) { insertion_point_ = before; }
   // Inserts a node made elsewhere, with output types given.
   Node* Insert(std::unique_ptr<Node> node, const std::vector<TensorType>& output_types);
+  // Inserts a copy of a node without a body, mostly of another graph, that reads `inputs` instead. Outputs keep their types and
+  // origins. Inputs of a graph are not copied so: see AddInput.
+  Node* InsertCopy(const Node& node, std::vector<Value*> inputs);
 
   void AddOutput(Value* v, std::string name) { outputs_.push_back({v, std::move(name)}); }
 

@@ -54,6 +54,32 @@ TEST(GraphTest, InsertsWhereItIsTold) {
   EXPECT_EQ(Ops(g), (std::vector<std::string>{"input", "exp", "relu", "abs"}));
 }
 
+TEST(GraphTest, CopiesNodesFromAnotherGraph) {
+  Graph from;
+  Value* x = from.AddInput("x", kType);
+  Node* sums = from.AddNode("reduce", {x}, {{"mode", std::string("sum")}, {"axes", std::vector<int64_t>{1}}}, "sums").value();
+  sums->output()->origin = DTypeKind::kFloat16;
+  const Value* two = from.AddConstant({DTypeKind::kFloat32, {1}}, std::string(4, '\1'), "two");
+
+  Graph to;
+  Value* y = to.AddInput("y", kType);
+  const Node* last = to.Add("relu", {y}).value()->producer;
+  to.SetInsertionPoint(const_cast<Node*>(last));
+  const Node* copy = to.InsertCopy(*sums, {y});
+  const Node* constant = to.InsertCopy(*two->producer, {});
+  EXPECT_EQ(Ops(to), (std::vector<std::string>{"input", "reduce", "constant", "relu"}));
+  EXPECT_EQ(copy->name, "sums");
+  EXPECT_EQ(copy->attributes, sums->attributes);
+  EXPECT_EQ(copy->inputs, std::vector<Value*>{y});
+  EXPECT_EQ(copy->output()->producer, copy);
+  EXPECT_EQ(copy->output()->type, sums->output()->type);
+  EXPECT_EQ(copy->output()->origin, DTypeKind::kFloat16);
+  EXPECT_EQ(constant->data, two->producer->data);  // shared
+  EXPECT_EQ(constant->output()->origin, std::nullopt);
+  EXPECT_TRUE(Verify(to).ok());
+  EXPECT_EQ(sums->inputs, std::vector<Value*>{x});  // as it was
+}
+
 TEST(GraphTest, ReplacesEveryUse) {
   Graph g;
   Value* x = g.AddInput("x", kType);

@@ -34,6 +34,8 @@ bool HasZeroPoint(const DType& d) {
 
 bool IsQuantized(const DType& d) { return d.kind >= DTypeKind::kQuantizedS8; }
 bool IsFloating(const DType& d) { return d.kind <= DTypeKind::kBFloat16; }
+
+bool IsHalf(const DType& d) { return d.kind == DTypeKind::kFloat16 || d.kind == DTypeKind::kBFloat16; }
 int ByteSize(const DType& d) { return InfoOf(d).bytes; }
 
 int64_t NumElements(const Shape& s) {

@@ -32,6 +32,7 @@ struct DType {
 
 bool IsQuantized(const DType& d);
 bool IsFloating(const DType& d);  // float32, float16, bfloat16
+bool IsHalf(const DType& d);      // float16, bfloat16
 // Bytes of one element in memory; the 4-bit kinds take one byte each inside the compiler.
 int ByteSize(const DType& d);
 

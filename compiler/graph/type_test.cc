@@ -29,6 +29,14 @@ TEST(DTypeTest, HasNames) {
   EXPECT_EQ(ToString(TensorType{DTypeKind::kBool, {}}), "bool[]");
 }
 
+TEST(DTypeTest, KnowsFloats) {
+  for (DTypeKind kind : {DTypeKind::kFloat16, DTypeKind::kBFloat16}) EXPECT_TRUE(IsFloating(kind) && IsHalf(kind));
+  EXPECT_TRUE(IsFloating(DTypeKind::kFloat32) && !IsHalf(DTypeKind::kFloat32));
+  for (DTypeKind kind : {DTypeKind::kInt16, DTypeKind::kUint16, DTypeKind::kQuantizedS16}) {
+    EXPECT_FALSE(IsFloating(kind) || IsHalf(kind));
+  }
+}
+
 TEST(DTypeTest, RefusesWhatIsNone) {
   for (const char* text :
        {"", "f33", "f32(1)", "qs8", "qs8()", "qs8(x)", "qs8(1,2)", "qs8(1,2,3)", "qu8(1)", "qu8(1,x)", "qu8(1,2,3)",

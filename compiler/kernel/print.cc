@@ -130,10 +130,30 @@ const char* Infix(Op op) {
   }
 }
 
-// For people. Names are the programmer's; two variables of one name get a number each.
+// For people. Names are the programmer's; two variables of one name get a number each. What is written out more than once, and
+// is long, stands before what uses it, as %0 = ...: the text is as large as the graph of expressions.
 class Printer {
  public:
+  // The definitions of what the expressions, which are printed next, share. `begin` and `end` go around each.
+  std::string Shared(const std::vector<Expr>& roots, const std::string& begin, const std::string& end) {
+    shared_.clear();
+    std::unordered_map<const ExprNode*, int> uses, sizes;
+    std::vector<Expr> order;  // operands first
+    for (const Expr& e : roots) CountUses(e, uses, order);
+    std::string out;
+    for (const Expr& e : order) {
+      int& size = sizes[e.get()] = 1;
+      for (const Expr& a : e->args) size += shared_.count(a.get()) != 0 ? 1 : sizes.at(a.get());
+      if (uses.at(e.get()) == 1 || size <= kLargestRepeated) continue;
+      std::string name = absl::StrCat("%", shared_count_++);
+      absl::StrAppend(&out, begin, name, " = ", Print(e), end);
+      shared_.emplace(e.get(), std::move(name));
+    }
+    return out;
+  }
+
   std::string Print(const Expr& e, bool parentheses = false) {
+    if (const auto it = shared_.find(e.get()); it != shared_.end()) return it->second;
     switch (e->op) {
       case Op::kInt:
         if (e->type.scalar == Scalar::kBool) return e->int_value ? "true" : "false";
@@ -194,7 +214,12 @@ class Printer {
 
   void Print(const StmtNode& s, int indent, std::string* out) {
     if (s.kind == StmtKind::kBlock) return Print(s.stmts, indent, out);
-    out->append(static_cast<size_t>(indent) * 2, ' ');
+    const std::string margin(static_cast<size_t>(indent) * 2, ' ');
+    std::vector<Expr> roots;
+    for (const Expr& e : {s.begin, s.end, s.cond, s.index, s.value, s.mask}) {
+      if (e != nullptr) roots.push_back(e);
+    }
+    absl::StrAppend(out, Shared(roots, margin, "\n"), margin);
     switch (s.kind) {
       case StmtKind::kBlock: break;
       case StmtKind::kFor:
@@ -217,8 +242,7 @@ class Printer {
         absl::StrAppend(out, "if ", Print(s.cond), ":\n");
         Print(s.stmts, indent + 1, out);
         if (!s.otherwise.empty()) {
-          out->append(static_cast<size_t>(indent) * 2, ' ');
-          out->append("else:\n");
+          absl::StrAppend(out, margin, "else:\n");
           Print(s.otherwise, indent + 1, out);
         }
         break;
@@ -238,10 +262,20 @@ class Printer {
   }
 
  private:
+  static constexpr int kLargestRepeated = 16;  // expressions, of what is written out each time
+
+  static void CountUses(const Expr& e, std::unordered_map<const ExprNode*, int>& uses, std::vector<Expr>& order) {
+    if (uses[e.get()]++ > 0) return;
+    for (const Expr& a : e->args) CountUses(a, uses, order);
+    order.push_back(e);
+  }
+
   std::string List(const std::vector<Expr>& list) {
     return absl::StrJoin(list, ", ", [&](std::string* out, const Expr& e) { out->append(Print(e)); });
   }
 
+  std::unordered_map<const ExprNode*, std::string> shared_;
+  int shared_count_ = 0;
   std::unordered_map<const VarNode*, std::string> names_;
   std::unordered_map<std::string, int> uses_;
 };
@@ -370,7 +404,11 @@ class Canonical {
 
 }  // namespace
 
-std::string ToString(const Expr& e) { return Printer().Print(e); }
+std::string ToString(const Expr& e) {
+  Printer printer;
+  std::string out = printer.Shared({e}, "", "; ");
+  return out + printer.Print(e);
+}
 
 std::string ToString(const Kernel& k) {
   std::string out = absl::StrCat("kernel ", k.name, "(");

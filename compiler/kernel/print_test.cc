@@ -43,6 +43,42 @@ TEST(PrintTest, EqualNamesStayApart) {
   EXPECT_EQ(ToString(Use(a) + Use(b)), "i + i.1");
 }
 
+// What is short is repeated where it is used, the rest once and by name.
+TEST(PrintTest, SharedNodesAreNamed) {
+  Kernel k = Example("a", "i", 3);
+  const Expr x = Load(k.arguments[0], Int(0)), y = x * x + x;
+  Expr z = Max(y, Float(0));
+  for (int i = 1; i < 4; ++i) z = z + Max(y, Float(i));
+  const Expr twice = z * z;
+  Block b;
+  b.Store(k.arguments[1], Int(0), twice);
+  b.If(Use(k.task) < 2, [&](Block& b) { b.Store(k.arguments[1], Int(1), twice); });
+  k.body = b.Take();
+  const std::string sum = "(((max((x[0] * x[0]) + x[0], 0.0) + max((x[0] * x[0]) + x[0], 1.0)) + max((x[0] * x[0]) + x[0], 2.0)) + "
+                          "max((x[0] * x[0]) + x[0], 3.0))";
+  const std::string bare = sum.substr(1, sum.size() - 2);
+  EXPECT_EQ(ToString(k),
+            "kernel a(x: f32[64], y: f32[64]) for task in [0, 4):\n"
+            "  %0 = " + bare + "\n"
+            "  y[0] = %0 * %0\n"
+            "  if task < 2:\n"
+            "    %1 = " + bare + "\n"  // memory may have changed
+            "    y[1] = %1 * %1\n");
+  EXPECT_EQ(ToString(twice), "%0 = " + bare + "; %0 * %0");
+  EXPECT_EQ(ToString(z), bare);
+}
+
+TEST(PrintTest, TextOfSharedNodesStaysSmall) {
+  Kernel k = Example("a", "i", 3);
+  Expr e = Load(k.arguments[0], Int(0));
+  for (int i = 0; i < 60; ++i) e = e + e;  // a tree of 2^60 nodes
+  Block b;
+  b.Store(k.arguments[1], Int(0), e);
+  k.body = b.Take();
+  EXPECT_LT(ToString(k).size(), 5000u);
+  EXPECT_LT(ToString(e).size(), 5000u);
+}
+
 TEST(PrintTest, FingerprintForgetsNames) {
   EXPECT_EQ(Fingerprint(Example("a", "i", 3)), Fingerprint(Example("b", "j", 3)));
 }

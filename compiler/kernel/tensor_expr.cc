@@ -1,6 +1,7 @@
 #include "compiler/kernel/tensor_expr.h"
 
 #include <cassert>
+#include <iterator>
 #include <utility>
 
 namespace mgec::kernel {
@@ -20,13 +21,17 @@ std::vector<Expr> Uses(const std::vector<Var>& vars) {
 
 }  // namespace
 
-int Definition::AddStage(std::vector<int64_t> shape, Scalar scalar, const IndexFunction& body) {
+Stage MakeStage(std::vector<int64_t> shape, Scalar scalar, const IndexFunction& body) {
   Stage stage;
   stage.info = {scalar, std::move(shape)};
   stage.vars = IndexVars("i", stage.info.shape.size());
   stage.body = body(Uses(stage.vars));
   assert(stage.body->type == Type(scalar));
-  stages_.push_back(std::move(stage));
+  return stage;
+}
+
+int Definition::AddStage(std::vector<int64_t> shape, Scalar scalar, const IndexFunction& body) {
+  stages_.push_back(MakeStage(std::move(shape), scalar, body));
   return num_inputs() + static_cast<int>(stages_.size()) - 1;
 }
 
@@ -38,6 +43,18 @@ int Definition::AddScan(std::vector<int64_t> shape, Scalar scalar, int axis, con
   assert(e->type == Type(scalar));
   stages_.back().body = std::move(e);
   return self;
+}
+
+void Definition::InsertStages(int at, std::vector<Stage> stages) {
+  const int first = num_inputs() + at, inserted = static_cast<int>(stages.size());
+  auto number = [&](int t) { return t < first ? t : t + inserted; };
+  for (size_t i = at; i < stages_.size(); ++i) {
+    stages_[i].body = Rewrite(stages_[i].body, [&](const Expr& e) {
+      return e->op == Op::kRead && e->tensor >= first ? Read(number(e->tensor), e->type.scalar, e->args) : e;
+    });
+  }
+  for (int& t : outputs_) t = number(t);
+  stages_.insert(stages_.begin() + at, std::make_move_iterator(stages.begin()), std::make_move_iterator(stages.end()));
 }
 
 Expr Definition::At(int t, std::vector<Expr> indices) const {

@@ -44,16 +44,23 @@ struct Stage {
   int scan = -1;
 };
 
+// What an element at an index is.
+using IndexFunction = std::function<Expr(const std::vector<Expr>&)>;
+
+Stage MakeStage(std::vector<int64_t> shape, Scalar scalar, const IndexFunction& body);
+
 class Definition {
  public:
   explicit Definition(std::vector<TensorInfo> inputs) : inputs_(std::move(inputs)) {}
 
-  using IndexFunction = std::function<Expr(const std::vector<Expr>&)>;
   // Appends a stage and returns its tensor number.
   int AddStage(std::vector<int64_t> shape, Scalar scalar, const IndexFunction& body);
   using ScanFunction = std::function<Expr(const std::vector<Expr>&, int self)>;
   // The same for a scan along dimension `axis`; `self` is the tensor number of the stage.
   int AddScan(std::vector<int64_t> shape, Scalar scalar, int axis, const ScanFunction& body);
+  // Inserts stages before stage number `at`. Tensors from there on get larger numbers, also where stages and outputs refer to
+  // them; the new stages read by number what comes before, and each other by the numbers that they get.
+  void InsertStages(int at, std::vector<Stage> stages);
   // Element of tensor t. Indices must be in bounds wherever the expression is evaluated.
   Expr At(int t, std::vector<Expr> indices) const;
   // Element of tensor t where every index is in bounds, `otherwise` elsewhere.

@@ -44,6 +44,36 @@ TEST(DefinitionTest, AScanReadsItself) {
   EXPECT_EQ(d.stages()[0].body->args[1]->tensor, scan);
 }
 
+TEST(DefinitionTest, InsertsStages) {
+  Definition d({kImage});
+  auto read = [&](int t) {
+    return [&d, t](const std::vector<Expr>& i) { return d.At(t, i); };
+  };
+  const int a = d.AddStage(kImage.shape, Scalar::kFloat32, read(0));
+  const int b = d.AddStage(kImage.shape, Scalar::kFloat32, read(a));
+  d.AddScan(kImage.shape, Scalar::kFloat32, 1, [&](const std::vector<Expr>& i, int self) {
+    return d.At(self, {i[0], i[1] - 1, i[2]}) + d.At(a, i) * d.At(b, i);
+  });
+  d.SetOutputs({3, a});
+  d.InsertStages(1, {MakeStage(kImage.shape, Scalar::kFloat32, read(a)), MakeStage({2}, Scalar::kInt32, [](const auto& i) {
+                       return Read(2, Scalar::kInt32, {i[0], Int(0), Int(0)});
+                     })});
+  ASSERT_EQ(d.stages().size(), 5u);
+  EXPECT_EQ(d.info(3).shape, std::vector<int64_t>{2});
+  EXPECT_EQ(d.stages()[0].body->tensor, 0);
+  EXPECT_EQ(d.stages()[1].body->tensor, a);  // as they were
+  EXPECT_EQ(d.stages()[2].body->tensor, 2);
+  EXPECT_EQ(d.stages()[3].body->tensor, a);
+  const Stage& scan = d.stages()[4];
+  EXPECT_EQ(scan.scan, 1);
+  EXPECT_EQ(scan.body->args[0]->tensor, 5);
+  EXPECT_EQ(scan.body->args[1]->args[0]->tensor, a);
+  EXPECT_EQ(scan.body->args[1]->args[1]->tensor, 4);
+  EXPECT_EQ(d.outputs(), (std::vector<int>{5, a}));
+  d.InsertStages(0, {});
+  EXPECT_EQ(d.outputs(), (std::vector<int>{5, a}));
+}
+
 TEST(DefinitionTest, BroadcastsReads) {
   Definition d(
       {{Scalar::kFloat32, {3, 1}}, {Scalar::kFloat32, {1}}, {Scalar::kFloat32, {}}, {Scalar::kFloat32, {1, 1}}});

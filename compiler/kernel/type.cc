@@ -18,7 +18,9 @@ int SizeOf(Scalar s) {
   return 0;
 }
 
-bool IsFloat(Scalar s) { return s == Scalar::kFloat16 || s == Scalar::kBFloat16 || s == Scalar::kFloat32; }
+bool IsFloat(Scalar s) { return s == Scalar::kFloat32 || IsHalf(s); }
+
+bool IsHalf(Scalar s) { return s == Scalar::kFloat16 || s == Scalar::kBFloat16; }
 
 bool IsSigned(Scalar s) {
   return !(s == Scalar::kBool || s == Scalar::kUint8 || s == Scalar::kUint16);

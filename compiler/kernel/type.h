@@ -40,6 +40,7 @@ inline constexpr Type kIndexType = Type(Scalar::kInt64);
 // Bytes that one element takes in memory.
 int SizeOf(Scalar s);
 bool IsFloat(Scalar s);
+bool IsHalf(Scalar s);    // float16 and bfloat16
 bool IsSigned(Scalar s);  // true for floats too
 // "f32", "i8", "u8", "f32x8".
 std::string Name(Scalar s);

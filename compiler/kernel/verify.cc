@@ -184,7 +184,7 @@ absl::Status Verifier::CheckArithmetic(const Expr& e) {
     if (a->type != type) return FailAt(e, "arguments differ in type");
   }
   if (e->type != (compare || test ? Type(Scalar::kBool, type.lanes) : type)) return FailAt(e, "wrong result type");
-  if (s == Scalar::kFloat16 || s == Scalar::kBFloat16) return FailAt(e, "arithmetic on a storage type");
+  if (IsHalf(s)) return FailAt(e, "arithmetic on a storage type");
   const bool is_float = s == Scalar::kFloat32, is_bool = s == Scalar::kBool;
   switch (op) {
     case Op::kNeg:
@@ -294,8 +294,7 @@ absl::Status Verifier::CheckNode(const Expr& e) {
     case Op::kReduceAdd:
     case Op::kReduceMax:
     case Op::kReduceMin:
-      return want(count == 1 && type == first.WithLanes(1) && type.scalar != Scalar::kBool &&
-                      type.scalar != Scalar::kFloat16 && type.scalar != Scalar::kBFloat16,
+      return want(count == 1 && type == first.WithLanes(1) && type.scalar != Scalar::kBool && !IsHalf(type.scalar),
                   "bad reduction");
     default: break;
   }

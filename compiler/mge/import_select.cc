@@ -26,7 +26,7 @@ absl::StatusOr<Value*> Compare(ImportContext& c, Value* x, CondTakeMode mode, fl
   if (!is_float && !(std::abs(value) < 0x1p31f)) return Unsupported(absl::StrCat("val=", value, " for integers"));
   if (dtype.kind == DTypeKind::kBool && mode == CondTakeMode::EQ && value == 1) return x;
   Value* number = x;
-  if (dtype.kind == DTypeKind::kFloat16 || dtype.kind == DTypeKind::kBFloat16) {
+  if (IsHalf(dtype)) {
     ASSIGN_OR_RETURN(number, c.Cast(x, DTypeKind::kFloat32));
   } else if (!is_float) {
     ASSIGN_OR_RETURN(number, c.Cast(x, DTypeKind::kInt32));

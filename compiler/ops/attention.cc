@@ -26,10 +26,7 @@ std::optional<StridedView> AsMatrices(std::optional<StridedView> view, bool tran
 }
 
 // Converts float32 to a 16-bit float.
-bool Narrows(const Node& n) {
-  const DTypeKind to = n.output()->type.dtype.kind;
-  return n.op == "cast" && IsFloat(n.inputs[0]) && (to == DTypeKind::kFloat16 || to == DTypeKind::kBFloat16);
-}
+bool Narrows(const Node& n) { return n.op == "cast" && IsFloat(n.inputs[0]) && IsHalf(n.output()->type.dtype); }
 
 bool IsMatrix(const StridedView& v) { return v.axes.size() == 3 && v.axes[1].size() <= 1 && v.axes[2].size() <= 1; }
 

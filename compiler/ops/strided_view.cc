@@ -37,9 +37,7 @@ Shape ShapeOf(const StridedView& v) {
 
 bool IsSeenThrough(const graph::Node& n) {
   if (n.op != "cast") return n.op == "reshape" || n.op == "transpose" || n.op == "slice" || n.op == "broadcast";
-  const graph::DTypeKind from = n.inputs[0]->type.dtype.kind;
-  return (from == graph::DTypeKind::kFloat16 || from == graph::DTypeKind::kBFloat16) &&
-         n.output()->type.dtype.kind == graph::DTypeKind::kFloat32;
+  return IsHalf(n.inputs[0]->type.dtype) && n.output()->type.dtype.kind == graph::DTypeKind::kFloat32;
 }
 
 StridedView WholeOf(const graph::Value* v) {

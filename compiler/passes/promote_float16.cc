@@ -16,8 +16,6 @@ using graph::Graph;
 using graph::Node;
 using graph::Value;
 
-bool IsHalf(const DType& d) { return d.kind == DTypeKind::kFloat16 || d.kind == DTypeKind::kBFloat16; }
-
 // The type that most elements of constants have.
 DTypeKind StorageOf(const Graph& g) {
   std::map<DTypeKind, int64_t> elements;

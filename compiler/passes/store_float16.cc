@@ -18,7 +18,6 @@ using graph::Graph;
 using graph::Node;
 using graph::Value;
 
-bool IsHalf(DTypeKind k) { return k == DTypeKind::kFloat16 || k == DTypeKind::kBFloat16; }
 bool IsFloat32(const Value* v) { return v->type.dtype.kind == DTypeKind::kFloat32; }
 
 // Nodes that only say where elements are: no kernel of theirs could convert them, so operands and result agree.
@@ -217,24 +216,20 @@ Node* Wrapped(Graph& g, Node* n) {
   fused->op = "fused";
   fused->name = n->name;
   fused->body = std::make_unique<Graph>();
-  auto copy = std::make_unique<Node>();
-  copy->op = n->op;
-  copy->name = n->name;
-  copy->attributes = n->attributes;
   std::unordered_map<const Value*, Value*> inner;
+  std::vector<Value*> inputs;
   for (Value* v : n->inputs) {
     if (inner.count(v) == 0) {
       graph::TensorType type = v->type;
-      if (IsHalf(type.dtype.kind)) type.dtype = DTypeKind::kFloat32;
+      if (IsHalf(type.dtype)) type.dtype = DTypeKind::kFloat32;
       inner[v] = fused->body->AddInput("in" + std::to_string(fused->inputs.size()), type);
       fused->inputs.push_back(v);
     }
-    copy->inputs.push_back(inner.at(v));
+    inputs.push_back(inner.at(v));
   }
-  const graph::TensorType type = n->output()->type;
-  fused->body->AddOutput(fused->body->Insert(std::move(copy), {type})->output(), "out");
+  fused->body->AddOutput(fused->body->InsertCopy(*n, std::move(inputs))->output(), "out");
   g.SetInsertionPoint(n);
-  Node* node = g.Insert(std::move(fused), {type});
+  Node* node = g.Insert(std::move(fused), {n->output()->type});
   g.SetInsertionPoint(nullptr);
   g.ReplaceAllUses(n->output(), node->output());
   return node;
@@ -317,7 +312,7 @@ PassResult StoreFloat16(Graph& g) {
       n->output()->type.dtype = to;
       continue;
     }
-    const bool reads = std::any_of(n->inputs.begin(), n->inputs.end(), [](const Value* v) { return IsHalf(v->type.dtype.kind); });
+    const bool reads = std::any_of(n->inputs.begin(), n->inputs.end(), [](const Value* v) { return IsHalf(v->type.dtype); });
     if (!narrow && !reads) continue;
     Node* fused = n->body != nullptr ? n : Wrapped(g, n);
     RETURN_IF_ERROR(ConvertInputs(*fused));

@@ -52,18 +52,10 @@ void ReplaceByFused(Graph& g, const std::vector<Node*>& members, const Node& nam
     }
   }
   for (const Node* n : members) {
-    auto copy = std::make_unique<Node>();
-    copy->op = n->op;
-    copy->name = n->name;
-    copy->attributes = n->attributes;
-    std::vector<graph::TensorType> types;
-    for (Value* v : n->inputs) copy->inputs.push_back(inner.at(v));
-    for (const auto& v : n->outputs) types.push_back(v->type);
-    Node* placed = fused->body->Insert(std::move(copy), types);
-    for (size_t i = 0; i < n->outputs.size(); ++i) {
-      inner[n->output(i)] = placed->output(i);
-      placed->output(i)->origin = n->output(i)->origin;  // for who takes the members apart again
-    }
+    std::vector<Value*> inputs;
+    for (Value* v : n->inputs) inputs.push_back(inner.at(v));
+    const Node* placed = fused->body->InsertCopy(*n, std::move(inputs));
+    for (size_t i = 0; i < n->outputs.size(); ++i) inner[n->output(i)] = placed->output(i);
   }
   Value* result = members.back()->output();
   fused->body->AddOutput(inner.at(result), "out");

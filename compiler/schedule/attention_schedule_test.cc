@@ -1,7 +1,7 @@
 // Attention of random shapes, scheduled for every target, against its operators' definitions.
 #include <cmath>
-#include <limits>
 
+#include "compiler/schedule/testing/attention_graphs.h"
 #include "compiler/schedule/testing/schedule_tester.h"
 #include "gtest/gtest.h"
 
@@ -12,23 +12,6 @@ using graph::Shape;
 using graph::Value;
 
 using Ints = std::vector<int64_t>;
-
-Value* MatMul(ScheduleTester& t, Value* a, Value* b, bool transpose_b = false) {
-  return t.Add("matmul", {a, b}, {{"transpose_b", int64_t{transpose_b}}});
-}
-
-Value* Softmax(ScheduleTester& t, Value* x) {
-  return t.Add("softmax", {x}, {{"axis", static_cast<int64_t>(x->type.shape.size()) - 1}});
-}
-
-Value* Reshape(ScheduleTester& t, Value* x, const Ints& shape) { return t.Add("reshape", {x}, {{"shape", shape}}); }
-
-// x [images, length, heads * depth] as [images * heads, length, depth].
-Value* Heads(ScheduleTester& t, Value* x, int64_t heads) {
-  const Shape s = x->type.shape;
-  x = t.Add("transpose", {Reshape(t, x, {s[0], s[1], heads, s[2] / heads})}, {{"perm", Ints{0, 2, 1, 3}}});
-  return Reshape(t, x, {s[0] * heads, s[1], s[2] / heads});
-}
 
 Value* Scaled(ScheduleTester& t, Value* x, int64_t depth) {
   const float root = std::sqrt(static_cast<float>(depth));
@@ -156,17 +139,8 @@ TEST(AttentionScheduleTest, InfiniteMasks) {
   for (const int64_t n : {24, 300}) {
     ScheduleTester t(600 + static_cast<uint32_t>(n));
     const int64_t m = 37;
-    std::vector<float> mask(m * n);
-    for (int64_t i = 0; i < m; ++i) {
-      for (int64_t j = 0; j < n; ++j) {
-        const bool off = i == 5 || (i % 3 == 0 && j > i) || (i % 3 == 1 && j < n - 2);
-        if (off) mask[i * n + j] = -std::numeric_limits<float>::infinity();
-      }
-    }
-    Value* c = t.graph().AddConstant({graph::DTypeKind::kFloat32, {m, n}},
-                                     std::string(reinterpret_cast<const char*>(mask.data()), mask.size() * 4));
     Value* scores = MatMul(t, t.Input({2, m, 8}), t.Input({2, n, 8}), true);
-    t.Expect(MatMul(t, Softmax(t, t.Add("add", {scores, c})), t.Input({2, n, 16})));
+    t.Expect(MatMul(t, Softmax(t, t.Add("add", {scores, InfiniteMask(t, m, n)})), t.Input({2, n, 16})));
     t.Check();
     ExpectFused(t);
   }

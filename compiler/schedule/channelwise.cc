@@ -14,6 +14,7 @@
 #include "compiler/schedule/exact_arithmetic.h"
 #include "compiler/schedule/place_tables.h"
 #include "compiler/schedule/scheduler.h"
+#include "compiler/schedule/split.h"
 
 namespace mgec::schedule {
 namespace {
@@ -29,7 +30,7 @@ std::vector<Choice> ChannelwiseAlternatives() {
   std::vector<Choice> result;
   for (int registers : {1, 2, 4, 8}) result.push_back(Decided(&Choice::registers, registers));
   for (int unroll : {2, 4, 7, 8}) result.push_back(Decided(&Choice::unroll, unroll));
-  for (int64_t tasks : {kChannelwiseTasks / 4, kChannelwiseTasks * 4}) result.push_back(Decided(&Choice::tasks, tasks));
+  for (int64_t tasks : {kUsualTasks / 4, kUsualTasks * 4}) result.push_back(Decided(&Choice::tasks, tasks));
   return result;
 }
 

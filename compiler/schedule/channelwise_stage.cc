@@ -359,7 +359,7 @@ class StageEmitter {
     if (s_.choice().registers > 0) return s_.choice().registers;
     return ComputesFunctions(body) ? s_.target().chains : 1;
   }
-  int64_t WantedTasks() const { return s_.choice().tasks > 0 ? s_.choice().tasks : kChannelwiseTasks; }
+  int64_t WantedTasks() const { return s_.choice().tasks > 0 ? s_.choice().tasks : kUsualTasks; }
 
   // Pixels per iteration of the loop over a row of `length`: as many as are computed together or less, for the fewest
   // registers in all, the remainder's included.

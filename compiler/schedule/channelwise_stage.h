@@ -10,8 +10,6 @@
 
 namespace mgec::schedule {
 
-inline constexpr int64_t kChannelwiseTasks = 16;  // that a stage is divided into, where nobody wishes for another number
-
 // What is known of a node that works channel by channel.
 struct ChannelwiseNode {
   const kernel::Definition& definition;

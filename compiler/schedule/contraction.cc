@@ -18,8 +18,6 @@ using kernel::Scalar;
 
 // Beyond this many groups of K a panel no longer stays in the L2 cache: partial sums go through the output.
 constexpr int64_t kChunkEntries = 128;
-// Enough tasks that a static split over a few threads is even.
-constexpr int64_t kWantedTasks = 16;
 constexpr int64_t kLine = 64;  // bytes of a cache line
 constexpr int64_t kFewTiles = 8;  // after at most this many, the next panel is needed
 constexpr int kChainsOfFunctions = 8;  // vectors of an epilogue with functions that are computed together
@@ -56,7 +54,7 @@ class Emitter {
     const int64_t panels = static_cast<int64_t>(panels_.size());
     // A task is one panel times one part of the rows or, where there is one row, of its tiles.
     const int64_t divisible = s_.rows > 1 ? s_.rows : Tiling(s_.cols, MinHeight()).count;
-    const int64_t tasks = s_.choice.tasks > 0 ? s_.choice.tasks : kWantedTasks;
+    const int64_t tasks = s_.choice.tasks > 0 ? s_.choice.tasks : kUsualTasks;
     const int64_t wanted = (tasks + panels * s_.batch - 1) / (panels * s_.batch);
     parts_ = std::clamp<int64_t>(split_pixels_ ? PartsOfPixels(wanted) : wanted, 1, divisible);
     kernel::Kernel k;
@@ -464,8 +462,8 @@ std::vector<Choice> ContractionAlternatives(const ContractionSpec& spec, const k
   }
   if (spec.block_entries > 0 && spec.rows * tiles > 1) {
     result.push_back(Decided(&Choice::prefetch, 0));
-    result.push_back(Decided(&Choice::tasks, kWantedTasks / 4));
-    result.push_back(Decided(&Choice::tasks, kWantedTasks * 4));
+    result.push_back(Decided(&Choice::tasks, kUsualTasks / 4));
+    result.push_back(Decided(&Choice::tasks, kUsualTasks * 4));
   }
   return result;
 }

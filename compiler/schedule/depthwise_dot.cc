@@ -30,7 +30,6 @@ using kernel::Int;
 using kernel::Op;
 using kernel::Scalar;
 
-constexpr int64_t kWantedTasks = 16;
 constexpr int64_t kMostPixels = 8;  // of one load
 
 // Arguments, before the epilogue's.
@@ -65,7 +64,7 @@ class Emitter {
   kernel::Kernel Build(const std::string& name) {
     const int64_t planes = blocks_ * images_;
     const bool split_pixels = SplitsPixels(images_ * p_.out_h * p_.out_w);
-    const int64_t wanted = ((s_.choice.tasks > 0 ? s_.choice.tasks : kWantedTasks) + planes - 1) / planes;
+    const int64_t wanted = ((s_.choice.tasks > 0 ? s_.choice.tasks : kUsualTasks) + planes - 1) / planes;
     const int64_t parts = std::clamp<int64_t>(split_pixels ? PartsOfPixels(wanted) : wanted, 1, p_.out_h);
     kernel::Kernel k;
     k.name = name;

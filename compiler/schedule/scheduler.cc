@@ -58,17 +58,12 @@ bool IsPointwise(const Node& n) {
   return op != nullptr && op->pointwise;
 }
 
-bool IsHalf(const Value* v) {
-  const graph::DTypeKind k = v->type.dtype.kind;
-  return k == graph::DTypeKind::kFloat16 || k == graph::DTypeKind::kBFloat16;
-}
-
 // Between float32 and what memory holds (passes, StoreFloat16).
 bool IsConversion(const Node& n) {
   if (n.op != "cast") return false;
-  const auto is_float = [](const Value* v) { return v->type.dtype.kind == graph::DTypeKind::kFloat32; };
-  const Value *in = n.inputs[0], *out = n.output();
-  return (IsHalf(in) && is_float(out)) || (is_float(in) && IsHalf(out));
+  const graph::DType in = n.inputs[0]->type.dtype, out = n.output()->type.dtype;
+  constexpr graph::DTypeKind kFloat = graph::DTypeKind::kFloat32;
+  return (IsHalf(in) && out.kind == kFloat) || (in.kind == kFloat && IsHalf(out));
 }
 
 }  // namespace
@@ -148,8 +143,7 @@ const std::string* Scheduler::ConstantData(const Value* v) {
 kernel::Expr Scheduler::Immediate(const Value* v) {
   const std::string* data = ConstantData(v);
   const kernel::Scalar scalar = ops::StorageOf(v->type.dtype);
-  const bool stored_only = scalar == kernel::Scalar::kFloat16 || scalar == kernel::Scalar::kBFloat16;
-  if (data == nullptr || graph::NumElements(v->type.shape) != 1 || !CanBeBlocked(scalar) || stored_only) return nullptr;
+  if (data == nullptr || graph::NumElements(v->type.shape) != 1 || !CanBeBlocked(scalar) || IsHalf(scalar)) return nullptr;
   auto element = [&](auto e) {
     std::memcpy(&e, data->data(), sizeof(e));
     return e;
@@ -277,19 +271,13 @@ absl::Status Scheduler::ScheduleApart(const Node& node) {
       copies[n->output()] = copy;
       continue;
     }
-    auto copy = std::make_unique<Node>();
-    copy->op = n->op;
-    copy->name = n->name;
-    copy->attributes = n->attributes;
-    std::vector<graph::TensorType> types;
-    for (const Value* v : n->inputs) copy->inputs.push_back(copies.at(v));
-    for (const auto& v : n->outputs) types.push_back(v->type);
-    Node* placed = g.Insert(std::move(copy), types);
-    for (size_t i = 0; i < n->outputs.size(); ++i) {
-      Value* v = copies[n->output(i)] = placed->output(i);
-      v->origin = n->output(i)->origin;
-      // What is only widened need not be stored so.
-      if (n->op == "cast" && IsHalf(placed->inputs[0])) v->origin = placed->inputs[0]->type.dtype.kind;
+    std::vector<Value*> inputs;
+    for (const Value* v : n->inputs) inputs.push_back(copies.at(v));
+    const Node* placed = g.InsertCopy(*n, std::move(inputs));
+    for (size_t i = 0; i < n->outputs.size(); ++i) copies[n->output(i)] = placed->output(i);
+    // What is only widened need not be stored so.
+    if (n->op == "cast" && IsHalf(placed->inputs[0]->type.dtype)) {
+      placed->output()->origin = placed->inputs[0]->type.dtype.kind;
     }
   }
   for (const graph::GraphOutput& o : node.body->outputs()) g.AddOutput(copies.at(o.value), o.name);

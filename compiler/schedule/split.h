@@ -13,6 +13,10 @@
 
 namespace mgec::schedule {
 
+// Tasks that a step is divided into where nobody wishes for another number: enough that threads, if there are a few, get equal
+// shares.
+inline constexpr int64_t kUsualTasks = 16;
+
 // Whether threads share the pixels of a tensor (all images together) rather than its channels.
 inline bool SplitsPixels(int64_t pixels) { return pixels >= 128; }
 

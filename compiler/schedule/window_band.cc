@@ -58,8 +58,7 @@ std::optional<WindowBand> WindowBandOf(const kernel::Stage& stage, const kernel:
   const Scalar scalar = d.info(t).scalar;
   const std::vector<int64_t>& shape = d.info(t).shape;
   const size_t rank = shape.size(), row = rank - 2;
-  const bool half = scalar == Scalar::kFloat16 || scalar == Scalar::kBFloat16;
-  if (!half || rank < 4 || stage.vars.size() != rank) return std::nullopt;
+  if (!IsHalf(scalar) || rank < 4 || stage.vars.size() != rank) return std::nullopt;
   std::optional<WindowBand> band;
   int reads = 0;
   bool fits = true;

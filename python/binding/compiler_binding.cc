@@ -32,15 +32,18 @@ MGECPY_API const char* mgecpy_compiler_version() {
 
 MGECPY_API void mgecpy_compiler_free(char* memory) { std::free(memory); }
 
-// Compiles a model for `targets`, as --target of tools/compile has them ("": the default). Program p of the artifact has
-// `entries[p]` input shapes; names, ndims and dims have those of all programs one after the other. Returns 0 and the artifact, or -1 and a text; either is freed with mgecpy_compiler_free(), and null where
-// there is no memory for it.
+// Compiles a model for `targets`, as --target of tools/compile has them ("": the default); `winograd` and `tf32` are its --winograd
+// and --cuda-tf32, 0 or 1. Program p of the artifact has `entries[p]` input shapes; names, ndims and dims have those of all programs
+// one after the other. Returns 0 and the artifact, or -1 and a text; either is freed with mgecpy_compiler_free(), and null where there
+// is no memory for it.
 MGECPY_API int mgecpy_compile(const void* model, size_t size, const char* name, size_t programs, const size_t* entries,
                               const char* const* names, const size_t* ndims, const int64_t* dims, const char* targets,
-                              int threads, char** result, size_t* result_size) {
+                              int threads, int winograd, int tf32, char** result, size_t* result_size) {
   mgec::CompileOptions options;
   options.source_name = name;
   options.threads = threads;
+  options.schedule.winograd = winograd != 0;
+  options.schedule.tf32 = tf32 != 0;
   if (programs > 0) options.input_shapes.clear();
   for (size_t p = 0; p < programs; ++p) {
     std::map<std::string, std::vector<int64_t>> shapes;

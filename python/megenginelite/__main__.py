@@ -1,4 +1,7 @@
-"""python -m megenginelite compile MODEL.mge [-o MODEL.mgec] [--input-shape NAME=1x3x224x224]..."""
+"""python -m megenginelite compile MODEL.mge [-o MODEL.mgec] [--target=x86-64-v3] [--input-shape NAME=1x3x224x224]...
+
+As tools/compile, which also prints what it made (--emit, --time, --json) and measures schedules (--tune).
+"""
 import argparse
 import os
 import sys
@@ -21,6 +24,25 @@ def _shape(text):
     return name, shape
 
 
+def _programs(shapes):
+    """The input shapes of each program of the artifact: the k-th of each name for the k-th, what is given once for all."""
+    given = {}
+    for name, shape in shapes:
+        given.setdefault(name, []).append(shape)
+    count = max(map(len, given.values()), default=1)
+    for name, of_name in given.items():
+        if len(of_name) not in (1, count):
+            raise ValueError("--input-shape %s is given %d times, another input %d times" % (name, len(of_name), count))
+    return [{name: s[0] if len(s) == 1 else s[i] for name, s in given.items()} for i in range(count)]
+
+
+def _threads(text):
+    threads = int(text)
+    if not 0 <= threads <= 1024:
+        raise argparse.ArgumentTypeError("must be in [0, 1024]")
+    return threads
+
+
 def main(arguments=None):
     """Compiles a model; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m megenginelite", description="Compiles MegEngine models.")
@@ -28,8 +50,28 @@ def main(arguments=None):
     command = commands.add_parser("compile", help="compile a .mge model into a .mgec artifact")
     command.add_argument("model")
     command.add_argument("-o", "--output", help="where the artifact goes; beside the model if not given")
-    command.add_argument("--input-shape", type=_shape, action="append", default=[], metavar="NAME=1x3x224x224")
+    command.add_argument(
+        "--input-shape",
+        type=_shape,
+        action="append",
+        default=[],
+        metavar="NAME=1x3x224x224",
+        help="instead of the model's; repeated for the same input: the artifact runs all of these shapes; "
+        "NAME=Nx3x224x224: a batch of any size",
+    )
     command.add_argument("--target", default="", help="for example cuda,x86-64-v3; targets for CPUs if not given")
+    command.add_argument(
+        "--nowinograd",
+        dest="winograd",
+        action="store_false",
+        help="compute 3x3 convolutions without Winograd's algorithm, for the last digits of accuracy",
+    )
+    command.add_argument(
+        "--cuda-tf32",
+        action="store_true",
+        help="let tensor cores of GPUs multiply float32 numbers, of whose 24 significant bits they keep 11",
+    )
+    command.add_argument("--threads", type=_threads, default=0, help="that generate code; all CPUs if 0")
     options = parser.parse_args(arguments)
     module = compiler()
     if module is None:
@@ -40,12 +82,24 @@ def main(arguments=None):
         root, extension = os.path.splitext(options.model)
         output = (root if extension == ".mge" else options.model) + ".mgec"
     try:
+        shapes = _programs(options.input_shape)
+        if options.cuda_tf32 and not any(target.split(":")[0] == "cuda" for target in options.target.split(",")):
+            raise ValueError("--cuda-tf32 is for GPUs: name cuda among the targets (--target)")
+        if os.path.abspath(output) == os.path.abspath(options.model):
+            raise ValueError("-o %s is the model itself" % output)
         with open(options.model, "rb") as file:
             model = file.read()
-        shapes, threads = [dict(options.input_shape)], os.cpu_count() or 1
-        artifact = module.compile(model, os.path.basename(options.model), shapes, threads, options.target)
+        artifact = module.compile(
+            model,
+            os.path.basename(options.model),
+            shapes,
+            options.threads or os.cpu_count() or 1,
+            options.target,
+            options.winograd,
+            options.cuda_tf32,
+        )
         _write(output, artifact)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         print("error: %s" % error, file=sys.stderr)
         return 1
     print("wrote %s (%d bytes)" % (output, len(artifact)))

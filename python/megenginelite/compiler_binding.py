@@ -35,6 +35,8 @@ _library.mgecpy_compile.argtypes = [
     ctypes.POINTER(ctypes.c_int64),
     ctypes.c_char_p,
     ctypes.c_int,
+    ctypes.c_int,
+    ctypes.c_int,
     ctypes.POINTER(ctypes.c_void_p),
     ctypes.POINTER(ctypes.c_size_t),
 ]
@@ -49,11 +51,11 @@ def _array(kind, values):
     return (kind * max(len(values), 1))(*values)
 
 
-def compile(model, name, input_shapes=(), threads=1, targets=""):
+def compile(model, name, input_shapes=(), threads=1, targets="", winograd=True, tf32=False):
     """The artifact (bytes) of a .mge model (bytes), for targets such as "cuda,x86-64-v3"; for CPUs if none is named.
 
     Each dict {name: shape} of `input_shapes` makes one program of the artifact; a first dimension of -1 stands for a batch of
-    any size. Other threads of Python run meanwhile.
+    any size. winograd and tf32: the command line's --nowinograd and --cuda-tf32. Other threads of Python run meanwhile.
     RuntimeError with everything that is wrong or unsupported.
     """
     shapes = [(key.encode(), list(shape)) for program in input_shapes for key, shape in program.items()]
@@ -69,6 +71,8 @@ def compile(model, name, input_shapes=(), threads=1, targets=""):
         _array(ctypes.c_int64, [dim for _, shape in shapes for dim in shape]),
         targets.encode(),
         threads,
+        winograd,
+        tf32,
         ctypes.byref(result),
         ctypes.byref(size),
     )

@@ -2,8 +2,8 @@
 
 namespace mgec::cuda {
 
-Result<std::shared_ptr<Arena>> Arena::Make(std::shared_ptr<Device> device) {
-  std::shared_ptr<Arena> arena(new Arena(std::move(device)));
+Result<std::shared_ptr<Arena>> Arena::Make(std::shared_ptr<Device> device, std::shared_ptr<Allocator> allocator) {
+  std::shared_ptr<Arena> arena(new Arena(std::move(device), std::move(allocator)));
   const Device& d = *arena->device_;
   const Device::Scope scope(d);
   MGEC_RETURN_IF_ERROR(scope.status());
@@ -18,7 +18,7 @@ Arena::~Arena() {
 
 Status Arena::Reserve(size_t size) {
   if (buffer_ != nullptr && size <= buffer_->size()) return Status();
-  Result<std::shared_ptr<Buffer>> buffer = device_->AllocateMemory(size);
+  Result<std::shared_ptr<Buffer>> buffer = device_->AllocateMemory(size, allocator_);
   if (!buffer.ok()) return buffer.status();
   buffer_ = std::move(buffer.value());
   return Status();

@@ -12,7 +12,8 @@ namespace mgec::cuda {
 // Who holds the mutex of the mgec::Arena around it may call it.
 class Arena {
  public:
-  static Result<std::shared_ptr<Arena>> Make(std::shared_ptr<Device> device);
+  // `allocator` may be null, as for Device::AllocateMemory().
+  static Result<std::shared_ptr<Arena>> Make(std::shared_ptr<Device> device, std::shared_ptr<Allocator> allocator);
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -28,9 +29,11 @@ class Arena {
   Status Release(StreamHandle stream);
 
  private:
-  explicit Arena(std::shared_ptr<Device> device) : device_(std::move(device)) {}
+  Arena(std::shared_ptr<Device> device, std::shared_ptr<Allocator> allocator)
+      : device_(std::move(device)), allocator_(std::move(allocator)) {}
 
   const std::shared_ptr<Device> device_;
+  const std::shared_ptr<Allocator> allocator_;
   std::shared_ptr<Buffer> buffer_;
   EventHandle used_ = nullptr;
 };

@@ -102,17 +102,48 @@ Status Device::Check(Error error, const char* what) const {
   return Status(status.code(), Format("gpu%d%s%s: ", id_, name_.empty() ? "" : " ", name_.c_str()) + status.message());
 }
 
-Result<std::shared_ptr<Buffer>> Device::AllocateMemory(size_t size) {
+Result<std::shared_ptr<Buffer>> Device::AllocateMemory(size_t size, std::shared_ptr<Allocator> allocator) {
   const Scope scope(*this);
   MGEC_RETURN_IF_ERROR(scope.status());
-  Pointer memory = 0;
   const size_t bytes = size > 0 ? size : 1;
-  MGEC_RETURN_IF_ERROR(Check(driver_->cuMemAlloc_v2(&memory, bytes), Format("allocate %zu bytes", bytes).c_str()));
-  void* const data = reinterpret_cast<void*>(memory);
-  std::shared_ptr<void> owner(data, [this](void* m) { Free(Address(m)); });  // the Buffer keeps the device
-  MGEC_RETURN_IF_ERROR(Check(driver_->cuMemsetD8_v2(memory, 0, bytes), "clear memory"));
+  Result<std::shared_ptr<void>> memory = allocator == nullptr ? AllocateFromDriver(bytes) : AllocateFromUser(bytes, allocator);
+  if (!memory.ok()) return memory.status();
+  void* const data = memory.value().get();
+  MGEC_RETURN_IF_ERROR(Check(driver_->cuMemsetD8_v2(Address(data), 0, bytes), "clear memory"));
   MGEC_RETURN_IF_ERROR(Check(driver_->cuCtxSynchronize(), "clear memory"));
-  return Buffer::Wrap(data, size, std::move(owner), MemoryKind::kDevice, shared_from_this());
+  return Buffer::Wrap(data, size, std::move(memory.value()), MemoryKind::kDevice, shared_from_this());
+}
+
+// What owns memory does not keep the device: the Buffer does.
+Result<std::shared_ptr<void>> Device::AllocateFromDriver(size_t size) {
+  Pointer memory = 0;
+  MGEC_RETURN_IF_ERROR(Check(driver_->cuMemAlloc_v2(&memory, size), Format("allocate %zu bytes", size).c_str()));
+  return std::shared_ptr<void>(reinterpret_cast<void*>(memory), [this](void* m) { Free(Address(m)); });
+}
+
+Result<std::shared_ptr<void>> Device::AllocateFromUser(size_t size, const std::shared_ptr<Allocator>& allocator) {
+  const Result<void*> memory = AllocateFrom(*allocator, id_, size, kMemoryAlignment);
+  if (!memory.ok()) return memory.status();
+  std::shared_ptr<void> owner(memory.value(), [this, allocator](void* m) {
+    if (forks_ != ForkCount()) return;  // it is the parent's
+    const Scope scope(*this);
+    // The allocator may give it to others at once.
+    if (scope.status().ok()) driver_->cuCtxSynchronize();
+    allocator->Free(id_, m);
+  });
+  const Status status = CheckOnDevice(owner.get());
+  if (!status.ok()) return Status(status.code(), "the memory allocator of the network failed: " + status.message());
+  return owner;
+}
+
+// Error: memory of something else.
+Status Device::CheckOnDevice(const void* memory) const {
+  unsigned type = 0;
+  int ordinal = -1;
+  const bool known = driver_->cuPointerGetAttribute(&type, kPointerMemoryType, Address(memory)) == kSuccess &&
+                     driver_->cuPointerGetAttribute(&ordinal, kPointerDeviceOrdinal, Address(memory)) == kSuccess;
+  if (known && type == kDeviceMemory && ordinal == id_) return Status();
+  return Status(StatusCode::kInvalidArgument, Format("the memory given, %p, is not on gpu%d", memory, id_));
 }
 
 Result<std::shared_ptr<Buffer>> Device::AllocatePinned(size_t size) {
@@ -130,13 +161,7 @@ Result<std::shared_ptr<Buffer>> Device::AllocatePinned(size_t size) {
 Result<std::shared_ptr<Buffer>> Device::WrapMemory(void* data, size_t size, std::shared_ptr<void> owner) {
   const Scope scope(*this);
   MGEC_RETURN_IF_ERROR(scope.status());
-  unsigned type = 0;
-  int ordinal = -1;
-  const bool known = driver_->cuPointerGetAttribute(&type, kPointerMemoryType, Address(data)) == kSuccess &&
-                     driver_->cuPointerGetAttribute(&ordinal, kPointerDeviceOrdinal, Address(data)) == kSuccess;
-  if (!known || type != kDeviceMemory || ordinal != id_) {
-    return Status(StatusCode::kInvalidArgument, Format("the memory given, %p, is not on gpu%d", data, id_));
-  }
+  MGEC_RETURN_IF_ERROR(CheckOnDevice(data));
   return Buffer::Wrap(data, size, std::move(owner), MemoryKind::kDevice, shared_from_this());
 }
 

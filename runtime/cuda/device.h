@@ -78,9 +78,11 @@ class Device : public std::enable_shared_from_this<Device> {
   Status Check(Error error, const char* what) const;
   bool lost() const { return lost_; }
 
-  // New memory, zero filled, aligned to 256 bytes. Error: kResourceExhausted.
-  Result<std::shared_ptr<Buffer>> AllocateMemory(size_t size);
-  // The same, of the CPU, for copies that it need not wait for.
+  // New memory, zero filled, aligned to kMemoryAlignment: from the driver or, if not null, from a user's allocator. Errors:
+  // kResourceExhausted; memory from the allocator that is not this GPU's.
+  static constexpr size_t kMemoryAlignment = 256;
+  Result<std::shared_ptr<Buffer>> AllocateMemory(size_t size, std::shared_ptr<Allocator> allocator = nullptr);
+  // From the driver, of the CPU, for copies that it need not wait for.
   Result<std::shared_ptr<Buffer>> AllocatePinned(size_t size);
   // Memory on this GPU that somebody else owns and that outlives the Buffer, unless `owner` keeps it. Error: it is not.
   Result<std::shared_ptr<Buffer>> WrapMemory(void* data, size_t size, std::shared_ptr<void> owner);
@@ -103,6 +105,9 @@ class Device : public std::enable_shared_from_this<Device> {
  private:
   Device(const Driver* driver, int id) : driver_(driver), id_(id) {}
   Status Initialize();
+  Result<std::shared_ptr<void>> AllocateFromDriver(size_t size);
+  Result<std::shared_ptr<void>> AllocateFromUser(size_t size, const std::shared_ptr<Allocator>& allocator);
+  Status CheckOnDevice(const void* memory) const;
   void Free(Pointer memory) const;
   void FreePinned(void* memory) const;
   void ReachMemoryOf(const Device& other);

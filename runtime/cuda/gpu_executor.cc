@@ -26,11 +26,13 @@ bool GraphsAllowed() {
 
 Result<std::unique_ptr<mgec::Executor>> GpuExecutor::Make(std::shared_ptr<const Artifact> artifact,
                                                           std::shared_ptr<Device> device, int stream, bool graph,
-                                                          std::shared_ptr<mgec::Arena> arena) {
+                                                          std::shared_ptr<mgec::Arena> arena,
+                                                          std::shared_ptr<Allocator> allocator) {
   std::unique_ptr<GpuExecutor> executor(new GpuExecutor);
   executor->artifact_ = std::move(artifact);
   executor->device_ = device;
   executor->arena_ = std::move(arena);
+  executor->allocator_ = std::move(allocator);
   executor->use_graph_ = graph && GraphsAllowed();
   Result<const fb::Plan*> plan = executor->ChoosePlan(0);  // before anything is loaded
   if (!plan.ok()) return plan.status();
@@ -47,7 +49,7 @@ Result<std::unique_ptr<mgec::Executor>> GpuExecutor::Make(std::shared_ptr<const 
   const std::lock_guard<ForkSafeMutex> lock(executor->arena_->mutex());
   std::shared_ptr<Arena>& on_gpu = executor->arena_->on_gpu();
   if (on_gpu == nullptr) {
-    Result<std::shared_ptr<Arena>> made = Arena::Make(device);
+    Result<std::shared_ptr<Arena>> made = Arena::Make(device, executor->arena_->allocator());
     if (!made.ok()) return made.status();
     on_gpu = std::move(made.value());
   } else if (on_gpu->device() != device) {
@@ -66,10 +68,6 @@ GpuExecutor::~GpuExecutor() {
     d.cuEventDestroy_v2(done_);
   }
   for (EventHandle event : events_) d.cuEventDestroy_v2(event);
-}
-
-Result<std::shared_ptr<Buffer>> GpuExecutor::Allocate(size_t size, bool on_device) {
-  return on_device ? device_->AllocateMemory(size) : device_->AllocatePinned(size);
 }
 
 Status GpuExecutor::CheckBuffer(const Buffer& buffer) const {
@@ -109,7 +107,7 @@ Status GpuExecutor::Place(const Edges& edges) {
         continue;
       }
       if (staging == nullptr) {
-        Result<std::shared_ptr<Buffer>> memory = device_->AllocateMemory(edge.largest.bytes);
+        Result<std::shared_ptr<Buffer>> memory = AllocateOnDevice(edge.largest.bytes);
         if (!memory.ok()) return memory.status();
         staging = std::move(memory.value());
       }
@@ -166,7 +164,7 @@ Status GpuExecutor::BuildPass(const Edges& edges) {
   random_runs_ = 0;
   ForEachPart(programs_, entries_, [&](const Program& program, uint32_t) { random_runs_ += program.plan->random() ? 1 : 0; });
   if (random_runs_ > 0 && (random_states_ == nullptr || random_states_->size() < random_runs_ * sizeof(RandomState))) {
-    Result<std::shared_ptr<Buffer>> states = device_->AllocateMemory(random_runs_ * sizeof(RandomState));
+    Result<std::shared_ptr<Buffer>> states = AllocateOnDevice(random_runs_ * sizeof(RandomState));
     if (!states.ok()) return states.status();
     random_states_ = std::move(states.value());
   }

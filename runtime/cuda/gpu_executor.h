@@ -21,13 +21,17 @@ namespace mgec::cuda {
 class GpuExecutor : public mgec::Executor {
  public:
   // `stream`: which of the device's streams. `graph`: whether to use graphs; the environment variable MGEC_CUDA_GRAPH=0 forbids
-  // it. Errors: those of the driver; an arena of another GPU.
+  // it. `allocator` (null: the driver) is for memory of the GPU, except the arena, which has its own, and the artifact's constants,
+  // which others may share. Errors: those of the driver; an arena of another GPU.
   static Result<std::unique_ptr<mgec::Executor>> Make(std::shared_ptr<const Artifact> artifact, std::shared_ptr<Device> device,
-                                                      int stream, bool graph, std::shared_ptr<mgec::Arena> arena);
+                                                      int stream, bool graph, std::shared_ptr<mgec::Arena> arena,
+                                                      std::shared_ptr<Allocator> allocator);
   ~GpuExecutor() override;
 
   Result<const fb::Plan*> ChoosePlan(size_t program) const override { return artifact_->CudaPlan(program); }
-  Result<std::shared_ptr<Buffer>> Allocate(size_t size, bool on_device) override;
+  Result<std::shared_ptr<Buffer>> Allocate(size_t size, bool on_device) override {
+    return on_device ? AllocateOnDevice(size) : device_->AllocatePinned(size);
+  }
   Status CheckBuffer(const Buffer& buffer) const override;
   Status Prepare(const std::vector<Part>& parts, uint32_t entries, const Edges& edges) override;
   Status Forward(const Edges& edges, bool rebound) override;
@@ -52,6 +56,7 @@ class GpuExecutor : public mgec::Executor {
   };
 
   GpuExecutor() = default;
+  Result<std::shared_ptr<Buffer>> AllocateOnDevice(size_t size) const { return device_->AllocateMemory(size, allocator_); }
   Status CheckDriver(Error error, const char* what) const { return device_->Check(error, what); }
 
   // Where the kernels find an edge: its own memory on the GPU, or room on the GPU for what is copied. Both sides in order.
@@ -69,6 +74,7 @@ class GpuExecutor : public mgec::Executor {
   std::shared_ptr<Device> device_;
   std::shared_ptr<Stream> stream_;
   std::shared_ptr<mgec::Arena> arena_;
+  std::shared_ptr<Allocator> allocator_;
   std::shared_ptr<LoadedArtifact> loaded_;
   bool use_graph_ = true;
 

@@ -43,14 +43,18 @@ int CallIo(const LiteIO* ios, const LiteTensor* tensors, size_t size, void* call
   return reinterpret_cast<LiteStartCallback>(callback)(ios, tensors, size);
 }
 
+// How users see the numbers of mgec::Allocator.
+LiteDeviceType DeviceOf(int gpu) { return gpu == mgec::Allocator::kCpu ? LITE_CPU : LITE_CUDA; }
+int IdOf(int gpu) { return gpu == mgec::Allocator::kCpu ? 0 : gpu; }
+
 class UserAllocator : public mgec::Allocator {
  public:
   UserAllocator(LiteAllocateWithData allocate, LiteFreeWithData free, std::shared_ptr<UserData> user_data)
       : allocate_(allocate), free_(free), user_data_(std::move(user_data)) {}
-  void* Allocate(size_t size, size_t alignment) override {
-    return allocate_(LITE_CPU, 0, size, alignment, user_data_->get());
+  void* Allocate(int gpu, size_t size, size_t alignment) override {
+    return allocate_(DeviceOf(gpu), IdOf(gpu), size, alignment, user_data_->get());
   }
-  void Free(void* memory) override { free_(LITE_CPU, 0, memory, user_data_->get()); }
+  void Free(int gpu, void* memory) override { free_(DeviceOf(gpu), IdOf(gpu), memory, user_data_->get()); }
 
  private:
   LiteAllocateWithData allocate_;
@@ -61,8 +65,10 @@ class UserAllocator : public mgec::Allocator {
 class PlainAllocator : public mgec::Allocator {
  public:
   PlainAllocator(LiteAllocate allocate, LiteFree free) : allocate_(allocate), free_(free) {}
-  void* Allocate(size_t size, size_t alignment) override { return allocate_(LITE_CPU, 0, size, alignment); }
-  void Free(void* memory) override { free_(LITE_CPU, 0, memory); }
+  void* Allocate(int gpu, size_t size, size_t alignment) override {
+    return allocate_(DeviceOf(gpu), IdOf(gpu), size, alignment);
+  }
+  void Free(int gpu, void* memory) override { free_(DeviceOf(gpu), IdOf(gpu), memory); }
 
  private:
   LiteAllocate allocate_;

@@ -305,6 +305,71 @@ TEST(GpuNetworkTest, ShareWeightsAndMemory) {
   EXPECT_EQ(Values(*first->get_output_tensor(0)), Values(*second->get_output_tensor(0)));
 }
 
+// Memory of the driver, as another library in the process would manage it.
+class DeviceAllocator : public lite::Allocator {
+ public:
+  void* allocate(LiteDeviceType device_type, int device_id, size_t size, size_t align) override {
+    EXPECT_EQ(device_type, LITE_CUDA);
+    EXPECT_EQ(device_id, 0);
+    EXPECT_EQ(align, 256u);
+    if (exhausted) return nullptr;
+    ++live;
+    cuda::Pointer memory = 0;
+    EXPECT_EQ(cuda::Gpu()->driver().cuMemAlloc_v2(&memory, size), cuda::kSuccess);
+    return reinterpret_cast<void*>(memory);
+  }
+  void free(LiteDeviceType device_type, int device_id, void* memory) override {
+    EXPECT_EQ(device_type, LITE_CUDA);
+    EXPECT_EQ(device_id, 0);
+    --live;
+    EXPECT_EQ(cuda::Gpu()->driver().cuMemFree_v2(reinterpret_cast<uintptr_t>(memory)), cuda::kSuccess);
+  }
+  int live = 0;
+  bool exhausted = false;
+};
+
+TEST(GpuNetworkTest, UsersAllocator) {
+  SKIP_WITHOUT_GPU();
+  const auto allocator = std::make_shared<DeviceAllocator>();
+  lite::NetworkIO io;
+  io.outputs.push_back({"f3.ADD", false});
+  auto network = std::make_shared<lite::Network>(CudaConfig(), io);
+  lite::Runtime::set_memory_allocator(network, allocator);
+  allocator->exhausted = true;
+  EXPECT_THROWN(network->load_model(cuda::TestModelPath("lenet5")), "the memory allocator of the network gave nothing");
+  EXPECT_EQ(allocator->live, 0);
+  allocator->exhausted = false;
+  network->load_model(cuda::TestModelPath("lenet5"));
+  EXPECT_EQ(allocator->live, 2);  // the arena, the output
+  auto input = network->get_input_tensor(0);
+  input->copy_from(Halves(input->get_layout()));
+  network->forward();
+  network->wait();
+  EXPECT_EQ(allocator->live, 3);  // and room for the input
+  auto output = network->get_output_tensor(0);
+  ExpectNear(Values(*output), OnCpu("lenet5", Halves(input->get_layout())));
+  // A network's tensor gets new memory from the same place.
+  output->set_layout({{4, 10}, 2, LITE_FLOAT});
+  output->fill_zero();
+  EXPECT_EQ(allocator->live, 4);  // the network keeps what it writes to until its next pass
+  network->forward();
+  network->wait();
+  ExpectNear(Values(*output), OnCpu("lenet5", Halves(input->get_layout())));
+  // Who shares the runtime memory shares its source.
+  auto second = std::make_shared<lite::Network>(CudaConfig());
+  lite::Runtime::share_runtime_memory_with(second, network);
+  lite::Runtime::shared_weight_with_network(second, network);
+  second->forward();
+  second->wait();
+  network.reset();
+  second.reset();
+  EXPECT_EQ(allocator->live, 3);  // tensors keep their network
+  input.reset();
+  output.reset();
+  EXPECT_EQ(allocator->live, 0);
+  EXPECT_EQ(allocator.use_count(), 1);
+}
+
 TEST(GpuNetworkTest, ReportsAndSettings) {
   SKIP_WITHOUT_GPU();
   const std::string profile = testing::TempDir() + "/profile.json", dump = testing::TempDir() + "/dump.txt";

@@ -138,7 +138,7 @@ Status TensorImpl::EnsureMemory() {
   if (buffer_ != nullptr) return Status();
   Result<std::shared_ptr<Buffer>> buffer = gpu_ == nullptr ? Buffer::Allocate(bytes(), allocator_)
                                            : pinned        ? gpu_->AllocatePinned(bytes())
-                                                           : gpu_->AllocateMemory(bytes());
+                                                           : gpu_->AllocateMemory(bytes(), allocator_);
   if (!buffer.ok()) return buffer.status();
   Use(std::move(buffer.value()), 0, bytes(), /*user_memory=*/false);
   return Status();

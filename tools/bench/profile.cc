@@ -24,6 +24,7 @@
 #include "tools/arguments.h"
 #include "tools/bench/limits.h"
 #include "tools/cpu_name.h"
+#include "tools/fastest_steps.h"
 
 ABSL_FLAG(int, threads, 1, "Threads of the network.");
 ABSL_FLAG(int, passes, 50, "Forward passes; each step's time is that of its fastest.");
@@ -45,19 +46,15 @@ std::vector<Step> Measure(Network& network, double macs_per_second, double bytes
   const int passes = absl::GetFlag(FLAGS_passes);
   for (int i = 0; i < 3; ++i) static_cast<void>(network.Forward());
   network.EnableProfile(true);
-  std::vector<Step> steps;
+  std::vector<StepInfo> fastest;
   for (int i = 0; i < passes; ++i) {
     static_cast<void>(network.Forward());
-    const std::vector<StepInfo> profile = network.Profile();
-    steps.resize(profile.size());
-    for (size_t k = 0; k < steps.size(); ++k) {
-      Step& s = steps[k];
-      const double seconds = static_cast<double>(profile[k].last_ns) * 1e-9;
-      s.index = k;
-      s.info = profile[k];
-      s.seconds = i == 0 ? seconds : std::min(s.seconds, seconds);
-      s.limit = std::max(static_cast<double>(s.info.macs) / macs_per_second, static_cast<double>(s.info.bytes) / bytes_per_second);
-    }
+    KeepFastest(network.Profile(), fastest);
+  }
+  std::vector<Step> steps;
+  for (const StepInfo& info : fastest) {
+    const double limit = std::max(static_cast<double>(info.macs) / macs_per_second, static_cast<double>(info.bytes) / bytes_per_second);
+    steps.push_back({steps.size(), info, Seconds(info), limit});
   }
   return steps;
 }

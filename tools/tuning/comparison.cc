@@ -1,11 +1,10 @@
 #include "tools/tuning/comparison.h"
 
-#include <algorithm>
 #include <cstring>
-#include <limits>
 #include <random>
 
 #include "absl/strings/str_cat.h"
+#include "tools/fastest_steps.h"
 
 namespace mgec::tuning {
 namespace {
@@ -44,25 +43,23 @@ absl::StatusOr<TimedNetwork> TimedNetwork::Load(absl::string_view bytes, std::ve
     return absl::InternalError(absl::StrCat("a program of ", step_keys.size(), " steps runs as ", steps));
   }
   timed.step_keys_ = std::move(step_keys);
-  timed.fastest_.assign(steps, std::numeric_limits<double>::infinity());
   return timed;
 }
 
 void TimedNetwork::Pass() {
   static_cast<void>(network_->Forward());
-  const std::vector<StepInfo> steps = network_->Profile();
-  for (size_t i = 0; i < steps.size(); ++i) fastest_[i] = std::min(fastest_[i], static_cast<double>(steps[i].last_ns) * 1e-9);
+  KeepFastest(network_->Profile(), fastest_);
 }
 
 std::map<std::string, double> TimedNetwork::NodeSeconds() const {
   std::map<std::string, double> seconds;
-  for (size_t i = 0; i < fastest_.size(); ++i) seconds[step_keys_[i]] += fastest_[i];
+  for (size_t i = 0; i < fastest_.size(); ++i) seconds[step_keys_[i]] += mgec::Seconds(fastest_[i]);
   return seconds;
 }
 
 double TimedNetwork::Seconds() const {
   double sum = 0;
-  for (double s : fastest_) sum += s;
+  for (const StepInfo& s : fastest_) sum += mgec::Seconds(s);
   return sum;
 }
 

@@ -29,7 +29,7 @@ class TimedNetwork {
 
  private:
   std::vector<std::string> step_keys_;
-  std::vector<double> fastest_;  // of each step, seconds
+  std::vector<StepInfo> fastest_;
   std::unique_ptr<Network> network_;
 };
 

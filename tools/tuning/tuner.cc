@@ -209,39 +209,30 @@ std::vector<std::map<std::string, graph::Shape>> FixedShapes(const CompileOption
 absl::Status Tune(absl::string_view mge, const CompileOptions& options, const Options& tuning, Database& database, Report& report) {
   const Clock::time_point start = Clock::now();
   const auto all_shapes = FixedShapes(options);
-  // A compilation of its own tells the targets, where they are the model's default.
-  std::vector<std::string> names;
-  for (const kernel::Target& t : options.targets) names.push_back(t.name);
-  if (names.empty()) {
-    CompileOptions default_targets = options;
-    default_targets.input_shapes = {all_shapes[0]};
-    default_targets.progress = nullptr;
-    CompileReport compiled;
-    RETURN_IF_ERROR(Compile(mge, default_targets, &compiled).status());
-    for (const CompileReport::Target& t : compiled.targets) names.push_back(t.name);
-  }
-  std::vector<std::string> measurable;
-  for (const std::string& name : names) {
-    if (TargetEnabled(name)) {
-      measurable.push_back(name);
+  CompileOptions first = options;
+  first.input_shapes = {all_shapes[0]};
+  ASSIGN_OR_RETURN(const std::vector<kernel::Target> targets, TargetsOf(mge, first));
+  std::vector<kernel::Target> measurable;
+  for (const kernel::Target& target : targets) {
+    if (TargetEnabled(target.name)) {
+      measurable.push_back(target);
       continue;
     }
     report.targets.emplace_back();
-    report.targets.back().name = name;
+    report.targets.back().name = target.name;
     report.targets.back().runs_here = false;
   }
   const size_t programs = measurable.size() * all_shapes.size();
   size_t done = 0;
-  for (const std::string& name : measurable) {
+  for (const kernel::Target& target : measurable) {
     for (const auto& shapes : all_shapes) {
       if (tuning.stop != nullptr && tuning.stop->load()) break;
       CompileOptions one = options;
-      ASSIGN_OR_RETURN(const kernel::Target target, kernel::FindTarget(name));
       one.targets = {target};
       one.input_shapes = {shapes};
       const double share = tuning.seconds * static_cast<double>(++done) / static_cast<double>(programs);
       report.targets.emplace_back();
-      report.targets.back().name = name;
+      report.targets.back().name = target.name;
       const Clock::time_point end = start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(share));
       RETURN_IF_ERROR(ProgramTuner(mge, one, tuning, end, database, report.targets.back()).Run());
       if (tuning.recorded) RETURN_IF_ERROR(tuning.recorded());

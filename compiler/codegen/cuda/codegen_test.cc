@@ -139,7 +139,7 @@ TEST(CodegenTest, EveryOperator) {
     for (const kernel::Buffer& from : buffers) b.Store(to, Use(k.task), Cast(to->scalar, Load(from, Use(k.task))));
     const Expr x = Load(to, Use(k.task)), y = Load(to, Use(k.task) + 1);
     const Scalar s = to->scalar;
-    if (s == Scalar::kFloat16 || s == Scalar::kBFloat16) continue;
+    if (IsHalf(s)) continue;
     for (Op op : {Op::kLt, Op::kLe, Op::kEq, Op::kNe}) b.Store(buffers[0], Use(k.task), Binary(op, x, y));
     b.Store(to, Use(k.task), Select(x < y, x, y));
     if (s == Scalar::kFloat32) continue;

@@ -1,23 +1,13 @@
 // Attention for GPUs, by the emulator, against its operators' definitions.
-#include <limits>
-
+#include "compiler/schedule/testing/attention_graphs.h"
 #include "compiler/schedule/testing/schedule_tester.h"
 #include "gtest/gtest.h"
 
 namespace mgec::schedule {
 namespace {
 
-using graph::Shape;
 using graph::Value;
 using Ints = std::vector<int64_t>;
-
-Value* MatMul(ScheduleTester& t, Value* a, Value* b, bool transpose_b = false) {
-  return t.Add("matmul", {a, b}, {{"transpose_b", int64_t{transpose_b}}});
-}
-
-Value* Softmax(ScheduleTester& t, Value* x) {
-  return t.Add("softmax", {x}, {{"axis", static_cast<int64_t>(x->type.shape.size()) - 1}});
-}
 
 // Enough products for a large GPU, of random sizes.
 TEST(CudaAttentionTest, RandomShapes) {
@@ -49,15 +39,11 @@ TEST(CudaAttentionTest, HeadsAndMasks) {
     ScheduleTester t(300 + i);
     const int64_t images = 2, heads = 54, m = t.Int(5, 30), d = t.Int(3, 9);
     Value* part[3];
-    for (Value*& x : part) {
-      x = t.Add("reshape", {t.Input({images, m, heads * d})}, {{"shape", Ints{images, m, heads, d}}});
-      x = t.Add("transpose", {x}, {{"perm", Ints{0, 2, 1, 3}}});
-      x = t.Add("reshape", {x}, {{"shape", Ints{images * heads, m, d}}});
-    }
-    Value* x = t.Add("reshape", {MatMul(t, part[0], part[1], true)}, {{"shape", Ints{images, heads, m, m}}});
+    for (Value*& x : part) x = Heads(t, t.Input({images, m, heads * d}), heads);
+    Value* x = Reshape(t, MatMul(t, part[0], part[1], true), {images, heads, m, m});
     x = t.Add("add", {x, i == 0 ? t.Constant({m, m}) : i == 1 ? t.Input({images, 1, 1, m}) : t.Input({heads, m, 1})});
-    x = t.Add("reshape", {Softmax(t, x)}, {{"shape", Ints{images * heads, m, m}}});
-    x = t.Add("reshape", {MatMul(t, x, part[2])}, {{"shape", Ints{images, heads, m, d}}});
+    x = Reshape(t, Softmax(t, x), {images * heads, m, m});
+    x = Reshape(t, MatMul(t, x, part[2]), {images, heads, m, d});
     t.Expect(t.Add("transpose", {x}, {{"perm", Ints{0, 2, 1, 3}}}));
     t.CheckCuda();
     EXPECT_EQ(t.CountOps("attention"), 1);
@@ -67,17 +53,8 @@ TEST(CudaAttentionTest, HeadsAndMasks) {
 TEST(CudaAttentionTest, InfiniteMasks) {
   ScheduleTester t(400);
   const int64_t batch = 108, m = 11, n = 100;
-  std::vector<float> mask(m * n);
-  for (int64_t i = 0; i < m; ++i) {
-    for (int64_t j = 0; j < n; ++j) {
-      const bool off = i == 5 || (i % 3 == 0 && j > i) || (i % 3 == 1 && j < n - 2);
-      if (off) mask[i * n + j] = -std::numeric_limits<float>::infinity();
-    }
-  }
-  Value* c = t.graph().AddConstant({graph::DTypeKind::kFloat32, {m, n}},
-                                   std::string(reinterpret_cast<const char*>(mask.data()), mask.size() * 4));
   Value* scores = MatMul(t, t.Input({batch, m, 8}), t.Input({batch, n, 8}), true);
-  t.Expect(MatMul(t, Softmax(t, t.Add("add", {scores, c})), t.Input({batch, n, 16})));
+  t.Expect(MatMul(t, Softmax(t, t.Add("add", {scores, InfiniteMask(t, m, n)})), t.Input({batch, n, 16})));
   t.CheckCuda();
   EXPECT_EQ(t.CountOps("attention"), 1);
 }

@@ -38,13 +38,13 @@ TEST(CudaPartialTest, Reductions) {
   }
 }
 
-// Extremes tell NaNs apart by a reduction of their own; sqrt is a step.
+// Extremes tell NaNs apart by a reduction of their own: one step computes the parts of both. Square roots, a step here, give NaNs.
 TEST(CudaPartialTest, Extremes) {
   ScheduleTester t(40);
   t.Expect(t.Add("reduce", {t.Add("sqrt", {t.Input({33000})})}, Reduction("max", {0})));
   t.Expect(t.Add("reduce", {t.Input({3000, 24})}, Reduction("min", {0})));
   t.CheckCuda();
-  EXPECT_EQ(t.ops().size(), 7u);
+  EXPECT_EQ(t.ops().size(), 5u);
 }
 
 TEST(CudaPartialTest, NoElements) {
@@ -62,6 +62,30 @@ TEST(CudaPartialTest, Integers) {
   for (const char* mode : {"sum", "product", "max"}) t.Expect(t.Add("reduce", {x}, Reduction(mode, {0})));
   t.Expect(t.Add("reduce", {t.Input({3001, 24}, DTypeKind::kInt8)}, Reduction("min", {0})));
   t.CheckCuda();
+}
+
+// Whatever elements are, sums and extremes of them are divided. 16-bit floats are float32 while they are added up.
+TEST(CudaPartialTest, EveryType) {
+  for (const bool half : {false, true}) {
+    ScheduleTester t(200 + half);
+    std::vector<DTypeKind> kinds = {DTypeKind::kInt8, DTypeKind::kUint8, DTypeKind::kInt16, DTypeKind::kUint16, DTypeKind::kInt32};
+    if (half) kinds = {DTypeKind::kFloat16, DTypeKind::kBFloat16};
+    for (DTypeKind kind : kinds) {
+      t.Expect(t.Add("reduce", {t.Input({20011}, kind)}, Reduction("sum", {0})));
+      t.Expect(t.Add("reduce", {t.Input({2003, 40}, kind)}, Reduction("max", {0})));
+    }
+    if (half) t.set_tolerance(1e-2);
+    t.CheckCuda();
+    EXPECT_EQ(t.CountOps("reduce"), static_cast<int>(4 * kinds.size()));
+  }
+}
+
+// The extreme; the first place of it and the last NaN's, whose parts are one step.
+TEST(CudaPartialTest, SeveralReductionsOfOneStage) {
+  ScheduleTester t(300);
+  t.Expect(t.Add("argmax", {t.Input({40009})}, {{"axis", int64_t{0}}}));
+  t.CheckCuda();
+  EXPECT_EQ(t.ops().size(), 4u);
 }
 
 // Every stage of an operator is divided, and those that read it find it.

@@ -54,9 +54,14 @@ std::vector<AxisParts> DivideBox(const std::vector<kernel::ReduceAxis>& axes, in
   return divided;
 }
 
-// Adds a stage with the partial results of `reduce`, [parts of each axis.., results], at the end of `d`; returns the reduction
-// of tensor number `tensor`, which is to hold them.
-Expr Divide(Definition& d, const kernel::Stage& stage, const Expr& reduce, int64_t parts, int tensor) {
+// A reduction in two steps.
+struct Divided {
+  kernel::Stage partial;  // the partial results, [parts of each axis.., results]
+  Expr total;             // the reduction of those
+};
+
+// `tensor` is the number that the partial results get.
+Divided Divide(const Definition& d, const kernel::Stage& stage, const Expr& reduce, int64_t parts, int tensor) {
   const std::vector<kernel::ReduceAxis>& axes = reduce->reduce_axes;
   const std::vector<AxisParts> divided = DivideBox(axes, parts);
   std::vector<int64_t> counts, sizes;
@@ -66,7 +71,8 @@ Expr Divide(Definition& d, const kernel::Stage& stage, const Expr& reduce, int64
   }
   std::vector<int64_t> shape = counts;
   shape.insert(shape.end(), stage.info.shape.begin(), stage.info.shape.end());
-  d.AddStage(shape, reduce->type.scalar, [&](const std::vector<Expr>& i) {
+  Divided result;
+  result.partial = kernel::MakeStage(std::move(shape), reduce->type.scalar, [&](const std::vector<Expr>& i) {
     return d.Reduce(reduce->combiner, sizes, [&](const std::vector<Expr>& r) {
       std::unordered_map<const kernel::VarNode*, Expr> values;
       Expr inside;
@@ -82,11 +88,12 @@ Expr Divide(Definition& d, const kernel::Stage& stage, const Expr& reduce, int64
       return inside == nullptr ? term : Select(inside, term, kernel::Neutral(reduce->combiner, reduce->type));
     });
   });
-  return d.Reduce(reduce->combiner, counts, [&](const std::vector<Expr>& r) {
+  result.total = d.Reduce(reduce->combiner, counts, [&](const std::vector<Expr>& r) {
     std::vector<Expr> index = r;
     for (const Var& v : stage.vars) index.push_back(Use(v));
     return Read(tensor, reduce->type.scalar, std::move(index));
   });
+  return result;
 }
 
 }  // namespace
@@ -109,31 +116,18 @@ int64_t ReductionParts(const Expr& body, const Var& last, int64_t results) {
 }
 
 int InsertPartialReductions(Definition& d, int stage, int64_t parts) {
-  const int first = d.num_inputs() + stage;
-  const std::vector<int> outputs = d.outputs();
-  const std::vector<kernel::Stage> rest(d.stages().begin() + stage, d.stages().end());
-  d.stages().erase(d.stages().begin() + stage, d.stages().end());
-
-  kernel::Stage combining = rest[0];
-  combining.body = kernel::Replace(combining.body, [&](const Expr& n) -> Expr {
+  const kernel::Stage whole = d.stages()[stage];
+  std::vector<kernel::Stage> partial;
+  Expr body = kernel::Replace(whole.body, [&](const Expr& n) -> Expr {
     if (n->op != Op::kReduce) return nullptr;
     if (kernel::Points(n) < parts * kThreadPoints || kernel::BoundsOfReduce(n)) return n;
-    return Divide(d, rest[0], n, parts, d.num_inputs() + static_cast<int>(d.stages().size()));
+    Divided divided = Divide(d, whole, n, parts, d.num_inputs() + stage + static_cast<int>(partial.size()));
+    partial.push_back(std::move(divided.partial));
+    return divided.total;
   });
-  const int inserted = static_cast<int>(d.stages().size()) - stage;
-  d.stages().push_back(std::move(combining));
-
-  auto number = [&](int t) { return t < first ? t : t + inserted; };
-  for (size_t i = 1; i < rest.size(); ++i) {
-    kernel::Stage later = rest[i];
-    later.body = kernel::Rewrite(later.body, [&](const Expr& n) {
-      return n->op == Op::kRead && n->tensor >= first ? Read(number(n->tensor), n->type.scalar, n->args) : n;
-    });
-    d.stages().push_back(std::move(later));
-  }
-  std::vector<int> renumbered;
-  for (int t : outputs) renumbered.push_back(number(t));
-  d.SetOutputs(std::move(renumbered));
+  const int inserted = static_cast<int>(partial.size());
+  d.InsertStages(stage, std::move(partial));
+  d.stages()[stage + inserted].body = std::move(body);
   return inserted;
 }
 

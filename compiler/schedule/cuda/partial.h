@@ -7,6 +7,9 @@
 //
 //   p[i] = sum over r in [0, 2000): x[i * 2000 + r]        for i in [0, 500)
 //   y[] = sum over i in [0, 500): p[i]
+//
+// A stage with several reductions, such as a largest element that is NaN where there is one, gets such partial results for each; one
+// kernel computes those that are alike.
 #ifndef MGEC_COMPILER_SCHEDULE_CUDA_PARTIAL_H_
 #define MGEC_COMPILER_SCHEDULE_CUDA_PARTIAL_H_
 

@@ -41,11 +41,11 @@ std::optional<kernel::Range> BoundsOfFactor(const Expr& e) {
 }
 
 // The values of a float32 expression are float16 numbers.
-bool IsHalf(const Expr& e) {
+bool IsFloat16Number(const Expr& e) {
   switch (e->op) {
     case Op::kFloat: return e->float_value == 0;
     case Op::kCast: return e->args[0]->type.scalar == Scalar::kFloat16;
-    case Op::kSelect: return IsHalf(e->args[1]) && IsHalf(e->args[2]);
+    case Op::kSelect: return IsFloat16Number(e->args[1]) && IsFloat16Number(e->args[2]);
     default: return false;
   }
 }
@@ -57,7 +57,7 @@ WordKind WordsOf(const Expr& a, const Expr& b) {
   };
   if (a->type.scalar == Scalar::kInt32) return is_int8(a) && is_int8(b) ? WordKind::kInt8 : WordKind::kOne;
   if (a->op == Op::kRoundTf32 && b->op == Op::kRoundTf32) return WordKind::kTf32;
-  return IsHalf(a) && IsHalf(b) ? WordKind::kFloat16 : WordKind::kOne;
+  return IsFloat16Number(a) && IsFloat16Number(b) ? WordKind::kFloat16 : WordKind::kOne;
 }
 
 }  // namespace

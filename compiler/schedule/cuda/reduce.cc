@@ -84,7 +84,7 @@ bool CanReduceTogether(const Expr& e) {
   bool can = true;
   ForEachOutermost(e, [&](const Expr& n) {
     const Scalar s = n->type.scalar;
-    can = can && s != Scalar::kInt64 && s != Scalar::kBool && s != Scalar::kFloat16 && s != Scalar::kBFloat16;
+    can = can && s != Scalar::kInt64 && s != Scalar::kBool && !IsHalf(s);
   });
   return can;
 }

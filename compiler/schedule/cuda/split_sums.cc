@@ -50,11 +50,11 @@ std::vector<Expr> Uses(const std::vector<kernel::Var>& vars) {
   return uses;
 }
 
-// The stage of partial sums; returns its tensor.
-int AddParts(Definition* d, const Stage& st, const Split& split) {
+// The stage of partial sums.
+Stage PartsOf(const Stage& st, const Split& split) {
   std::vector<int64_t> shape = st.info.shape;
   shape.insert(shape.begin(), split.parts);
-  return d->AddStage(std::move(shape), split.sum->type.scalar, [&](const std::vector<Expr>& index) {
+  return kernel::MakeStage(std::move(shape), split.sum->type.scalar, [&](const std::vector<Expr>& index) {
     std::vector<ReduceAxis> axes = split.sum->reduce_axes;
     ReduceAxis& axis = axes[split.axis];
     const int64_t extent = axis.extent / split.parts;
@@ -69,38 +69,21 @@ int AddParts(Definition* d, const Stage& st, const Split& split) {
 
 }  // namespace
 
-Definition SplitSums(const Definition& d) {
-  std::vector<kernel::TensorInfo> inputs;
-  std::vector<int> tensors;  // by their numbers in d
-  for (int i = 0; i < d.num_inputs(); ++i) {
-    inputs.push_back(d.info(i));
-    tensors.push_back(i);
-  }
-  Definition result(std::move(inputs));
-  for (const Stage& stage : d.stages()) {
-    Stage st = stage;
-    const int self = result.num_inputs() + static_cast<int>(result.stages().size());
-    tensors.push_back(self);
-    st.body = kernel::Rewrite(st.body, [&](const Expr& n) {
-      return n->op == Op::kRead ? kernel::Read(tensors[n->tensor], n->type.scalar, n->args) : n;
+Definition SplitSums(Definition d) {
+  for (int i = 0; i < static_cast<int>(d.stages().size()); ++i) {
+    const Split split = ChooseSplit(d.stages()[i]);
+    if (split.parts == 1) continue;
+    const int parts = d.num_inputs() + i;
+    d.InsertStages(i, {PartsOf(d.stages()[i], split)});
+    Stage& st = d.stages()[++i];
+    const Expr total = d.Reduce(Combiner::kSum, {split.parts}, [&](const std::vector<Expr>& part) {
+      std::vector<Expr> index = Uses(st.vars);
+      index.insert(index.begin(), part[0]);
+      return d.At(parts, std::move(index));
     });
-    const Split split = ChooseSplit(st);
-    if (split.parts > 1) {
-      const int parts = AddParts(&result, st, split);
-      const Expr total = result.Reduce(Combiner::kSum, {split.parts}, [&](const std::vector<Expr>& part) {
-        std::vector<Expr> index = Uses(st.vars);
-        index.insert(index.begin(), part[0]);
-        return result.At(parts, std::move(index));
-      });
-      st.body = WithSum(st.body, split.sum, total);
-      ++tensors.back();
-    }
-    result.stages().push_back(std::move(st));
+    st.body = WithSum(st.body, split.sum, total);
   }
-  std::vector<int> outputs;
-  for (int t : d.outputs()) outputs.push_back(tensors[t]);
-  result.SetOutputs(std::move(outputs));
-  return result;
+  return d;
 }
 
 bool AddsProducts(const Expr& body) {

@@ -8,7 +8,7 @@ namespace mgec::schedule {
 
 // The same definition in which each such sum is a stage of its own with one dimension more, the first, of parts; the stage that
 // held it adds them up, in order. Results are the same in each run, but floats are rounded otherwise than in one sum.
-kernel::Definition SplitSums(const kernel::Definition& d);
+kernel::Definition SplitSums(kernel::Definition d);
 
 // Whether `body` adds up products.
 bool AddsProducts(const kernel::Expr& body);

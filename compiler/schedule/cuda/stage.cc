@@ -45,32 +45,31 @@ class StageEmitter {
  public:
   StageEmitter(Scheduler& s, const graph::Node& node, const Definition& d) : s_(s), node_(node), d_(d) {}
 
+  // Adds the step of a stage, and of the `count` - 1 after it, which it joins (Join()).
   // `results[t]`: where tensor t of the definition lives. Where the stage `may_divide` its reductions, and is better so, returns into
   // how many parts (partial.h) and adds no step; 1 otherwise.
-  int64_t Emit(int stage, const std::vector<Placement>& results, bool may_divide) {
+  int64_t Emit(int stage, int count, const std::vector<Placement>& results, bool may_divide) {
     const Stage& st = d_.stages()[stage];
     const int64_t elements = graph::NumElements(st.info.shape);
     if (elements == 0) return 1;
     vars_ = st.vars;
     extents_ = st.info.shape;
     for (size_t i = 0; i < vars_.size(); ++i) ranges_[vars_[i].get()] = {0, extents_[i] - 1};
-    const Placement& out = results[d_.num_inputs() + stage];
-    const plan::Argument out_argument = {out.storage, out.offset};
     bool apart = true;  // the rows of a scan do not read each other
     if (st.scan >= 0) {
       scan_ = vars_[st.scan];
-      out_ = AddArgument("out", st.info.scalar, elements, out_argument);
-      buffers_[d_.num_inputs() + stage] = out_;
+      AddOut(stage, results);
+      buffers_[d_.num_inputs() + stage] = outs_[0];
       apart = RowsAreApart(st, d_.num_inputs() + stage);
     }
-    body_ = kernel::ReplaceReads(st.body, d_, ranges_, [&](int t, const std::vector<Expr>& index) {
-      return Access(t, index, results);
-    });
-    body_ = kernel::Simplify(body_, ranges_);
+    for (int i = stage; i < stage + count; ++i) {
+      const Expr body = BodyOf(d_.stages()[i], results);
+      body_ = body_ == nullptr ? body : kernel::ConcatLanes(body_, body);
+    }
     std::vector<Expr> uses;
     for (const kernel::Var& v : vars_) uses.push_back(Use(v));
     offset_ = kernel::FlatIndex(uses, st.info.shape);
-    if (out_ == nullptr) out_ = AddArgument("out", st.info.scalar, elements, out_argument);
+    for (int i = stage + static_cast<int>(outs_.size()); i < stage + count; ++i) AddOut(i, results);
     MergeDimensions({vars_, extents_, ranges_, body_, offset_}, scan_);
 
     kernel::Kernel k;
@@ -78,16 +77,16 @@ class StageEmitter {
     k.task = kernel::MakeVar("task");
     k.arguments = arguments_;
     Block b;
-    const GpuStage flat{vars_, extents_, ranges_, body_, offset_, out_};
+    const GpuStage flat{vars_, extents_, ranges_, body_, offset_, outs_[0]};
     if (scan_ != nullptr) {
       apart ? EmitRows(b, k) : EmitSteps(b, k);
-    } else if (EmitContraction(flat, &k)) {
+    } else if (count == 1 && EmitContraction(flat, &k)) {
       // complete
     } else if (const int64_t parts = may_divide ? Parts(elements) : 1; parts > 1) {
       return parts;
     } else if (const int threads = GroupThreads(elements); threads > 0) {
       EmitGroups(b, k, elements, threads);
-    } else if (EmitTransposed(flat, &k) || EmitWindows(flat, &k)) {
+    } else if (count == 1 && (EmitTransposed(flat, &k) || EmitWindows(flat, &k))) {
       // complete
     } else {
       EmitElements(b, k, elements);
@@ -104,6 +103,31 @@ class StageEmitter {
   }
 
  private:
+  void AddOut(int stage, const std::vector<Placement>& results) {
+    const kernel::TensorInfo& info = d_.stages()[stage].info;
+    const Placement& p = results[d_.num_inputs() + stage];
+    outs_.push_back(AddArgument("out", info.scalar, graph::NumElements(info.shape), {p.storage, p.offset}));
+  }
+
+  // The value of a stage of this shape, from memory.
+  Expr BodyOf(const Stage& st, const std::vector<Placement>& results) {
+    std::unordered_map<const kernel::VarNode*, Expr> values;
+    for (size_t i = 0; i < vars_.size(); ++i) {
+      if (st.vars[i] != vars_[i]) values[st.vars[i].get()] = Use(vars_[i]);
+    }
+    const Expr body = kernel::ReplaceReads(kernel::Substitute(st.body, values), d_, ranges_,
+                                           [&](int t, const std::vector<Expr>& index) { return Access(t, index, results); });
+    return kernel::Simplify(body, ranges_);
+  }
+
+  // Stores the value, or the several that are joined, of each result.
+  void StoreResults(Block& b, Expr value, const Expr& offset) const {
+    for (size_t i = outs_.size(); i-- > 0;) {
+      b.Store(outs_[i], offset, i == 0 ? value : value->args[1]);
+      if (i > 0) value = value->args[0];
+    }
+  }
+
   Buffer AddArgument(const std::string& name, Scalar scalar, int64_t elements, plan::Argument binding) {
     const plan::Space space = s_.program().storage(binding.storage).space;
     int alignment = SizeOf(scalar);
@@ -176,7 +200,7 @@ class StageEmitter {
   void EmitElements(Block& b, kernel::Kernel& k, int64_t elements) {
     k.tasks = elements;
     const Point p = PointAt(b, elements == 1 ? Int(0) : Use(k.task), elements);
-    b.Store(out_, p.offset, kernel::EmitReductions(b, p.body, kUnroll, p.ranges));
+    StoreResults(b, kernel::EmitReductions(b, p.body, kUnroll, p.ranges), p.offset);
   }
 
   int64_t Parts(int64_t elements) const {
@@ -196,8 +220,9 @@ class StageEmitter {
     k.tasks = elements;
     UseThreads(k, threads);
     const Point p = PointAt(b, elements == 1 ? Int(0) : Use(k.task), elements);
-    const Expr value = b.Let("value", EmitGroupReductions(b, p.body, Use(k.thread), threads, p.ranges));
-    b.If(Binary(Op::kEq, Use(k.thread), Int(0)), [&](Block& b) { b.Store(out_, p.offset, value); });
+    Expr value = EmitGroupReductions(b, p.body, Use(k.thread), threads, p.ranges);
+    if (outs_.size() == 1) value = b.Let("value", value);
+    b.If(Binary(Op::kEq, Use(k.thread), Int(0)), [&](Block& b) { StoreResults(b, value, p.offset); });
   }
 
   void UseThreads(kernel::Kernel& k, int threads) {
@@ -217,7 +242,7 @@ class StageEmitter {
     Ranges ranges = p.ranges;
     if (step->op == Op::kVar) ranges[step->var.get()] = {0, Steps() - 1};
     const Expr body = kernel::Simplify(kernel::Substitute(p.body, {{scan_.get(), step}}), ranges);
-    b.Store(out_, kernel::Substitute(p.offset, {{scan_.get(), step}}), kernel::EmitReductions(b, body, kUnroll, ranges));
+    b.Store(outs_[0], kernel::Substitute(p.offset, {{scan_.get(), step}}), kernel::EmitReductions(b, body, kUnroll, ranges));
   }
 
   // A scan whose rows do not read each other: a thread for each.
@@ -245,13 +270,18 @@ class StageEmitter {
   std::vector<kernel::Var> vars_;
   std::vector<int64_t> extents_;
   Ranges ranges_;
-  Expr body_, offset_;
+  Expr body_, offset_;  // of several results their values, joined
   std::vector<Buffer> arguments_;
   std::vector<plan::Argument> bindings_;
   std::unordered_map<int, Buffer> buffers_;
-  Buffer out_;
+  std::vector<Buffer> outs_;
   kernel::Var scan_;  // of a scan
 };
+
+// Whether one step had better compute both. Sums of products may be tiles, each by itself.
+bool Join(const Stage& a, const Stage& b) {
+  return a.info.scalar == b.info.scalar && a.info.shape == b.info.shape && !AddsProducts(a.body) && !AddsProducts(b.body);
+}
 
 }  // namespace
 
@@ -260,7 +290,7 @@ absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
   const graph::Node* anchor = Anchor(node);
   if (anchor != nullptr && anchor->attributes.String("factors") == "f16") whole = WithHalfFactors(std::move(whole));
   if (s.options().tf32) whole = WithTf32Factors(std::move(whole));
-  Definition d = SplitSums(whole);
+  Definition d = SplitSums(std::move(whole));
   std::vector<Placement> placements;
   for (const graph::Value* v : node.inputs) placements.push_back(s.Plain(v));
   auto scratch = [&](int t) {
@@ -273,11 +303,13 @@ absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
     const auto it = std::find(outputs.begin(), outputs.end(), t);
     placements.push_back(it == outputs.end() ? scratch(t) : s.NewPlain(node.outputs[it - outputs.begin()].get()));
   }
-  int divided = 0;  // stages before this one are parts and combinations of divided reductions
+  int divided = -1;  // this stage is the combination of divided reductions; those before it are their parts, or done
   for (int i = 0; i < static_cast<int>(d.stages().size());) {
-    const int64_t parts = StageEmitter(s, node, d).Emit(i, placements, /*may_divide=*/i >= divided);
+    int count = 1;
+    while (i + count < divided && Join(d.stages()[i], d.stages()[i + count])) ++count;
+    const int64_t parts = StageEmitter(s, node, d).Emit(i, count, placements, /*may_divide=*/i > divided);
     if (parts == 1) {
-      ++i;
+      i += count;
       continue;
     }
     const int inserted = InsertPartialReductions(d, i, parts);
@@ -285,7 +317,7 @@ absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
       const int t = d.num_inputs() + i + j;
       placements.insert(placements.begin() + t, scratch(t));
     }
-    divided = i + inserted + 1;
+    divided = i + inserted;
   }
   const std::vector<int> renumbered = d.outputs();
   for (size_t i = 0; i < renumbered.size(); ++i) s.Place(node.outputs[i].get(), placements[renumbered[i]]);

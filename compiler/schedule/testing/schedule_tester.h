@@ -100,7 +100,7 @@ class ScheduleTester {
   std::vector<std::string> inputs_;
   std::string reported_ = "x86-64-v3";
   std::vector<std::string> ops_;
-  std::vector<kernel::Kernel> kernels_;  // printed where a test asks: shared expressions make some texts very long
+  std::vector<kernel::Kernel> kernels_;
   int64_t lowest_ = -20, highest_ = 20;
   double tolerance_ = 1e-5;
   Options cuda_options_;

@@ -209,7 +209,8 @@ LITE_API int LITE_set_runtime_thread_affinity(LiteNetwork network,
                                               const LiteThreadAffinityCallback thread_affinity_callback);
 
 /* Before loading: where the memory of inputs, outputs and intermediate results comes from. Weights are mapped from the file.
- * On LITE_CPU only.
+ * On LITE_CUDA the functions are asked for memory of the GPU that device_id names, whose context is current meanwhile; what is the
+ * CPU's there is pinned memory of the driver.
  * The functions are called by the threads that use the network, and until the last tensor over such memory has gone. */
 LITE_API int LITE_set_memory_allocator(LiteNetwork network, const LiteAllocate allocate_fun, const LiteFree free_fun);
 

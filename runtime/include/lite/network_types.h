@@ -70,7 +70,8 @@ struct NetworkIO {
   std::vector<IO> outputs = {};
 };
 
-// The user's memory; `align` is a power of two. Must not throw; null is an error of the call that needed memory.
+// The user's memory, of the CPU or of a GPU; `align` is a power of two. Must not throw; null is an error of the call that needed
+// memory.
 class Allocator {
  public:
   virtual ~Allocator() = default;
