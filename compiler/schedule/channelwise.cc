@@ -12,6 +12,7 @@
 #include "compiler/schedule/channelwise_stage.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/exact_arithmetic.h"
+#include "compiler/schedule/pixel_sums.h"
 #include "compiler/schedule/place_tables.h"
 #include "compiler/schedule/scheduler.h"
 #include "compiler/schedule/split.h"
@@ -120,7 +121,8 @@ absl::StatusOr<bool> ScheduleChannelwise(Scheduler& s, const graph::Node& node) 
       continue;
     }
     storage.push_back(s.NewBlocks(stage.info.shape, static_cast<int64_t>(blocks.size()), s.Element(stage.info.scalar)));
-    EmitChannelwiseStage(s, node, {d, *roles, blocked, blocks, storage, samples_places}, static_cast<int>(i));
+    const ChannelwiseNode of_node = {d, *roles, blocked, blocks, storage, samples_places};
+    if (!EmitFromPixelSums(s, node, of_node, static_cast<int>(i))) EmitChannelwiseStage(s, node, of_node, static_cast<int>(i));
   }
   const std::vector<int> outputs = d.outputs();
   for (size_t i = 0; i < outputs.size(); ++i) {

@@ -65,6 +65,42 @@ TEST(ChannelwiseScheduleTest, WindowsBeforeFunctions) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+// Global pooling, or a mean, of what a step computes: the step sums its pixels.
+TEST(ChannelwiseScheduleTest, SqueezesReadSums) {
+  for (uint32_t i = 0; i < 8; ++i) {
+    ScheduleTester t(180 + i);
+    t.set_tolerance(2e-5);
+    const int64_t cols[] = {1, 4, 7, 13, 29, 61, 100, 300};
+    const Shape x = {t.Int(1, 3), t.Int(1, 30), t.Int(1, 9), cols[i]};
+    Value* y = t.Add("conv2d", {Anywhere(t, x), t.Constant({x[1], 1, 1, 3, 3})}, {{"group", x[1]}, {"pad", Ints{1, 1}}});
+    y = t.Add(i % 2 ? "silu" : "relu", {y});
+    Value* squeezed = i % 4 < 2 ? t.Add("pool2d", {y}, {{"mode", std::string("average")}, {"window", Ints{x[2], x[3]}}, {"stride", Ints{x[2], x[3]}}})
+                                : t.Add("reduce", {y}, {{"mode", std::string("mean")}, {"axes", Ints{2, 3}}});
+    t.Expect(y);
+    t.Expect(squeezed);
+    t.Check();
+    EXPECT_TRUE(t.KernelsContain("pixel_sums")) << i;
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+// Parts of the pixels, the maximum, and sums beside other operands are no such sums.
+TEST(ChannelwiseScheduleTest, OtherPoolingReadsTheTensor) {
+  const auto dense = [](ScheduleTester& t) {
+    return t.Add("relu", {t.Add("conv2d", {t.Blocked({1, 8, 6, 8}), t.Constant({8, 1, 1, 3, 3})}, {{"group", int64_t{8}}, {"pad", Ints{1, 1}}})});
+  };
+  for (int i = 0; i < 3; ++i) {
+    ScheduleTester t(190 + static_cast<uint32_t>(i));
+    Value* y = dense(t);
+    const Ints window = i == 0 ? Ints{6, 4} : Ints{6, 8};
+    if (i < 2) t.Expect(t.Add("pool2d", {y}, {{"mode", std::string(i == 0 ? "average" : "max")}, {"window", window}, {"stride", window}}));
+    else t.Expect(t.Add("reduce", {y}, {{"mode", std::string("mean")}, {"axes", Ints{3}}}));
+    t.Check();
+    EXPECT_FALSE(t.KernelsContain("pixel_sums")) << i;
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 // What infinite weights make of the zeros outside of an image is NaN.
 TEST(ChannelwiseScheduleTest, InfiniteWeightsMeetPadding) {
   ScheduleTester t(170);

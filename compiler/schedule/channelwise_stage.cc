@@ -1,12 +1,14 @@
 #include "compiler/schedule/channelwise_stage.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "compiler/kernel/join_lanes.h"
 #include "compiler/kernel/lower.h"
 #include "compiler/schedule/channelwise_operands.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/functions.h"
+#include "compiler/schedule/pixel_sums.h"
 #include "compiler/schedule/split.h"
 #include "compiler/schedule/zones.h"
 
@@ -167,6 +169,7 @@ class StageEmitter {
       EmitBases(b, rest * together + i);
       if (!operands_.HasBand()) add_body();
     }
+    if (has_rows && together == 1 && dims.size() == 3 && WantsSums()) summer_.emplace(b, VectorLanes());
     std::vector<Expr> index(stage_->vars.size(), Int(0));
     for (const auto& [v, e] : fixed_) {
       for (size_t i = 0; i < stage_->vars.size(); ++i) {
@@ -208,8 +211,21 @@ class StageEmitter {
         if (sums_ != nullptr) FinishRows(b, last - first, stage_->info.shape[inner]);
       });
     }
-    return blocks * outer * parts;
+    const int64_t tasks = blocks * outer * parts;
+    if (summer_) {
+      const plan::StorageId sums = s_.program().AddArena(tasks * kBlock * static_cast<int64_t>(sizeof(float)));
+      summer_->Store(b, operands_.AddArgument("pixel_sums", Scalar::kFloat32, tasks * kBlock, {sums}), task * kBlock);
+      s_.PlacePixelSums(storage_, {sums, parts});
+    }
+    return tasks;
   }
+
+  // Whether another step reads the sums of this one's pixels, image by image.
+  bool WantsSums() const {
+    return stage_ == &d_.stages().back() && node_.outputs.size() == 1 && out_element_.plain() &&
+           out_element_.value == Scalar::kFloat32 && WantsPixelSums(s_, node_.output());
+  }
+  int VectorLanes() const { return std::max(kBlock, s_.target().vector_lanes); }
 
   // Whether the sums of some rows are stored, and what becomes of them is computed behind: functions are long chains of
   // operations, which take many registers, and whose latency only long rows hide.
@@ -241,13 +257,22 @@ class StageEmitter {
     int64_t together = 1;
     while (2 * together <= std::min(cols, PixelsTogether(body))) together *= 2;
     const Expr pixels = b.Let("pixels", rows * cols);
-    b.For("p", Int(0), pixels, together, [&](Block& b, const Expr& p) {
-      // The last vectors overlap those before.
-      const Expr at = b.Let("at", sums_from_ + Min(p, pixels - together));
+    auto group = [&](Block& b, const Expr& from, const Expr& repeated) {
+      const Expr at = b.Let("at", sums_from_ + from);
       std::vector<Expr> results;
       for (int64_t u = 0; u < together; ++u) results.push_back(Stored(kernel::Substitute(body, {{flat_var_.get(), at + u}})));
-      b.Store(out_, out_base_ + at * kBlock, kernel::JoinLanes(results));
-    });
+      const Expr y = b.Let("y", kernel::JoinLanes(results));
+      b.Store(out_, out_base_ + at * kBlock, y);
+      if (summer_) summer_->Add(b, y, repeated);
+    };
+    // The last vectors overlap those before.
+    if (!summer_) {
+      b.For("p", Int(0), pixels, together, [&](Block& b, const Expr& p) { group(b, Min(p, pixels - together), nullptr); });
+      return;
+    }
+    b.For("p", Int(0), pixels - (together - 1), together, [&](Block& b, const Expr& p) { group(b, p, nullptr); });
+    const Expr rest = b.Let("rest", Binary(Op::kMod, pixels, Int(together)));
+    b.If(Int(0) < rest, [&](Block& b) { group(b, pixels - together, Int(together) - rest); });
   }
 
   // A stage's body for one block of channels, and where the block's results begin.
@@ -326,6 +351,9 @@ class StageEmitter {
         if (sums_ != nullptr) stores.emplace_back((at - sums_from_) * kBlock, b.Let("y", y));
         else stores.emplace_back(at * kBlock + out_base, b.Let("y", ToStored(out_element_, y)));
       }
+      for (const auto& [at, y] : stores) {
+        if (summer_ && sums_ == nullptr) summer_->Add(b, y);
+      }
       for (const auto& [at, y] : stores) b.Store(sums_ != nullptr ? sums_ : out_, at, y);
     };
     if (cols <= kNarrow && bodies.size() == 1 && ReadsNeighbours(w)) return group(b, Int(0), cols, {0, 0});
@@ -400,6 +428,7 @@ class StageEmitter {
   int64_t band_rows_ = 0;  // output rows that are computed at a time, where not all of a task are
   Buffer sums_;            // of such rows, where they are finished later
   Expr sums_from_;         // the pixel whose sums are the first
+  std::optional<PixelSummer> summer_;  // of results, for other steps
   kernel::Var flat_var_;
 };
 

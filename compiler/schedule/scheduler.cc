@@ -217,6 +217,12 @@ void Scheduler::BeginNode(const Node& node) {
   choice_ = options_.choose ? options_.choose(target_, key_) : Choice();
 }
 
+const std::vector<graph::Node*>& Scheduler::users(const graph::Value* v) const {
+  static const std::vector<graph::Node*> kNone;
+  const auto it = users_.find(v);
+  return it == users_.end() ? kNone : it->second;
+}
+
 void Scheduler::Offer(const std::vector<Choice>& alternatives) {
   if (alternatives_ == nullptr || alternatives.empty()) return;
   std::vector<Choice>& known = (*alternatives_)[key_];

@@ -25,6 +25,12 @@ struct Gate {
   const graph::Value* gate;
 };
 
+// Sums of a tensor's pixels (pixel_sums.h), of float32: [part][block][image][8].
+struct PixelSums {
+  plan::StorageId storage;
+  int64_t parts;
+};
+
 class Scheduler {
  public:
   Scheduler(const graph::Graph& g, const kernel::Target& target, const Options& options, Alternatives* alternatives = nullptr);
@@ -60,6 +66,15 @@ class Scheduler {
     const auto it = gates_.find(v);
     return it == gates_.end() ? nullptr : &it->second;
   }
+
+  // The nodes that read `v`.
+  const std::vector<graph::Node*>& users(const graph::Value* v) const;
+  // Sums of the pixels of what storage `of` holds; null where no step computes them.
+  const PixelSums* pixel_sums(plan::StorageId of) const {
+    const auto it = pixel_sums_.find(of);
+    return it == pixel_sums_.end() ? nullptr : &it->second;
+  }
+  void PlacePixelSums(plan::StorageId of, PixelSums sums) { pixel_sums_[of] = sums; }
 
   // The value in the wanted layout; adds a conversion step where it is not there yet (once per value).
   Placement Plain(const graph::Value* v);
@@ -106,6 +121,7 @@ class Scheduler {
   std::unordered_map<const graph::Value*, Placement> plain_, blocked_, natural_;  // conversions done
   std::unordered_map<const graph::Value*, plan::StorageId> narrow_;  // constants in 16 bits; kWholeArena: does not fit
   std::unordered_map<const graph::Value*, Gate> gates_;
+  std::unordered_map<plan::StorageId, PixelSums> pixel_sums_;
   const std::unordered_map<const graph::Value*, std::vector<graph::Node*>> users_;
   std::unordered_map<const graph::Value*, int> output_of_;  // the first output that a value is
   std::unordered_map<const graph::Value*, bool> written_to_output_;
