@@ -8,6 +8,7 @@
 #include "compiler/kernel/lower.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/functions.h"
+#include "compiler/schedule/long_reduce.h"
 #include "compiler/schedule/narrow_floats.h"
 #include "compiler/schedule/split.h"
 #include "compiler/schedule/window_band.h"
@@ -393,7 +394,7 @@ class StageEmitter {
           const Expr e = kernel::Substitute(body, {{w.get(), first + (u + i)}});
           pixels.push_back(Broadcast(kernel::Simplify(e, ranges_), kBlock));
         }
-        const Expr y = kernel::EmitReductions(b, kernel::JoinLanes(pixels), kUnrollReduction, ranges_);
+        const Expr y = EmitLongReductions(b, kernel::JoinLanes(pixels), kUnrollReduction, s_.target(), ranges_);
         index[inner] = first + u;
         stores.emplace_back(RestIndex(index, stage_->info.shape, 1) * kBlock + out_base, b.Let("y", ToStored(out_element_, y)));
       }
@@ -420,11 +421,12 @@ class StageEmitter {
   }
 
   // How many pixels are at most computed together: enough independent chains to hide latency, few enough to stay in
-  // registers. The sums of neighbouring registers are independent as it is; it is functions that are long chains.
+  // registers. The sums of neighbouring registers are independent as it is; it is functions that are long chains. Bytes of
+  // several registers fill one, where there are no sums.
   int64_t PixelsTogether() const { return std::max<int64_t>(1, Registers() * s_.target().vector_lanes / kBlock); }
   int64_t Registers() const {
     if (s_.choice().registers > 0) return s_.choice().registers;
-    return ComputesFunctions(stage_->body) ? s_.target().chains : 1;
+    return ComputesFunctions(stage_->body) || (out_element_.bytes() == 1 && IsFlat()) ? s_.target().chains : 1;
   }
   int64_t WantedTasks() const { return s_.choice().tasks > 0 ? s_.choice().tasks : kChannelwiseTasks; }
 
