@@ -9,6 +9,7 @@
 #include "compiler/kernel/lower.h"
 #include "compiler/kernel/narrow_indices.h"
 #include "compiler/ops/op.h"
+#include "compiler/schedule/channels_last.h"
 #include "compiler/schedule/loop_order.h"
 #include "compiler/schedule/merge.h"
 #include "compiler/schedule/place_tables.h"
@@ -67,13 +68,15 @@ class StageEmitter {
     for (const kernel::Var& v : vars_) uses.push_back(Use(v));
     offset_ = kernel::FlatIndex(uses, st.info.shape);
     if (out_ == nullptr) out_ = AddArgument("out", st.info.scalar, elements, out_argument);
+    const std::optional<Expr> channels_last = PixelOfChannelsLast(st, results);
     MergeDimensions({vars_, extents_, ranges_, body_, offset_}, scan_);
 
     kernel::Kernel k;
     k.name = OpName(node_);
     k.task = task;
     Block b;
-    const std::optional<int64_t> copied = EmitCopy(b, Use(task));
+    const std::optional<int64_t> copied =
+        channels_last ? EmitChannelsLast(b, Use(task), st, *channels_last, results) : EmitCopy(b, Use(task));
     k.tasks = copied.has_value() ? *copied : scan_ != nullptr ? EmitScan(b) : EmitLoops(b, Use(task));
     k.arguments = arguments_;
     k.body = b.Take();
@@ -216,6 +219,52 @@ class StageEmitter {
   std::optional<int64_t> EmitCopy(Block& b, const Expr& task) {
     if (body_->op != Op::kLoad || body_->args.size() != 1 || scan_ != nullptr) return std::nullopt;
     return EmitTransposedCopy(b, task, {vars_, extents_, body_->buffer, out_, body_->args[0], offset_}, max_tasks_);
+  }
+
+  // The number of the pixel that an element of the stage lies in, where the stage moves a blocked tensor's channels to the last
+  // dimension, and its pixels keep their order or not.
+  std::optional<Expr> PixelOfChannelsLast(const Stage& st, const std::vector<Placement>& results) const {
+    const Expr& read = st.body;
+    if (read->op != Op::kRead || read->tensor >= d_.num_inputs() || !results[read->tensor].blocked || st.scan >= 0 ||
+        read->args[1]->op != Op::kVar || read->args[1]->var != st.vars.back() || st.vars.size() < 2 ||
+        !CopiesRuns(RunsOf(results[read->tensor])) || graph::NumElements(st.info.shape) == 0) {
+      return std::nullopt;
+    }
+    std::vector<Expr> index = read->args;
+    std::vector<int64_t> extents = d_.info(read->tensor).shape;
+    if (extents[1] != st.info.shape.back()) return std::nullopt;
+    index.erase(index.begin() + 1);
+    extents.erase(extents.begin() + 1);
+    for (size_t i = 0; i < index.size(); ++i) {
+      const std::optional<Range> bounds = kernel::BoundsOf(index[i], ranges_);
+      if (kernel::DependsOn(index[i], st.vars.back()) || !bounds || bounds->lo < 0 || bounds->hi >= extents[i]) return std::nullopt;
+    }
+    return kernel::Simplify(kernel::FlatIndex(index, extents), ranges_);
+  }
+
+  int64_t EmitChannelsLast(Block& b, const Expr& task, const Stage& st, const Expr& pixel, const std::vector<Placement>& results) {
+    const int t = st.body->tensor;
+    const BlockElement element = s_.Element(d_.info(t).scalar);
+    const std::vector<ChannelRun> runs = RunsOf(results[t]);
+    const int64_t channels = st.info.shape.back(), pixels = graph::NumElements(st.info.shape) / channels;
+    const int64_t tasks = std::min(pixels, std::clamp<int64_t>(pixels * channels / kMinTaskElements, 1, max_tasks_));
+    const int64_t per_task = (pixels + tasks - 1) / tasks;
+    const std::vector<int64_t> outer(st.info.shape.begin(), st.info.shape.end() - 1);
+    std::vector<Expr> uses;
+    for (size_t i = 0; i < outer.size(); ++i) uses.push_back(Use(st.vars[i]));
+    const bool in_order = kernel::Equal(pixel, kernel::Simplify(kernel::FlatIndex(uses, outer), ranges_));
+    const Expr begin = task * per_task;
+    b.For("row", begin, Min(begin + per_task, Int(pixels)), 1, [&](Block& b, const Expr& row) {
+      std::unordered_map<const kernel::VarNode*, Expr> values;
+      Expr rest = row;
+      for (size_t i = outer.size(); !in_order && i-- > 0;) {
+        values[st.vars[i].get()] = i == 0 ? rest : b.Let("i", Binary(Op::kMod, rest, Int(outer[i])));
+        if (i > 0) rest = b.Let("rest", rest / Int(outer[i]));
+      }
+      const Expr from = b.Let("pixel", (in_order ? row : kernel::Substitute(pixel, values)) * 8);
+      EmitRuns(b, runs, element, arenas_.at(element.stored), buffers_.at(t), from, out_, b.Let("to", row * channels));
+    });
+    return (pixels + per_task - 1) / per_task;
   }
 
   // The elements of one step do not read each other: they are scheduled like those of any other stage.
