@@ -344,9 +344,9 @@ class Emitter {
     int m, j;
   };
 
-  // Stores the blocks of lanes of `y`. Of narrow elements, what is neighbours in memory is brought together for one store.
+  // Stores the blocks of lanes of `y`. Of narrow integers, what is neighbours in memory is brought together for one store.
   void StoreResults(Block& b, const Buffer& to, const Expr& y, const std::vector<Place>& places, const Expr& block, const Expr& out) {
-    const bool gathers = SizeOf(to->scalar) < 4 && s_.out_col_stride == kBlock;
+    const bool gathers = SizeOf(to->scalar) < 4 && !IsFloat(to->scalar) && s_.out_col_stride == kBlock;
     std::vector<int> order;
     std::vector<std::pair<Place, int>> stores;  // the first place, and how many pixels
     std::vector<bool> done(places.size(), false);

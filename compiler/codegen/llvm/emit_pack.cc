@@ -80,7 +80,8 @@ std::optional<double> MagnitudeOf(const Expr& e) {
   const Scalar s = e->type.scalar;
   if (s == Scalar::kBool || (kernel::IsFloat(s) && s != Scalar::kFloat32)) return std::nullopt;
   const std::optional<double> known = MagnitudeByArguments(e);
-  if (kernel::IsFloat(s)) return known;
+  constexpr double kFinite = 3e38;  // whatever follows from an infinity is not bounded
+  if (kernel::IsFloat(s)) return known && *known < kFinite ? known : std::nullopt;
   // Integers that might be larger wrap.
   const double type = std::ldexp(1.0, 8 * SizeOf(s) - (IsSigned(s) ? 1 : 0));
   return known ? std::min(*known, type) : type;

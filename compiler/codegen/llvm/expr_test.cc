@@ -280,6 +280,24 @@ TEST(ExprTest, ClampedFloatsBecomeSmallIntegers) {
   }
 }
 
+// A product that overflows on the way saturates, whatever it is multiplied with later.
+TEST(ExprTest, ClampedInfinities) {
+  const std::vector<int32_t> values = {INT32_MIN, INT32_MAX, 1000000, -1000000, 0, 3, -3, 2000000000};
+  for (const int lanes : {1, 8, 64}) {
+    Comparison c;
+    Buffer x = c.InputOf(Scalar::kInt32, values), o = c.Output(Scalar::kUint8, 64);
+    Block b;
+    const Expr v = Load(x, Int(0), 8), all = lanes == 1 ? Slice(v, 1, 1) : lanes == 8 ? v : [&] {
+      std::vector<int> order;
+      for (int i = 0; i < 64; ++i) order.push_back(i % 8);
+      return Shuffle(v, order);
+    }();
+    const Expr y = Cast(Scalar::kFloat32, all) * Float(1e32f) * Float(1e-32f) + Float(0.49999997f);
+    b.Store(o, Int(0), ExactCast(Scalar::kUint8, Cast(Scalar::kInt32, Min(Max(y, Float(0)), Float(255)))));
+    EXPECT_EQ(c.Run(std::move(b)), "") << lanes;
+  }
+}
+
 // A group that meets every lane is one broadcast.
 TEST(ExprTest, RepeatedGroups) {
   for (const auto& [s, group] : {std::pair(Scalar::kInt16, 2), std::pair(Scalar::kUint8, 4), std::pair(Scalar::kUint8, 8),
