@@ -1,6 +1,10 @@
 // Schedules whatever works channel by channel on blocked tensors: vectors hold the 8 channels of one pixel, the loops run
 // over blocks, rows and pixels. Depthwise convolution, pooling, resizing, spatial padding and reductions, normalizations
 // and pointwise chains all come from their definitions; nothing here knows an operator.
+//
+// Depthwise convolutions are steps of their own, not computed in strips with the 1x1 convolutions around them: strips could only save
+// what they take beyond their multiply-adds, on Zen 4 2.7 % of MobileNetV2's time (on two threads 3.9 %) and 1.2 % of
+// ShuffleNetV2's, and would compute rows twice and read weights again for it.
 #include <algorithm>
 #include <optional>
 

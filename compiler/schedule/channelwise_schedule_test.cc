@@ -113,6 +113,19 @@ TEST(ChannelwiseScheduleTest, InfiniteWeightsMeetPadding) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+// Long sums are divided: rows that divide into registers, that leave a rest, that are one register, and primes.
+TEST(ChannelwiseScheduleTest, PoolingOfWholeImages) {
+  for (const Shape& x : {Shape{1, 9, 14, 14}, Shape{2, 8, 5, 13}, Shape{1, 3, 70, 1}, Shape{1, 16, 3, 37}, Shape{1, 8, 40, 2}, Shape{3, 8, 2, 112}}) {
+    for (const char* mode : {"average", "max"}) {
+      ScheduleTester t(77);
+      t.Expect(t.Add("pool2d", {Anywhere(t, x)}, {{"mode", std::string(mode)}, {"window", Ints{x[2], x[3]}}, {"stride", Ints{x[2], x[3]}}}));
+      t.Check();
+      ExpectNoGather(t);
+    }
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 TEST(ChannelwiseScheduleTest, Pooling) {
   for (uint32_t i = 0; i < 9; ++i) {
     ScheduleTester t(200 + i);

@@ -8,6 +8,7 @@
 #include "compiler/schedule/channelwise_operands.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/functions.h"
+#include "compiler/schedule/long_reduce.h"
 #include "compiler/schedule/pixel_sums.h"
 #include "compiler/schedule/split.h"
 #include "compiler/schedule/zones.h"
@@ -344,8 +345,8 @@ class StageEmitter {
           const Expr e = kernel::Substitute(body, {{w.get(), first + (u + i)}});
           pixels.push_back(Broadcast(kernel::Simplify(e, ranges_), kBlock));
         }
-        const Expr y = kernel::EmitReductions(b, kernel::JoinLanes(pixels), kUnrollReduction, ranges_,
-                                              [&](const Expr& term) { return Vanishes(term); });
+        const Expr y = EmitLongReductions(b, kernel::JoinLanes(pixels), kUnrollReduction, s_.target(), ranges_,
+                                          [&](const Expr& term) { return Vanishes(term); });
         index[inner] = first + u;
         const Expr at = RestIndex(index, stage_->info.shape, 1);
         if (sums_ != nullptr) stores.emplace_back((at - sums_from_) * kBlock, b.Let("y", y));
@@ -379,13 +380,14 @@ class StageEmitter {
   }
 
   // How many pixels are at most computed together: enough independent chains to hide latency, few enough to stay in
-  // registers. The sums of neighbouring registers are independent as it is; it is functions that are long chains.
+  // registers. The sums of neighbouring registers are independent as it is; it is functions that are long chains. Bytes of
+  // several registers fill one, where there are no sums.
   int64_t PixelsTogether(const Expr& body) const {
     return std::max<int64_t>(1, Registers(body) * s_.target().vector_lanes / kBlock);
   }
   int64_t Registers(const Expr& body) const {
     if (s_.choice().registers > 0) return s_.choice().registers;
-    return ComputesFunctions(body) ? s_.target().chains : 1;
+    return ComputesFunctions(body) || (out_element_.bytes() == 1 && IsFlat()) ? s_.target().chains : 1;
   }
   int64_t WantedTasks() const { return s_.choice().tasks > 0 ? s_.choice().tasks : kUsualTasks; }
 

@@ -356,23 +356,51 @@ class Emitter {
   }
   static Expr BlockOf(const Expr& lane, int half) { return lane / Int(kBlock) + half; }
 
+  // Pixel m of a tile, block j of its part.
+  struct Place {
+    int m, j;
+  };
+
+  // Stores the blocks of lanes of `y`. Of narrow integers, what is neighbours in memory is brought together for one store.
+  void StoreResults(Block& b, const Buffer& to, const Expr& y, const std::vector<Place>& places, const Expr& block, const Expr& out) {
+    const bool gathers = SizeOf(to->scalar) < 4 && !IsFloat(to->scalar) && s_.out_col_stride == kBlock;
+    std::vector<int> order;
+    std::vector<std::pair<Place, int>> stores;  // the first place, and how many pixels
+    std::vector<bool> done(places.size(), false);
+    for (size_t i = 0; i < places.size(); ++i) {
+      if (done[i]) continue;
+      stores.emplace_back(places[i], 0);
+      for (size_t k = i; k < places.size(); ++k) {
+        if (places[k].j != places[i].j || places[k].m != places[i].m + stores.back().second) continue;
+        for (int l = 0; l < kBlock; ++l) order.push_back(static_cast<int>(k) * kBlock + l);
+        done[k] = true;
+        ++stores.back().second;
+        if (!gathers) break;
+      }
+    }
+    const Expr sorted = gathers ? b.Let("sorted", Shuffle(y, std::move(order))) : y;
+    int first = 0;
+    for (const auto& [at, pixels] : stores) {
+      b.Store(to, OutAt(out, Int(at.m), Int(at.j)), Slice(sorted, first, pixels * kBlock), LastMask(block + at.j));
+      first += pixels * kBlock;
+    }
+  }
+
   void StoreTile(Block& b, const std::vector<Buffer>& acc, const std::vector<int>& lanes, int height, Expr block,
                  Expr row, Expr col, Expr out, bool with_epilogue) {
     if (with_epilogue && FinishesLater()) return FinishInMemory(b, acc, lanes, height, block, row, col, out);
     // The results that wait for being computed together, in blocks of 8 lanes, and where they go.
-    std::vector<Expr> results, indices, masks;
+    std::vector<Expr> results;
+    std::vector<Place> places;
     auto flush = [&] {
       // Vectors of a power of two of lanes, which divide into registers.
       for (size_t first = 0, n; first < results.size(); first += n) {
         for (n = 1; 2 * n <= results.size() - first;) n *= 2;
         const Expr y = b.Let("y", kernel::JoinLanes({results.begin() + first, results.begin() + first + n}));
-        for (size_t i = 0; i < n; ++i) {
-          b.Store(with_epilogue ? out_ : partial_, indices[first + i], Slice(y, static_cast<int>(i) * kBlock, kBlock), masks[first + i]);
-        }
+        StoreResults(b, with_epilogue ? out_ : partial_, y, {places.begin() + first, places.begin() + first + n}, block, out);
       }
       results.clear();
-      indices.clear();
-      masks.clear();
+      places.clear();
     };
     const size_t together = std::max(1, target_.chains * target_.vector_lanes / kBlock);
     // Vectors of one width after the other, so that pairs of blocks stay registers.
@@ -384,8 +412,7 @@ class Emitter {
           Expr y = Slice(Reg(acc[v], m), half * kBlock, kBlock);
           if (with_epilogue) y = Finished(y, block, row, col, Int(m), Int(j));
           results.push_back(y);
-          indices.push_back(OutAt(out, Int(m), Int(j)));
-          masks.push_back(LastMask(block + j));
+          places.push_back({m, j});
           if (results.size() == together) flush();
         }
       }

@@ -88,6 +88,26 @@ TEST(GenericScheduleTest, Transposes) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+// From blocks to where channels are neighbours: as runs of lanes, whole blocks in a loop, or one by one where they are scattered.
+TEST(GenericScheduleTest, ChannelsBecomeTheLastDimension) {
+  uint32_t seed = 150;
+  for (const Shape& x : {Shape{1, 85, 3, 5}, Shape{2, 8, 7, 3}, Shape{1, 6, 9, 9}, Shape{3, 50, 2, 2}}) {
+    for (const Ints& perm : {Ints{0, 2, 3, 1}, Ints{3, 0, 2, 1}}) {
+      ScheduleTester t(seed++);
+      Value* blocked = t.Blocked(x);
+      // Runs of 3 and 8 channels, and what is left.
+      Value* shifted = t.Add("concat", {t.Blocked({x[0], 3, x[2], x[3]}), t.Blocked(x)}, {{"axis", int64_t{1}}});
+      t.Expect(t.Add("transpose", {blocked}, {{"perm", perm}}));
+      t.Expect(t.Add("transpose", {shifted}, {{"perm", perm}}));
+      t.Expect(t.Add("transpose", {t.Scattered(x)}, {{"perm", perm}}));
+      const std::string type = ToString(graph::DType(graph::DTypeKind::kQuantizedS8, 0.05f));
+      t.Expect(t.Add("transpose", {t.Add("cast", {t.Blocked(x)}, {{"dtype", type}})}, {{"perm", perm}}));
+      t.Check();
+    }
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 TEST(GenericScheduleTest, ChainsOfMovement) {
   for (uint32_t i = 0; i < 6; ++i) {
     ScheduleTester t(400 + i);

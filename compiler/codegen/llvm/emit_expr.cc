@@ -138,6 +138,7 @@ llvm::Value* KernelEmitter::EmitNode(const ExprNode& e) {
     case Op::kFloat: return FloatConstant(lanes, e.float_value);
     case Op::kLoad: return EmitLoad(e);
     case Op::kCast: {
+      if (llvm::Value* saturated = EmitSaturated(e)) return saturated;
       llvm::Value* v = EmitExpr(e.args[0]);
       const Scalar from = e.args[0]->type.scalar, to = e.type.scalar;
       const bool exact = e.int_value == 1 && from == Scalar::kFloat32 && IsSigned(to);

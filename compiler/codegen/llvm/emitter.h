@@ -65,6 +65,10 @@ class KernelEmitter {
 
   bool NonNegative(const kernel::Expr& e) const;
 
+  // emit_pack.cc
+  // A conversion of clamped floats to 8- or 16-bit integers; null for others, and where the target has no fast instructions.
+  llvm::Value* EmitSaturated(const kernel::ExprNode& e);
+
   // emit_cast.cc
   llvm::Value* EmitCast(kernel::Type from, kernel::Type to, llvm::Value* v);
   llvm::Value* EmitBitcast(kernel::Type from, kernel::Type to, llvm::Value* v);

@@ -243,6 +243,61 @@ TEST(ExprTest, DotProducts) {
   }
 }
 
+// What requantization ends with: rounded, clamped, and narrow. Values beyond what every step holds, and close to the bounds.
+TEST(ExprTest, ClampedFloatsBecomeSmallIntegers) {
+  std::vector<int32_t> values = {INT32_MIN, INT32_MAX, INT32_MIN + 1, 1 << 24, -(1 << 24), 8388607, -8388608, 1000000, -1000000};
+  for (int32_t v = -40000; static_cast<int64_t>(values.size()) < 512; v += 159) values.push_back(v);
+  struct Case {
+    Scalar to;
+    double lowest, highest;
+    int64_t offset;
+  };
+  const Case cases[] = {{Scalar::kUint8, 0, 255, 0},      {Scalar::kInt8, -128, 127, 0}, {Scalar::kUint8, -17, 238, 17},
+                        {Scalar::kInt8, 0, 100, 0},       {Scalar::kInt8, -28, 200, -100}, {Scalar::kUint8, 3, 200, 5},
+                        {Scalar::kInt16, -1000, 3000, 9}, {Scalar::kInt16, -16384, 16384, 0}};
+  for (const Case& t : cases) {
+    for (const float scale : {0.5f, 0.0131f, 1e-7f, 3.0f, -0.25f}) {
+      for (const bool is_signed : {false, true}) {
+        for (const int lanes : {1, 4, 8, 16, 32, 64, 128}) {
+          Comparison c;
+          Buffer x = c.InputOf(Scalar::kInt32, values), o = c.Output(t.to, 512), stored = c.Output(Scalar::kInt16, 512);
+          Block b;
+          b.For("i", Int(0), Int(512), lanes, [&](Block& b, Expr i) {
+            const Type word(Scalar::kInt32, lanes);
+            const Expr f = Cast(Scalar::kFloat32, Load(x, i, lanes)) * Float(scale);
+            const Expr half = Float(0.49999997f, lanes), sign = Binary(Op::kAnd, Bitcast(word.scalar, f), Int(INT32_MIN, word));
+            const Expr y = f + (is_signed ? Bitcast(Scalar::kFloat32, Binary(Op::kOr, sign, Bitcast(word.scalar, half))) : half);
+            Expr q = Cast(word.scalar, Min(Max(y, Float(t.lowest)), Float(t.highest)));
+            if (t.offset != 0) q = q + Int(t.offset, word);
+            q = ExactCast(t.to, q);
+            b.Store(o, i, q);
+            b.Store(stored, i, Cast(Scalar::kInt16, q));
+          });
+          EXPECT_EQ(c.Run(std::move(b)), "") << Name(t.to) << " " << t.lowest << " " << scale << " x" << lanes;
+        }
+      }
+    }
+  }
+}
+
+// A product that overflows on the way saturates, whatever it is multiplied with later.
+TEST(ExprTest, ClampedInfinities) {
+  const std::vector<int32_t> values = {INT32_MIN, INT32_MAX, 1000000, -1000000, 0, 3, -3, 2000000000};
+  for (const int lanes : {1, 8, 64}) {
+    Comparison c;
+    Buffer x = c.InputOf(Scalar::kInt32, values), o = c.Output(Scalar::kUint8, 64);
+    Block b;
+    const Expr v = Load(x, Int(0), 8), all = lanes == 1 ? Slice(v, 1, 1) : lanes == 8 ? v : [&] {
+      std::vector<int> order;
+      for (int i = 0; i < 64; ++i) order.push_back(i % 8);
+      return Shuffle(v, order);
+    }();
+    const Expr y = Cast(Scalar::kFloat32, all) * Float(1e32f) * Float(1e-32f) + Float(0.49999997f);
+    b.Store(o, Int(0), ExactCast(Scalar::kUint8, Cast(Scalar::kInt32, Min(Max(y, Float(0)), Float(255)))));
+    EXPECT_EQ(c.Run(std::move(b)), "") << lanes;
+  }
+}
+
 // A group that meets every lane is one broadcast.
 TEST(ExprTest, RepeatedGroups) {
   for (const auto& [s, group] : {std::pair(Scalar::kInt16, 2), std::pair(Scalar::kUint8, 4), std::pair(Scalar::kUint8, 8),
