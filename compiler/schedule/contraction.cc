@@ -2,10 +2,9 @@
 
 #include <algorithm>
 
-#include "compiler/kernel/join_lanes.h"
-#include "compiler/schedule/functions.h"
 #include "compiler/schedule/register_tile.h"
 #include "compiler/schedule/split.h"
+#include "compiler/schedule/tile_store.h"
 
 namespace mgec::schedule {
 namespace {
@@ -20,7 +19,6 @@ using kernel::Scalar;
 constexpr int64_t kChunkEntries = 128;
 constexpr int64_t kLine = 64;  // bytes of a cache line
 constexpr int64_t kFewTiles = 8;  // after at most this many, the next panel is needed
-constexpr int kChainsOfFunctions = 8;  // vectors of an epilogue with functions that are computed together
 
 // Integer sums cannot wait in an output of a narrower type; their panels are also smaller.
 int64_t ChunksOf(const ContractionSpec& s, int64_t chunk_entries) {
@@ -31,7 +29,11 @@ int64_t ChunkEntriesOf(const ContractionSpec& s) { return s.choice.chunk > 0 ? s
 
 class Emitter {
  public:
-  Emitter(const ContractionSpec& spec, const kernel::Target& target) : s_(spec), target_(target) {
+  Emitter(const ContractionSpec& spec, const kernel::Target& target)
+      : s_(spec),
+        target_(target),
+        out_(kernel::ArgumentBuffer("out", spec.out.stored, spec.out_size, kOutput, spec.out_alignment)),
+        store_(spec, target, out_, spec.partial != nullptr ? spec.partial : out_) {
     blocks_ = (s_.channels + kBlock - 1) / kBlock;
     panels_ = Panels(blocks_);
     group_ = s_.group();
@@ -43,8 +45,6 @@ class Emitter {
     in_ = ArgumentBuffer("in", s_.in_scalar, s_.in_size, kInput, SizeOf(s_.in_scalar));
     table_ = ArgumentBuffer("table", Scalar::kInt32, std::max<int64_t>(1, s_.block_entries + s_.single_entries), kTable, 64);
     weights_ = ArgumentBuffer("weights", s_.weight_scalar(), s_.batch * blocks_ * kBlock * k_size_, kWeights, 64);
-    out_ = ArgumentBuffer("out", s_.out.stored, s_.out_size, kOutput, s_.out_alignment);
-    partial_ = s_.partial != nullptr ? s_.partial : out_;
     widens_ = group_ == 1 && s_.in_scalar != Scalar::kFloat32;
     // A single tile reads its panel once, as fast as memory gives it.
     prefetches_ = s_.choice.prefetch != 0 && s_.block_entries > 0 && s_.rows * Tiling(s_.cols, MinHeight()).count > 1;
@@ -172,7 +172,8 @@ class Emitter {
     std::vector<Buffer> acc;  // one register file per vector column
     for (int n : lanes) acc.push_back(kernel::RegisterBuffer("acc", s_.sum_scalar(), n, height));
     const Expr in = b.Let("in_tile", in_row + col * s_.in_col_stride);
-    const Expr out = b.Let("out_tile", out_row + col * s_.out_col_stride);
+    // Of several products with one row each, the epilogue wants to know which it is.
+    const TilePlace place = {block, s_.batch > 1 && s_.rows == 1 ? batch_ : row, col, b.Let("out_tile", out_row + col * s_.out_col_stride)};
     auto begin = [&](Block& b) {
       int first = 0;
       for (size_t v = 0; v < lanes.size(); first += lanes[v++]) {
@@ -184,9 +185,9 @@ class Emitter {
     auto resume = [&](Block& b) {  // partial sums of the earlier chunks
       for (size_t v = 0; v < lanes.size(); ++v) {
         for (int m = 0; m < height; ++m) {
-          Expr sum = LoadOut(out, block, Int(m), Int(static_cast<int>(v) * (lanes[0] / kBlock)));
+          Expr sum = store_.LoadPartial(place, Int(m), Int(static_cast<int>(v) * (lanes[0] / kBlock)));
           if (lanes[v] == 16) {
-            sum = ConcatLanes(sum, LoadOut(out, block, Int(m), Int(static_cast<int>(v) * 2 + 1)));
+            sum = ConcatLanes(sum, store_.LoadPartial(place, Int(m), Int(static_cast<int>(v) * 2 + 1)));
           }
           b.Set(acc[v], m, sum);
         }
@@ -259,11 +260,11 @@ class Emitter {
     };
     auto finish = [&](Block& b) {
       singles(b);
-      StoreTile(b, acc, lanes, height, block, row, col, out, true);
+      store_.Finish(b, {acc, lanes, height}, place);
     };
     if (chunks_ == 1) finish(b);
     else b.If(chunk >= Int(chunks_ - 1), finish,
-              [&](Block& b) { StoreTile(b, acc, lanes, height, block, row, col, out, false); });
+              [&](Block& b) { store_.StorePartial(b, {acc, lanes, height}, place); });
   }
 
   // The 8 elements at `a` of each pixel of the tile in float32, in memory of the stack: from there, one at a time is broadcast
@@ -286,150 +287,17 @@ class Emitter {
     return Shuffle(group, std::move(order));
   }
 
-  Expr LastMask(Expr block) const {
-    if (!s_.mask_last || s_.channels % kBlock == 0) return nullptr;
-    const kernel::Type i32(Scalar::kInt32);
-    const Expr left = Cast(i32, Int(s_.channels) - block * kBlock);
-    return Ramp(Int(0, i32), 1, kBlock) < Broadcast(left, kBlock);
-  }
-
-  Expr OutAt(const Expr& out, const Expr& m, const Expr& j) const {
-    return out + (m * s_.out_col_stride + j * s_.out_block_stride);
-  }
-
-  Expr LoadOut(const Expr& out, const Expr& block, const Expr& m, const Expr& j) const {
-    return Load(partial_, OutAt(out, m, j), kBlock, LastMask(block + j));
-  }
-
-  // The epilogue of pixel `m` of a tile and block `j` of its part.
-  Expr Finished(const Expr& sum, const Expr& block, const Expr& row, const Expr& col, const Expr& m, const Expr& j) const {
-    // Of several products with one row each, the epilogue wants to know which it is.
-    const Expr& which = s_.batch > 1 && s_.rows == 1 ? batch_ : row;
-    return ToStored(s_.out, s_.epilogue ? s_.epilogue(sum, block + j, which, col + m) : sum);
-  }
-
-  // Whether the epilogue is better done after the tile's registers are free: functions need many of their own.
-  bool FinishesLater() const {
-    const Expr zero = ZeroOf(kernel::Type(s_.sum_scalar(), kBlock));
-    return s_.epilogue && ComputesFunctions(s_.epilogue(zero, Int(0), Int(0), Int(0)));
-  }
-
-  // The epilogue of a tile by way of the stack: loops, so that the code generator cannot keep the sums in registers all the
-  // same, over many independent chains of operations, which hide their latency.
-  void FinishInMemory(Block& b, const std::vector<Buffer>& acc, const std::vector<int>& lanes, int height, Expr block, Expr row,
-                      Expr col, Expr out) {
-    const int all = blocks_in_part_ * kBlock;
-    const Buffer sums = kernel::StackBuffer("sums", s_.sum_scalar(), all * height);
-    int first_lane = 0;
-    for (size_t v = 0; v < lanes.size(); first_lane += lanes[v++]) {
-      for (int m = 0; m < height; ++m) b.Store(sums, Int(first_lane * height + m * lanes[v]), Reg(acc[v], m));
-    }
-    // Runs of vectors of one width.
-    first_lane = 0;
-    for (size_t v = 0, last; v < lanes.size(); v = last) {
-      for (last = v; last < lanes.size() && lanes[last] == lanes[v];) ++last;
-      const int width = lanes[v], count = static_cast<int>(last - v), halves = width / kBlock;
-      const int most = kChainsOfFunctions * target_.vector_lanes / width;
-      int together = (height + (height + most - 1) / most - 1) / ((height + most - 1) / most);
-      if (count == 1 && height > most / 2) together = std::min(together, (height + 1) / 2);  // more than one iteration
-      b.For("v", 0, count, [&](Block& b, const Expr& nth) {
-        const Expr lane = b.Let("lane", nth * width + first_lane);
-        auto finish = [&](Block& b, const Expr& from, int n) {
-          std::vector<Expr> results;
-          for (int i = 0; i < n; ++i) {
-            const Expr sum = Load(sums, lane * height + (from + i) * width, width);
-            for (int half = 0; half < halves; ++half) {
-              results.push_back(Finished(Slice(sum, half * kBlock, kBlock), block, row, col, from + i, BlockOf(lane, half)));
-            }
-          }
-          const Expr y = b.Let("y", kernel::JoinLanes(results));
-          for (int i = 0; i < n * halves; ++i) {
-            const Expr j = BlockOf(lane, i % halves);
-            b.Store(out_, OutAt(out, from + i / halves, j), Slice(y, i * kBlock, kBlock), LastMask(block + j));
-          }
-        };
-        b.For("finish", Int(0), Int(height / together * together), together, [&](Block& b, const Expr& m) { finish(b, m, together); });
-        if (height % together > 0) finish(b, Int(height / together * together), height % together);
-      });
-      first_lane += count * width;
-    }
-  }
-  static Expr BlockOf(const Expr& lane, int half) { return lane / Int(kBlock) + half; }
-
-  // Pixel m of a tile, block j of its part.
-  struct Place {
-    int m, j;
-  };
-
-  // Stores the blocks of lanes of `y`. Of narrow integers, what is neighbours in memory is brought together for one store.
-  void StoreResults(Block& b, const Buffer& to, const Expr& y, const std::vector<Place>& places, const Expr& block, const Expr& out) {
-    const bool gathers = SizeOf(to->scalar) < 4 && !IsFloat(to->scalar) && s_.out_col_stride == kBlock;
-    std::vector<int> order;
-    std::vector<std::pair<Place, int>> stores;  // the first place, and how many pixels
-    std::vector<bool> done(places.size(), false);
-    for (size_t i = 0; i < places.size(); ++i) {
-      if (done[i]) continue;
-      stores.emplace_back(places[i], 0);
-      for (size_t k = i; k < places.size(); ++k) {
-        if (places[k].j != places[i].j || places[k].m != places[i].m + stores.back().second) continue;
-        for (int l = 0; l < kBlock; ++l) order.push_back(static_cast<int>(k) * kBlock + l);
-        done[k] = true;
-        ++stores.back().second;
-        if (!gathers) break;
-      }
-    }
-    const Expr sorted = gathers ? b.Let("sorted", Shuffle(y, std::move(order))) : y;
-    int first = 0;
-    for (const auto& [at, pixels] : stores) {
-      b.Store(to, OutAt(out, Int(at.m), Int(at.j)), Slice(sorted, first, pixels * kBlock), LastMask(block + at.j));
-      first += pixels * kBlock;
-    }
-  }
-
-  void StoreTile(Block& b, const std::vector<Buffer>& acc, const std::vector<int>& lanes, int height, Expr block,
-                 Expr row, Expr col, Expr out, bool with_epilogue) {
-    if (with_epilogue && FinishesLater()) return FinishInMemory(b, acc, lanes, height, block, row, col, out);
-    // The results that wait for being computed together, in blocks of 8 lanes, and where they go.
-    std::vector<Expr> results;
-    std::vector<Place> places;
-    auto flush = [&] {
-      // Vectors of a power of two of lanes, which divide into registers.
-      for (size_t first = 0, n; first < results.size(); first += n) {
-        for (n = 1; 2 * n <= results.size() - first;) n *= 2;
-        const Expr y = b.Let("y", kernel::JoinLanes({results.begin() + first, results.begin() + first + n}));
-        StoreResults(b, with_epilogue ? out_ : partial_, y, {places.begin() + first, places.begin() + first + n}, block, out);
-      }
-      results.clear();
-      places.clear();
-    };
-    const size_t together = std::max(1, target_.chains * target_.vector_lanes / kBlock);
-    // Vectors of one width after the other, so that pairs of blocks stay registers.
-    int first_block = 0;
-    for (size_t v = 0; v < lanes.size(); first_block += lanes[v++] / kBlock) {
-      for (int m = 0; m < height; ++m) {
-        for (int half = 0; half < lanes[v] / kBlock; ++half) {
-          const int j = first_block + half;
-          Expr y = Slice(Reg(acc[v], m), half * kBlock, kBlock);
-          if (with_epilogue) y = Finished(y, block, row, col, Int(m), Int(j));
-          results.push_back(y);
-          places.push_back({m, j});
-          if (results.size() == together) flush();
-        }
-      }
-    }
-    flush();
-  }
-
   const ContractionSpec& s_;
   const kernel::Target& target_;
+  const Buffer out_;
+  const TileStore store_;
   int64_t blocks_, k_size_, chunk_entries_ = kChunkEntries, chunks_ = 1, parts_ = 1;
   bool widens_ = false;  // the input
   Buffer wide_;          // of the tile being emitted
   bool split_pixels_ = false;
   int group_ = 1;
   std::vector<int> panels_;
-  Buffer in_, table_, weights_, out_;
-  Buffer partial_;  // sums between chunks
+  Buffer in_, table_, weights_;
   Expr batch_, panel_;
   bool prefetches_ = false;
   int64_t lines_per_step_ = 0;  // cache lines of the next panel that a block entry asks for
