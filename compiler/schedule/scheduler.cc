@@ -9,6 +9,7 @@
 #include "compiler/ops/op.h"
 #include "compiler/passes/passes.h"
 #include "compiler/schedule/contraction.h"
+#include "compiler/schedule/cuda/layout.h"
 #include "compiler/schedule/exact_arithmetic.h"
 #include "compiler/schedule/gate.h"
 #include "compiler/schedule/narrow_floats.h"
@@ -190,6 +191,9 @@ void Scheduler::PlaceConstant(const Value* v) {
 }
 
 absl::Status Scheduler::Run() {
+  if (target_.cuda) {
+    ASSIGN_OR_RETURN(channels_last_, ChooseChannelsLast(*this, graph_));
+  }
   for (const auto& node : graph_.nodes()) {
     if (node->op == "input") continue;
     if (node->op == "constant") {
@@ -369,12 +373,12 @@ plan::StorageId Scheduler::OffsetTable(std::vector<std::pair<plan::StorageId, in
 
 Placement Scheduler::Plain(const Value* v) {
   const Placement& p = placement(v);
-  if (!p.blocked) return p;
+  if (!p.blocked && !p.channels_last) return p;
   const auto it = plain_.find(v);
   if (it != plain_.end()) return it->second;
   Placement plain;
   // One pixel: its channels are already in order.
-  if (IsNatural(p) && BlockElements(v->type.shape) == kBlock && Element(v).plain()) {
+  if (p.blocked && IsNatural(p) && BlockElements(v->type.shape) == kBlock && Element(v).plain()) {
     plain.storage = p.channels[0].storage;
   } else {
     plain = Copy(v, v->producer->name, -1);

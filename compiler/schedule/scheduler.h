@@ -6,6 +6,7 @@
 #include <list>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -61,6 +62,9 @@ class Scheduler {
     return it == gates_.end() ? nullptr : &it->second;
   }
 
+  // Whether the channels of a value are to lie together (cuda/layout.h).
+  bool WantsChannelsLast(const graph::Value* v) const { return channels_last_.count(v) != 0; }
+
   // The value in the wanted layout; adds a conversion step where it is not there yet (once per value).
   Placement Plain(const graph::Value* v);
   Placement Blocked(const graph::Value* v);   // of a value that can be blocked
@@ -109,6 +113,7 @@ class Scheduler {
   const std::unordered_map<const graph::Value*, std::vector<graph::Node*>> users_;
   std::unordered_map<const graph::Value*, int> output_of_;  // the first output that a value is
   std::unordered_map<const graph::Value*, bool> written_to_output_;
+  std::unordered_set<const graph::Value*> channels_last_;  // on GPUs
   std::list<graph::Graph> apart_;  // bodies that are scheduled apart
   absl::Status copy_status_;  // the first error of a copy; Run() reports it
 };
@@ -136,7 +141,7 @@ absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node);
 // One stage of a definition, dense: `results[t]` is where tensor t lives, those that the stage reads and its own.
 void EmitStage(Scheduler& s, const graph::Node& node, const kernel::Definition& d, int stage,
                const std::vector<Placement>& results);
-// The same for GPUs (cuda/stage.cc).
+// Any definition for GPUs, on plain tensors whose channels may be last (cuda/stage.cc).
 absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node);
 
 // The whole arena as a kernel's argument, for kernels that find blocks through offset tables. How large the arena is is
