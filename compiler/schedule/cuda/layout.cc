@@ -22,10 +22,15 @@ using kernel::Op;
 // Costs are instructions of single threads. A processor issues 128 of them, and gets 16 bytes of memory, in a clock.
 constexpr int64_t kPerByte = 8;
 constexpr int64_t kLaunch = 3000 * 108 * 128;  // of an A100
-// To bring a number of a factor to shared memory by itself: index, load, and its place in a word. To copy several at once.
-constexpr int64_t kGather = 16, kCopy = 16;
+// To bring numbers of a factor to shared memory, as counted in PTX: one by itself (its place, the load, its place in a word), or
+// several at once. Where a sum has several axes, each place takes some divisions.
+struct Bringing {
+  int64_t one, several, each_of_several;
+};
+constexpr Bringing kOneAxis = {5, 8, 2}, kManyAxes = {40, 25, 2};
 // To store a number of the result by itself, and with its neighbours.
 constexpr int64_t kStore = 8, kStoreTogether = 3;
+constexpr int64_t kMostBytes = 16;  // at once
 constexpr int64_t kNever = int64_t{1} << 50;
 
 // The input of the definition whose images a factor of a product reads; -1: none, or several.
@@ -120,22 +125,26 @@ class LayoutChooser {
 
   // Bringing an image, a factor of the product, to shared memory.
   void AddFactor(const Product& p, bool rows, const Value* image) {
+    if (!Movable(image)) return;
     const Tile tile = ChooseTile(SizeOf(p));
     const int64_t elements = ElementsOf(p.words), step = kTileDepth * elements;
     const int64_t row_tiles = CeilDiv(p.rows.extent, tile.rows), col_tiles = CeilDiv(p.cols.extent, tile.cols);
     const int64_t numbers = p.batches * row_tiles * col_tiles * (rows ? tile.rows : tile.cols) * CeilDiv(p.depth, step) * step;
-    const int64_t gathered = numbers * kGather;
+    int axes = 0;
+    for (const kernel::ReduceAxis& a : p.sum->reduce_axes) axes += a.extent > 1 ? 1 : 0;
+    const Bringing& cost = axes > 1 ? kManyAxes : kOneAxis;
     if (!OnTensorCores(p.words)) {
-      // Without them sums are added up as they are defined, plane by plane.
-      AddCost(image, gathered, gathered + numbers * kPerByte);
+      // Without them sums are added up as they are defined, plane by plane: neighbours are pixels.
+      AddCost(image, 0, numbers * kPerByte);
       return;
     }
-    const int64_t channels = image->type.shape.size() == 4 ? image->type.shape[1] : 0;
-    int64_t together = gathered;
-    for (int64_t words : {1, 2, 4}) {
-      if (channels % (words * elements) == 0) together = numbers / (words * elements) * kCopy;
-    }
-    AddCost(image, gathered, together);
+    const int64_t bytes = 4 / elements;  // of a number as tensor cores take it
+    int64_t together = kMostBytes / bytes;
+    while (image->type.shape[1] % together != 0) together /= 2;
+    if (together == 1 || together < elements) return AddCost(image, numbers * cost.one, numbers * cost.one);
+    // Numbers that are made of what memory holds pass through registers.
+    const bool copied = bytes == graph::ByteSize(image->type.dtype);
+    AddCost(image, numbers * cost.one, numbers / together * cost.several + (copied ? 0 : numbers * cost.each_of_several));
   }
 
   void AddResult(const Product& p, const Node& node) {
