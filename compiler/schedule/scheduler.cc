@@ -9,6 +9,7 @@
 #include "compiler/ops/op.h"
 #include "compiler/passes/passes.h"
 #include "compiler/schedule/contraction.h"
+#include "compiler/schedule/cuda/few_channels.h"
 #include "compiler/schedule/cuda/layout.h"
 #include "compiler/schedule/exact_arithmetic.h"
 #include "compiler/schedule/gate.h"
@@ -254,7 +255,7 @@ absl::Status Scheduler::ScheduleNode(const Node& node) {
 
 absl::Status Scheduler::ScheduleUngated(const Node& node) {
   if (target_.cuda) {
-    for (auto* schedule : {&ScheduleAttention, &ScheduleView, &ScheduleRoutine}) {
+    for (auto* schedule : {&ScheduleAttention, &ScheduleView, &ScheduleRoutine, &ScheduleFewChannels}) {
       ASSIGN_OR_RETURN(bool done, schedule(*this, node));
       if (done) return absl::OkStatus();
     }
@@ -269,7 +270,7 @@ absl::Status Scheduler::ScheduleUngated(const Node& node) {
 }
 
 absl::Status Scheduler::ScheduleApart(const Node& node) {
-  Graph& g = apart_.emplace_back();
+  Graph& g = NewGraph();
   std::unordered_map<const Value*, Value*> copies;
   for (const auto& n : node.body->nodes()) {
     if (n->op == "input") {
@@ -299,9 +300,15 @@ absl::Status Scheduler::ScheduleApart(const Node& node) {
   for (const graph::GraphOutput& o : node.body->outputs()) g.AddOutput(copies.at(o.value), o.name);
   RETURN_IF_ERROR(passes::Fuse(g).status());
   RETURN_IF_ERROR(passes::StoreFloat16(g).status());
+  return ScheduleInstead(g, node);
+}
+
+absl::Status Scheduler::ScheduleInstead(const Graph& g, const Node& node) {
   for (size_t i = 0; i < g.outputs().size(); ++i) {
-    const auto it = output_of_.find(node.output(static_cast<int>(i)));
-    if (it != output_of_.end()) output_of_[g.outputs()[i].value] = it->second;
+    const Value *own = node.output(static_cast<int>(i)), *v = g.outputs()[i].value;
+    const auto it = output_of_.find(own);
+    if (it != output_of_.end()) output_of_[v] = it->second;
+    if (WantsChannelsLast(own)) WantChannelsLast(v);
   }
   for (const auto& n : g.nodes()) {
     if (n->op != "input" && n->op != "constant") RETURN_IF_ERROR(ScheduleUngated(*n));

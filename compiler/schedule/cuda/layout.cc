@@ -6,10 +6,10 @@
 #include "compiler/base/status_macros.h"
 #include "compiler/ops/op.h"
 #include "compiler/schedule/cuda/gpu_definition.h"
+#include "compiler/schedule/cuda/layout_cost.h"
 #include "compiler/schedule/cuda/min_cut.h"
 #include "compiler/schedule/cuda/product.h"
 #include "compiler/schedule/cuda/tensor_order.h"
-#include "compiler/schedule/cuda/tile.h"
 
 namespace mgec::schedule {
 namespace {
@@ -19,15 +19,6 @@ using graph::Value;
 using kernel::Expr;
 using kernel::Op;
 
-// Costs are instructions of single threads. A processor issues 128 of them, and gets 16 bytes of memory, in a clock.
-constexpr int64_t kPerByte = 8;
-constexpr int64_t kLaunch = 3000 * 108 * 128;  // of an A100
-// To bring numbers of a factor to shared memory, as counted in PTX: one by itself (its place, the load, its place in a word), or
-// several at once. Where a sum has several axes, each place takes some divisions.
-struct Bringing {
-  int64_t one, several, each_of_several;
-};
-constexpr Bringing kOneAxis = {5, 8, 2}, kManyAxes = {40, 25, 2};
 // To store a number of the result by itself, and with its neighbours.
 constexpr int64_t kStore = 8, kStoreTogether = 3;
 constexpr int64_t kMostBytes = 16;  // at once
@@ -88,7 +79,7 @@ class LayoutChooser {
     if (Movable(a) && Movable(b)) cut_.AddDifference(values_.at(a), values_.at(b), cost);
     else AddCost(Movable(a) ? a : b, 0, cost);
   }
-  static int64_t Traffic(const Value* v) { return 2 * kPerByte * graph::ByteSize(v->type); }
+  static int64_t Traffic(const Value* v) { return 2 * kCostPerByte * graph::ByteSize(v->type); }
 
   absl::Status AddNode(const Node& node) {
     if (node.op == "input" || node.op == "constant") return absl::OkStatus();
@@ -97,7 +88,7 @@ class LayoutChooser {
       return absl::OkStatus();
     }
     if (NeedsPlain(node)) {
-      for (const Value* v : node.inputs) AddCost(v, 0, kLaunch + Traffic(v));
+      for (const Value* v : node.inputs) AddCost(v, 0, kLaunchCost + Traffic(v));
       return absl::OkStatus();
     }
     ASSIGN_OR_RETURN(const kernel::Definition d, GpuDefinition(s_, node));
@@ -126,16 +117,13 @@ class LayoutChooser {
   // Bringing an image, a factor of the product, to shared memory.
   void AddFactor(const Product& p, bool rows, const Value* image) {
     if (!Movable(image)) return;
-    const Tile tile = ChooseTile(SizeOf(p));
-    const int64_t elements = ElementsOf(p.words), step = kTileDepth * elements;
-    const int64_t row_tiles = CeilDiv(p.rows.extent, tile.rows), col_tiles = CeilDiv(p.cols.extent, tile.cols);
-    const int64_t numbers = p.batches * row_tiles * col_tiles * (rows ? tile.rows : tile.cols) * CeilDiv(p.depth, step) * step;
+    const int64_t elements = ElementsOf(p.words), numbers = NumbersBrought(p, rows);
     int axes = 0;
     for (const kernel::ReduceAxis& a : p.sum->reduce_axes) axes += a.extent > 1 ? 1 : 0;
-    const Bringing& cost = axes > 1 ? kManyAxes : kOneAxis;
+    const BringingCost& cost = axes > 1 ? kManyAxes : kOneAxis;
     if (!OnTensorCores(p.words)) {
       // Without them sums are added up as they are defined, plane by plane: neighbours are pixels.
-      AddCost(image, 0, numbers * kPerByte);
+      AddCost(image, 0, numbers * kCostPerByte);
       return;
     }
     const int64_t bytes = 4 / elements;  // of a number as tensor cores take it

@@ -13,7 +13,7 @@ using kernel::Ranges;
 
 constexpr int kMostBytes = 16;             // of an access
 constexpr int kMostLanes = 8;              // with more, what a thread keeps does not fit its registers
-constexpr int64_t kEnoughThreads = 16384;
+constexpr int64_t kEnoughThreads = 32768;
 constexpr int64_t kUnroll = 4;             // of reductions
 
 // Along `v`, loads are neighbours or the same, and nothing else changes.
@@ -36,9 +36,13 @@ bool IsUniform(const Expr& body, const kernel::Var& v) {
 bool EmitVectors(const GpuStage& s, kernel::Kernel* k) {
   if (s.vars.empty()) return false;
   const kernel::Var& last = s.vars.back();
-  int64_t lanes = std::min<int64_t>(kMostLanes, kMostBytes / SizeOf(s.out->scalar));
-  while (lanes > 1 && (s.extents.back() % lanes != 0 || s.out->alignment % (lanes * SizeOf(s.out->scalar)) != 0)) lanes /= 2;
-  if (lanes == 1 || s.elements() / lanes < kEnoughThreads) return false;
+  const int64_t size = SizeOf(s.out->scalar);
+  int64_t lanes = std::min<int64_t>(kMostLanes, kMostBytes / size);
+  auto fits = [&](int64_t n) {
+    return s.extents.back() % n == 0 && s.out->alignment % (n * size) == 0 && s.elements() / n >= kEnoughThreads;
+  };
+  while (lanes > 1 && !fits(lanes)) lanes /= 2;
+  if (lanes == 1) return false;
   if (kernel::StrideOf(s.offset, last) != 1 || !IsUniform(s.body, last)) return false;
 
   GpuStage units = s;  // of so many elements
