@@ -72,11 +72,13 @@ absl::StatusOr<bool> MakePlan(Scheduler& s, const Node& node, Plan* plan) {
   ASSIGN_OR_RETURN(const kernel::Definition d, GpuDefinition(s, node));
   Product product;
   if (d.stages().size() != 1 || !FindProduct(d.stages()[0], &product) || !OnTensorCores(product.words)) return false;
-  // Of the image: columns are pixels, along which plain results lie in memory.
+  // Columns are pixels, along which plain results lie in memory; rows are weights, which are gathered as well where those of one
+  // output fill no words.
   const int64_t numbers = NumbersBrought(product, /*rows=*/false), copied = numbers / w[1] * plan->channels;
+  const int64_t weights = product.depth % ElementsOf(product.words) == 0 ? 0 : NumbersBrought(product, /*rows=*/true);
   const int64_t bytes = graph::NumElements(plan->image) * graph::ByteSize(plan->x->type.dtype);
   const int64_t prepare = kLaunchCost + 2 * kCostPerByte * bytes + bytes / graph::ByteSize(plan->x->type.dtype) * kManyAxes.one;
-  return prepare + copied / plan->channels * kManyAxes.several < numbers * kManyAxes.one;
+  return prepare + copied / plan->channels * kManyAxes.several < (numbers + weights) * kManyAxes.one;
 }
 
 // [OC, C, KH, KW] with zeros for channels that there are not.
