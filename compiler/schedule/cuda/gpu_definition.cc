@@ -1,6 +1,8 @@
 #include "compiler/schedule/cuda/gpu_definition.h"
 
 #include <map>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "compiler/base/status_macros.h"
@@ -45,19 +47,20 @@ Definition WithRoundedConstants(const Definition& d, const graph::Node& node) {
   for (int t = 0; t < d.num_inputs(); ++t) {
     if (d.info(t).scalar == Scalar::kFloat32 && Scheduler::ConstantData(node.inputs[t]) != nullptr) reads[t] = 0;
   }
-  std::map<int, bool> rounded;
+  std::set<int> rounded;
   for (const kernel::Stage& stage : d.stages()) {
     kernel::Visit(stage.body, [&](const Expr& n) {
       for (const Expr& a : n->args) {
         if (a->op != Op::kRead || reads.count(a->tensor) == 0) continue;
         const bool rounds = n->op == Op::kCast && n->type.scalar == Scalar::kFloat16;
-        rounds ? static_cast<void>(rounded[a->tensor] = true) : static_cast<void>(++reads[a->tensor]);
+        if (rounds) rounded.insert(a->tensor);
+        else ++reads[a->tensor];
       }
     });
     if (stage.body->op == Op::kRead) ++reads[stage.body->tensor];
   }
   std::map<int, Scalar> stored;
-  for (const auto& [t, _] : rounded) {
+  for (int t : rounded) {
     if (reads[t] == 0) stored[t] = Scalar::kFloat16;
   }
   Definition result = WithStored(d, stored);

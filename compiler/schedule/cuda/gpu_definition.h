@@ -9,7 +9,7 @@
 
 namespace mgec::schedule {
 
-// On plain tensors: constants in 16 bits where that is wanted, factors rounded for tensor cores. (The scheduler keeps such constants.)
+// On plain tensors: factors rounded for tensor cores, and constants in 16 bits where that changes nothing.
 absl::StatusOr<kernel::Definition> GpuDefinition(Scheduler& s, const graph::Node& node);
 
 struct Operands {
