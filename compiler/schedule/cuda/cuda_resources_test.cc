@@ -101,8 +101,8 @@ std::vector<kernel::Kernel> Images() {
   const graph::Attributes padded = {{"pad", Ints{1, 1}}};
   graph::Attributes integers = padded;
   integers.Set("dtype", std::string("i32"));
-  for (int64_t channels : {12, 24, 64, 256}) {
-    for (int64_t size : {7, 28, 56}) {
+  for (int64_t channels : {12, 64}) {
+    for (int64_t size : {28, 56}) {
       graph::Value* x = input(DTypeKind::kInt8, {4, 16, size, size});
       for (int64_t in : {int64_t{16}, channels, channels}) {
         x = *g.Add("int_conv2d", {x, input(DTypeKind::kInt8, {channels, in, 3, 3})}, integers);
@@ -176,7 +176,7 @@ TEST(CudaResourcesTest, ImagesDoNotSpill) {
   const std::vector<kernel::Kernel> kernels = Images();
   int copy = 0;
   for (const kernel::Kernel& k : kernels) copy += ToString(k).find("copy rows") != std::string::npos ? 1 : 0;
-  EXPECT_GE(copy, 16) << "channels are not last";
+  EXPECT_GE(copy, 8) << "channels are not last";  // of each size, kind and number of channels
   ExpectNoSpills(kernels);
 }
 
