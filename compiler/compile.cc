@@ -10,6 +10,7 @@
 #include "compiler/codegen/cuda/print_kernel.h"
 #include "compiler/codegen/llvm/codegen.h"
 #include "compiler/graph/text.h"
+#include "compiler/kernel/work.h"
 #include "compiler/mge/container.h"
 #include "compiler/ops/batch.h"
 #include "compiler/ops/evaluate.h"
@@ -93,6 +94,7 @@ absl::Status GenerateCuda(const kernel::Target& target, const CompileOptions& op
   for (const kernel::Kernel& k : result.program.kernels) result.gpu.blocks.push_back(cuda::LaunchOf(k, 1).block);
   for (const plan::PlannedStep& s : result.program.steps) {
     result.gpu.grids.push_back(cuda::LaunchOf(result.program.kernels[s.kernel], s.tasks).grid);
+    result.gpu.work.push_back(kernel::WorkOnGpu(result.program.kernels[s.kernel], s.tasks));
   }
   return absl::OkStatus();
 }

@@ -11,9 +11,9 @@ namespace {
 constexpr double kTera = 1e12, kGiga = 1e9, kMicro = 1e-6;
 
 std::vector<Gpu> Gpus() {
-  return {{"t4", 8.1 * kTera, 320 * kGiga, 40, 2 * kMicro, 75, 1024, 16, 64 << 10},
-          {"a100", 19.5 * kTera, 2039 * kGiga, 108, 2 * kMicro, 80, 2048, 32, 164 << 10},   // SXM, 80 GB
-          {"h100", 66.9 * kTera, 3352 * kGiga, 132, 2 * kMicro, 90, 2048, 32, 228 << 10}};  // SXM
+  return {{"t4", 8.1 * kTera, 320 * kGiga, 40, 2 * kMicro, 75, 1024, 16, 64 << 10, 4, 64},
+          {"a100", 19.5 * kTera, 2039 * kGiga, 108, 2 * kMicro, 80, 2048, 32, 164 << 10, 2, 64},   // SXM, 80 GB
+          {"h100", 66.9 * kTera, 3352 * kGiga, 132, 2 * kMicro, 90, 2048, 32, 228 << 10, 1, 128}};  // SXM
 }
 
 }  // namespace
@@ -48,11 +48,15 @@ double Balance(const Gpu& gpu, uint32_t grid) {
   return blocks / (std::ceil(blocks / gpu.processors) * gpu.processors);
 }
 
-double PredictSeconds(const Gpu& gpu, uint64_t macs, uint64_t bytes, uint32_t grid) {
-  const double busy = Balance(gpu, grid);
-  const double compute = 2.0 * static_cast<double>(macs) / (gpu.flops * busy);
-  const double memory = static_cast<double>(bytes) / (gpu.bytes * busy);
-  return gpu.launch_seconds + std::max(compute, memory);
+double PredictSeconds(const Gpu& gpu, const StepWork& work) {
+  constexpr double kIssued = 128;  // instructions of threads that a processor begins in a clock: one of each of four warps
+  const double busy = Balance(gpu, work.grid);
+  const double clocks = gpu.clocks() * gpu.processors * busy;  // of all processors, in a second
+  const double compute = work.products > 0 ? static_cast<double>(work.products) * gpu.product_clocks / clocks
+                                           : 2.0 * static_cast<double>(work.macs) / (gpu.flops * busy);
+  const double memory = static_cast<double>(work.bytes) / (gpu.bytes * busy);
+  const double issue = static_cast<double>(work.instructions) / (kIssued * clocks);
+  return gpu.launch_seconds + std::max({compute, memory, issue});
 }
 
 }  // namespace mgec

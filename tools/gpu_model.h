@@ -1,5 +1,5 @@
-// A static model of how long the steps of a plan for CUDA take: a roofline. A prediction from published numbers of a GPU, not
-// a measurement: it knows neither caches nor how well a kernel's instructions are scheduled.
+// A static model of how long the steps of a plan for CUDA take: a roofline of multiply-adds, bytes and instructions. A prediction
+// from published numbers of a GPU, not a measurement: it knows neither caches nor how well a kernel's instructions are scheduled.
 #ifndef MGEC_TOOLS_GPU_MODEL_H_
 #define MGEC_TOOLS_GPU_MODEL_H_
 
@@ -23,6 +23,18 @@ struct Gpu {
   int architecture;        // 80: sm_80
   int threads, blocks;     // at a time, at most
   int shared_bytes;        // that blocks can have together
+  int product_clocks;      // that a product of 16 x 8 by 8 x 8 words takes its tensor cores (kernel/expr.h, kMma)
+  int fma_lanes;           // float32 multiply-adds in a clock
+  double clocks() const { return flops / (2.0 * fma_lanes * processors); }  // per second
+};
+
+// What a step has to do.
+struct StepWork {
+  uint64_t macs = 0;   // without tensor cores, where there are no products
+  uint64_t bytes = 0;  // read and written at least once
+  uint32_t grid = 1;
+  uint64_t instructions = 0;  // of all threads; 0: unknown
+  uint64_t products = 0;      // of matrices
 };
 
 // InvalidArgument, naming those that there are, for an unknown name.
@@ -35,9 +47,9 @@ int BlocksAtATime(const Gpu& gpu, int threads, int registers_per_thread, int sha
 // The share of the processors' time that a grid can use: all of it where each gets the same number of blocks.
 double Balance(const Gpu& gpu, uint32_t grid);
 
-// The predicted seconds of a step: what its multiply-adds or its bytes take at least, whichever is more, where the processors
-// share out its blocks, and its launch.
-double PredictSeconds(const Gpu& gpu, uint64_t macs, uint64_t bytes, uint32_t grid);
+// The predicted seconds of a step: what its multiply-adds (or its products of matrices), its bytes or its instructions take at
+// least, whichever is most, where the processors share out its blocks, and its launch.
+double PredictSeconds(const Gpu& gpu, const StepWork& work);
 
 }  // namespace mgec
 

@@ -6,13 +6,17 @@ namespace mgec {
 namespace {
 
 TEST(GpuModelTest, TheSlowerSideDecides) {
-  const Gpu gpu = {"g", 2e12, 1e12, 10, 1e-6, 80, 2048, 32, 164 << 10};
-  EXPECT_DOUBLE_EQ(PredictSeconds(gpu, 0, 0, 1), 1e-6);
-  EXPECT_DOUBLE_EQ(PredictSeconds(gpu, 1000000, 0, 10), 2e-6);
-  EXPECT_DOUBLE_EQ(PredictSeconds(gpu, 1000000, 5000000, 10), 6e-6);
-  EXPECT_DOUBLE_EQ(PredictSeconds(gpu, 1000000, 0, 5), 3e-6);  // half of the processors
-  EXPECT_DOUBLE_EQ(PredictSeconds(gpu, 1000000, 0, 1000), 2e-6);
-  EXPECT_DOUBLE_EQ(PredictSeconds(gpu, 1500000, 0, 15), 3e-6);  // half of them run a second block
+  const Gpu gpu = {"g", 2e12, 1e12, 10, 1e-6, 80, 2048, 32, 164 << 10, 2, 100};  // of a GHz
+  EXPECT_DOUBLE_EQ(gpu.clocks(), 1e9);
+  auto seconds = [&](const StepWork& work) { return PredictSeconds(gpu, work); };
+  EXPECT_DOUBLE_EQ(seconds({0, 0, 1}), 1e-6);
+  EXPECT_DOUBLE_EQ(seconds({1000000, 0, 10}), 2e-6);
+  EXPECT_DOUBLE_EQ(seconds({1000000, 5000000, 10}), 6e-6);
+  EXPECT_DOUBLE_EQ(seconds({1000000, 0, 5}), 3e-6);  // half of the processors
+  EXPECT_DOUBLE_EQ(seconds({1000000, 0, 1000}), 2e-6);
+  EXPECT_DOUBLE_EQ(seconds({1500000, 0, 15}), 3e-6);           // half of them run a second block
+  EXPECT_DOUBLE_EQ(seconds({1000000, 0, 10, 1280 * 3000}), 4e-6);  // 3000 clocks of instructions
+  EXPECT_DOUBLE_EQ(seconds({1000000, 0, 10, 0, 2500}), 1.5e-6);    // tensor cores
 }
 
 // As NVIDIA's occupancy calculator has it.

@@ -47,7 +47,7 @@ void AppendTensor(std::string* text, const char* side, const fb::Tensor& tensor)
 bool IsForGpus(const fb::Plan& plan) { return Text(plan.target()) == "cuda"; }
 
 double PredictStep(const Gpu& gpu, const fb::Step& step) {
-  return PredictSeconds(gpu, step.macs(), step.bytes(), step.grid());
+  return PredictSeconds(gpu, {step.macs(), step.bytes(), step.grid(), step.instructions(), step.products()});
 }
 
 using Resources = std::map<std::string, KernelResources>;
@@ -89,6 +89,9 @@ void AppendSteps(std::string* text, const fb::Plan& plan, bool bindings, const G
       if (gpu != nullptr) {
         absl::StrAppendFormat(text, "  predicted %.1f us", PredictStep(*gpu, step) * 1e6);
         if (step.macs() > 0) absl::StrAppendFormat(text, ", %.0f%% of the roofline", 100 * Balance(*gpu, step.grid()));
+        if (step.instructions() > 0) {
+          absl::StrAppendFormat(text, ", %.2f M instructions, %.2f M of them to memory", step.instructions() * 1e-6, step.accesses() * 1e-6);
+        }
         const auto it = resources.find(Text(kernel.name()));
         if (it != resources.end()) absl::StrAppend(text, "; ", DescribeResources(*gpu, it->second, static_cast<int>(kernel.block())));
       }

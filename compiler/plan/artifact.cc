@@ -63,11 +63,13 @@ flatbuffers::Offset<fb::Plan> WritePlan(flatbuffers::FlatBufferBuilder& b, Targe
                             static_cast<uint64_t>(p.offset), static_cast<uint64_t>(p.bytes));
     }
     const auto fb_bindings = b.CreateVectorOfStructs(bindings);
+    const kernel::GpuWork work = i < t.gpu.work.size() ? t.gpu.work[i] : kernel::GpuWork();
     const auto name = b.CreateString(s.info.name), op = b.CreateString(s.info.op);
     steps.push_back(fb::CreateStep(b, static_cast<uint32_t>(s.kernel), fb_bindings, static_cast<uint32_t>(s.tasks),
                                    s.serial, name, op, static_cast<uint64_t>(s.info.macs),
                                    static_cast<uint64_t>(s.info.bytes),
-                                   gpu ? static_cast<uint32_t>(t.gpu.grids[i]) : 0));
+                                   gpu ? static_cast<uint32_t>(t.gpu.grids[i]) : 0, static_cast<uint64_t>(work.instructions),
+                                   static_cast<uint64_t>(work.accesses), static_cast<uint64_t>(work.products)));
   }
   const auto target = b.CreateString(t.target);
   const auto fb_kernels = b.CreateVector(kernels);

@@ -7,6 +7,7 @@
 
 #include "compiler/graph/graph.h"
 #include "compiler/plan/constant_pool.h"
+#include "compiler/kernel/work.h"
 #include "compiler/plan/program.h"
 
 namespace mgec::plan {
@@ -24,6 +25,7 @@ struct GpuCode {
   std::vector<int> blocks;     // threads of a block, for each kernel of the program
   std::vector<int64_t> grids;  // blocks, for each step
   bool tf32 = false;           // factors of float32 products are rounded to TF32, where tensor cores know that
+  std::vector<kernel::GpuWork> work;  // what each step does; empty where nobody has counted
 };
 
 // A program and its machine code for one target.

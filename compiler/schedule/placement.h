@@ -1,8 +1,9 @@
 // Where the tensors of a graph live.
 //
-// Plain tensors are dense and row-major. Blocked tensors (NCHW8c) keep 8 channels of one pixel together: a block holds
-// [N][H][W][8] elements (block_element.h says in what form). A channel may live in any lane of any block, so that split, concat and channel shuffle only
-// rearrange the list of channels:
+// Plain tensors are dense and row-major; on GPUs, those of images may have their channels last (cuda/tensor_order.h). Blocked
+// tensors (NCHW8c) keep 8 channels of one pixel together: a block holds [N][H][W][8] elements (block_element.h says in what
+// form). A channel may live in any lane of any block, so that split, concat and channel shuffle only rearrange the list of
+// channels:
 //
 //   split   two halves of the list        concat  one list after the other        shuffle  a permuted list
 //
@@ -29,6 +30,7 @@ struct ChannelRef {
 
 struct Placement {
   bool blocked = false;
+  bool channels_last = false;        // plain, but [N, C, H, W] lies in memory as [N, H, W, C] (on GPUs only)
   plan::StorageId storage = 0;       // plain
   int64_t offset = 0;                // plain, bytes
   std::vector<ChannelRef> channels;  // blocked: one per channel, in logical order

@@ -9,6 +9,8 @@
 #include "compiler/ops/op.h"
 #include "compiler/passes/passes.h"
 #include "compiler/schedule/contraction.h"
+#include "compiler/schedule/cuda/few_channels.h"
+#include "compiler/schedule/cuda/layout.h"
 #include "compiler/schedule/exact_arithmetic.h"
 #include "compiler/schedule/gate.h"
 #include "compiler/schedule/narrow_floats.h"
@@ -184,6 +186,9 @@ void Scheduler::PlaceConstant(const Value* v) {
 }
 
 absl::Status Scheduler::Run() {
+  if (target_.cuda) {
+    ASSIGN_OR_RETURN(channels_last_, ChooseChannelsLast(*this, graph_));
+  }
   for (const auto& node : graph_.nodes()) {
     if (node->op == "input") continue;
     if (node->op == "constant") {
@@ -250,7 +255,7 @@ absl::Status Scheduler::ScheduleNode(const Node& node) {
 
 absl::Status Scheduler::ScheduleUngated(const Node& node) {
   if (target_.cuda) {
-    for (auto* schedule : {&ScheduleAttention, &ScheduleView, &ScheduleRoutine}) {
+    for (auto* schedule : {&ScheduleAttention, &ScheduleView, &ScheduleRoutine, &ScheduleFewChannels}) {
       ASSIGN_OR_RETURN(bool done, schedule(*this, node));
       if (done) return absl::OkStatus();
     }
@@ -265,7 +270,7 @@ absl::Status Scheduler::ScheduleUngated(const Node& node) {
 }
 
 absl::Status Scheduler::ScheduleApart(const Node& node) {
-  Graph& g = apart_.emplace_back();
+  Graph& g = NewGraph();
   std::unordered_map<const Value*, Value*> copies;
   for (const auto& n : node.body->nodes()) {
     if (n->op == "input") {
@@ -289,9 +294,15 @@ absl::Status Scheduler::ScheduleApart(const Node& node) {
   for (const graph::GraphOutput& o : node.body->outputs()) g.AddOutput(copies.at(o.value), o.name);
   RETURN_IF_ERROR(passes::Fuse(g).status());
   RETURN_IF_ERROR(passes::StoreFloat16(g).status());
+  return ScheduleInstead(g, node);
+}
+
+absl::Status Scheduler::ScheduleInstead(const Graph& g, const Node& node) {
   for (size_t i = 0; i < g.outputs().size(); ++i) {
-    const auto it = output_of_.find(node.output(static_cast<int>(i)));
-    if (it != output_of_.end()) output_of_[g.outputs()[i].value] = it->second;
+    const Value *own = node.output(static_cast<int>(i)), *v = g.outputs()[i].value;
+    const auto it = output_of_.find(own);
+    if (it != output_of_.end()) output_of_[v] = it->second;
+    if (WantsChannelsLast(own)) WantChannelsLast(v);
   }
   for (const auto& n : g.nodes()) {
     if (n->op != "input" && n->op != "constant") RETURN_IF_ERROR(ScheduleUngated(*n));
@@ -363,12 +374,12 @@ plan::StorageId Scheduler::OffsetTable(std::vector<std::pair<plan::StorageId, in
 
 Placement Scheduler::Plain(const Value* v) {
   const Placement& p = placement(v);
-  if (!p.blocked) return p;
+  if (!p.blocked && !p.channels_last) return p;
   const auto it = plain_.find(v);
   if (it != plain_.end()) return it->second;
   Placement plain;
   // One pixel: its channels are already in order.
-  if (IsNatural(p) && BlockElements(v->type.shape) == kBlock && Element(v).plain()) {
+  if (p.blocked && IsNatural(p) && BlockElements(v->type.shape) == kBlock && Element(v).plain()) {
     plain.storage = p.channels[0].storage;
   } else {
     plain = Copy(v, v->producer->name, -1);

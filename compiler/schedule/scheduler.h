@@ -6,6 +6,7 @@
 #include <list>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -75,6 +76,10 @@ class Scheduler {
     return it == pixel_sums_.end() ? nullptr : &it->second;
   }
   void PlacePixelSums(plan::StorageId of, PixelSums sums) { pixel_sums_[of] = sums; }
+  // Whether the channels of a value are to lie together (cuda/layout.h).
+  bool WantsChannelsLast(const graph::Value* v) const { return channels_last_.count(v) != 0; }
+
+  void WantChannelsLast(const graph::Value* v) { channels_last_.insert(v); }
 
   // The value in the wanted layout; adds a conversion step where it is not there yet (once per value).
   Placement Plain(const graph::Value* v);
@@ -93,6 +98,11 @@ class Scheduler {
   plan::StorageId OffsetTable(std::vector<std::pair<plan::StorageId, int64_t>> storage_and_elements,
                               int element_bytes);
 
+  // A graph that lives as long as the scheduler; and the nodes of one in place of a node, whose outputs its own stand for. Its
+  // inputs and constants are placed already.
+  graph::Graph& NewGraph() { return apart_.emplace_back(); }
+  absl::Status ScheduleInstead(const graph::Graph& g, const graph::Node& node);
+  void PlaceConstant(const graph::Value* v);
   // Schedules the nodes of a fused node's body as if they had not been fused, or as the fusion pass fuses them otherwise.
   absl::Status ScheduleApart(const graph::Node& node);
 
@@ -105,7 +115,6 @@ class Scheduler {
   // With all gates of operands computed, or none to compute.
   absl::Status ScheduleUngated(const graph::Node& node);
   absl::Status ScheduleAnything(const graph::Node& node);
-  void PlaceConstant(const graph::Value* v);
   // Adds a dense copy of v: network output number `output` or, if that is negative, arena memory.
   Placement Copy(const graph::Value* v, const std::string& name, int output);
   void FinishOutputs();
@@ -125,7 +134,8 @@ class Scheduler {
   const std::unordered_map<const graph::Value*, std::vector<graph::Node*>> users_;
   std::unordered_map<const graph::Value*, int> output_of_;  // the first output that a value is
   std::unordered_map<const graph::Value*, bool> written_to_output_;
-  std::list<graph::Graph> apart_;  // bodies that are scheduled apart
+  std::unordered_set<const graph::Value*> channels_last_;  // on GPUs
+  std::list<graph::Graph> apart_;  // what is scheduled in place of nodes
   absl::Status copy_status_;  // the first error of a copy; Run() reports it
 };
 
@@ -152,7 +162,7 @@ absl::Status ScheduleGeneric(Scheduler& s, const graph::Node& node);
 // One stage of a definition, dense: `results[t]` is where tensor t lives, those that the stage reads and its own.
 void EmitStage(Scheduler& s, const graph::Node& node, const kernel::Definition& d, int stage,
                const std::vector<Placement>& results);
-// The same for GPUs (cuda/stage.cc).
+// Any definition for GPUs, on plain tensors whose channels may be last (cuda/stage.cc).
 absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node);
 
 // The whole arena as a kernel's argument, for kernels that find blocks through offset tables. How large the arena is is

@@ -74,6 +74,13 @@ bool Slice(Scheduler& s, const Node& node) {
     Select(s, node, channels);
     return true;
   }
+  if (s.placement(x).channels_last) {  // whole images
+    if (step[0] != 1 || !std::equal(shape.begin() + 1, shape.end(), out.begin() + 1)) return false;
+    Placement p = s.placement(x);
+    p.offset += begin[0] * graph::Strides(shape)[0] * graph::ByteSize(x->type.dtype);
+    s.Place(node.output(), std::move(p));
+    return true;
+  }
   // A dense range of a dense tensor: whole trailing dimensions, one range, single elements before it.
   int64_t stride = 1, offset = 0;
   bool whole = true;

@@ -45,6 +45,11 @@ class KernelPrinter {
   std::string NameOf(const kernel::Buffer& b);
   void Bind(const kernel::Var& v, const kernel::Expr& value, kernel::Ranges* bounds);
 
+  // print_words.cc: neighbours in memory, several in an access
+  int BytesAtATime(const kernel::Buffer& b, const kernel::Expr& index, int lanes);
+  Lanes LoadWords(const kernel::Expr& load, int bytes);
+  void StoreWords(const kernel::StmtNode& s, const Lanes& values, int bytes);
+
   // print_expr.cc
   const Lanes& Print(const kernel::Expr& e);
   Lanes PrintNode(const kernel::Expr& e);

@@ -17,6 +17,19 @@ template <typename T> DEVICE float4 load4(const T* p, long long i) { return *rei
 template <typename T> DEVICE void store4(T* p, long long i, float a, float b, float c, float d) {
   *reinterpret_cast<float4*>(p + i) = make_float4(a, b, c, d);
 }
+template <typename T> DEVICE void store4(T* p, long long i, int a, int b, int c, int d) {
+  *reinterpret_cast<int4*>(p + i) = make_int4(a, b, c, d);
+}
+
+// 4, 8 or 16 bytes of memory, aligned to as many, in one access.
+DEVICE unsigned load_word(const void* p) { return *reinterpret_cast<const unsigned*>(p); }
+DEVICE uint2 load_words2(const void* p) { return *reinterpret_cast<const uint2*>(p); }
+DEVICE uint4 load_words4(const void* p) { return *reinterpret_cast<const uint4*>(p); }
+DEVICE void store_words(void* p, unsigned a) { *reinterpret_cast<unsigned*>(p) = a; }
+DEVICE void store_words(void* p, unsigned a, unsigned b) { *reinterpret_cast<uint2*>(p) = make_uint2(a, b); }
+DEVICE void store_words(void* p, unsigned a, unsigned b, unsigned c, unsigned d) {
+  *reinterpret_cast<uint4*>(p) = make_uint4(a, b, c, d);
+}
 
 template <typename T> DEVICE T warp_xor(T v, int bits) { return __shfl_xor_sync(0xffffffffu, v, bits); }
 

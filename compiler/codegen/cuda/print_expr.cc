@@ -213,6 +213,8 @@ KernelPrinter::Lanes KernelPrinter::PrintLoad(const Expr& e) {
     }
     return result;
   }
+  const int bytes = e->args.size() == 1 ? BytesAtATime(e->buffer, index, lanes) : 0;
+  if (bytes > 0) return LoadWords(e, bytes);
   const bool is_bool = e->type.scalar == ScalarType::kBool;
   for (int l = 0; l < lanes; ++l) {
     Text t = {absl::StrCat(name, "[", IndexLane(index, l), "]", is_bool ? " != 0" : ""), !is_bool};

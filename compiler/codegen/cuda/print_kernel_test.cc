@@ -223,5 +223,42 @@ TEST(PrintKernelTest, FourFloatsAtOnce) {
             "  x[task + 1] = lane_1;\n");
 }
 
+// Neighbours of all types, as many bytes at a time as the index is known to be a multiple of.
+TEST(PrintKernelTest, Words) {
+  Kernel k;
+  k.name = "k";
+  k.task = MakeVar("task");
+  k.tasks = 1000;
+  k.arguments = {ArgumentBuffer("h", Scalar::kFloat16, 8000, 0, 16), ArgumentBuffer("b", Scalar::kInt8, 8000, 1, 16),
+                 ArgumentBuffer("n", Scalar::kInt32, 8000, 2, 8)};
+  Block b;
+  b.Store(k.arguments[0], Use(k.task) * 8, Load(k.arguments[0], Use(k.task) * 8 + 4, 4));
+  b.Store(k.arguments[1], Use(k.task) * 4, Cast(kernel::Type(Scalar::kInt8, 4), Load(k.arguments[2], Use(k.task) * 4, 4)));
+  b.Store(k.arguments[1], Use(k.task) * 2, Load(k.arguments[1], Use(k.task), 2));
+  k.body = b.Take();
+  EXPECT_EQ(BodyOf(k),
+            "  const int task = blockIdx.x * 128 + threadIdx.x;\n"
+            "  if (task >= tasks) return;\n"
+            "  const uint2 w = load_words2(h + ((task * 8) + 4));\n"
+            "  const unsigned short lane = (unsigned short)w.x;\n"
+            "  const unsigned short lane_1 = (unsigned short)(w.x >> 16);\n"
+            "  const unsigned short lane_2 = (unsigned short)w.y;\n"
+            "  const unsigned short lane_3 = (unsigned short)(w.y >> 16);\n"
+            "  store_words(h + (task * 8), (unsigned)(unsigned short)lane | (unsigned)(unsigned short)lane_1 << 16, "
+            "(unsigned)(unsigned short)lane_2 | (unsigned)(unsigned short)lane_3 << 16);\n"
+            "  const uint2 w_1 = load_words2(n + (task * 4));\n"
+            "  const uint2 w_2 = load_words2(n + ((task * 4) + 2));\n"
+            "  const signed char lane_4 = (signed char)((int)w_1.x);\n"
+            "  const signed char lane_5 = (signed char)((int)w_1.y);\n"
+            "  const signed char lane_6 = (signed char)((int)w_2.x);\n"
+            "  const signed char lane_7 = (signed char)((int)w_2.y);\n"
+            "  store_words(b + (task * 4), (unsigned)(unsigned char)lane_4 | (unsigned)(unsigned char)lane_5 << 8 | "
+            "(unsigned)(unsigned char)lane_6 << 16 | (unsigned)(unsigned char)lane_7 << 24);\n"
+            "  const signed char lane_8 = b[task];\n"
+            "  const signed char lane_9 = b[task + 1];\n"
+            "  b[task * 2] = lane_8;\n"
+            "  b[(task * 2) + 1] = lane_9;\n");
+}
+
 }  // namespace
 }  // namespace mgec::codegen::cuda

@@ -247,12 +247,13 @@ void KernelPrinter::PrintStore(const StmtNode& s) {
     return;
   }
   const bool memory = s.buffer->kind == BufferKind::kArgument || s.buffer->kind == BufferKind::kShared;
-  if (memory && lanes % 4 == 0 && s.mask == nullptr && s.index->type.lanes == 1 &&
-      s.buffer->scalar == kernel::Scalar::kFloat32 && s.buffer->alignment % 16 == 0 && Aligned(s.index, 4)) {
+  const bool words = s.buffer->scalar == kernel::Scalar::kFloat32 ||
+                     (s.buffer->scalar == kernel::Scalar::kInt32 && s.buffer->kind == BufferKind::kShared);
+  if (memory && words && lanes % 4 == 0 && s.mask == nullptr && s.index->type.lanes == 1 && s.buffer->alignment % 16 == 0 && Aligned(s.index, 4)) {
     if (lanes > 4) {
       for (Text& t : value) {
         const std::string lane = Identifier("lane");
-        Line(absl::StrCat("const float ", lane, " = ", t.text, ";"));
+        Line(absl::StrCat("const ", TypeOf(s.value), " ", lane, " = ", t.text, ";"));
         t.text = lane;
       }
     }
@@ -266,9 +267,11 @@ void KernelPrinter::PrintStore(const StmtNode& s) {
     for (Text& t : value) {
       const std::string lane = Identifier("lane");
       Line(absl::StrCat("const ", TypeOf(s.value), " ", lane, " = ", t.text, ";"));
-      t.text = lane;
+      t = {lane, true};
     }
   }
+  const int bytes = s.mask == nullptr ? BytesAtATime(s.buffer, s.index, lanes) : 0;
+  if (bytes > 0) return StoreWords(s, value, bytes);
   for (int l = 0; l < lanes; ++l) {
     const std::string index = IndexLane(s.index, l);
     std::string guard;

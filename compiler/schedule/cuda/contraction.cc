@@ -21,6 +21,9 @@ using kernel::Scalar;
 constexpr int kWarp = 32;
 // What one product of matrices by tensor cores has (kMma), and the columns that a warp computes with several.
 constexpr int kMmaRows = 16, kMmaCols = 8, kWarpCols = 32;
+static_assert(kWarpCols == kInterleaved);
+// Neighbouring columns of interleaved ones that each thread has.
+constexpr int kRun = 8;
 // Tiles of a factor in shared memory at a time, at most: one is read, and copies of the others are under way.
 constexpr int64_t kMostStages = 4;
 // GPUs from this architecture on copy to shared memory asynchronously, and their tensor cores know TF32.
@@ -41,8 +44,9 @@ class Emitter {
     const int lanes = tensor_cores() ? 4 : 1;
     acc_ = kernel::RegisterBuffer("acc", scalar, lanes, tile_.thread_rows * tile_.thread_cols / lanes);
     for (int64_t i = 0; i < acc_->size; ++i) b.Set(acc_, i, kernel::Neutral(kernel::Combiner::kSum, scalar));
-    LocateThread(b);
     const bool copies = gpus != Gpus::kWithoutCopies && Loaders(true).copies();
+    interleaved_ = tensor_cores() && (!copies || Loaders(true).cols.can_interleave());
+    LocateThread(b);
     if (copies && gpus == Gpus::kAll) {
       b.If(kernel::FromArchitecture(kAmpere), [&](Block& b) { AddUp(b, true); }, [&](Block& b) { AddUp(b, false); });
     } else {
@@ -72,7 +76,8 @@ class Emitter {
     warp_col_ = Simplify(Binary(Op::kMod, warp, Int(across)) * kWarpCols, block_.ranges);
     if (warp_col_->op != Op::kInt) warp_col_ = b.Let("warp_col", warp_col_);
     my_row_ = b.Let("thread_row", Simplify(warp / Int(across) * WarpRows() + group_, block_.ranges));
-    my_col_ = b.Let("thread_col", warp_col_ + quad_ * 2);
+    if (interleaved_) my_col_ = b.Let("thread_col", Simplify(Binary(Op::kMod, warp, Int(across)) * (kWarpCols / kRun) + quad_, block_.ranges)) * kRun;
+    else my_col_ = b.Let("thread_col", warp_col_ + quad_ * 2);
   }
 
   struct FactorLoaders {
@@ -89,7 +94,7 @@ class Emitter {
   };
   FactorLoaders Loaders(bool copies) {
     return {TileLoader(block_, p_.rows, tile_.rows, first_row_, "row", copies),
-            TileLoader(block_, p_.cols, tile_.cols, first_col_, "col", copies)};
+            TileLoader(block_, p_.cols, tile_.cols, first_col_, "col", copies, interleaved_)};
   }
 
   // The sums. Of each factor one tile is read while the next, or with asynchronous copies the next ones, are brought.
@@ -210,6 +215,8 @@ class Emitter {
       for (int i = 0; i < count; ++i) offsets.push_back(Place(i, along_rows ? tile_.rows : tile_.cols, count));
     } else if (along_rows) {
       for (int64_t row = 0; row < WarpRows(); row += kMmaRows / 2) offsets.push_back(row);
+    } else if (interleaved_) {
+      for (int64_t col = 0; col < kRun; ++col) offsets.push_back(col);
     } else {
       for (int64_t col = 0; col < kWarpCols; col += kMmaCols) {
         offsets.push_back(col);
@@ -225,35 +232,45 @@ class Emitter {
     return Slice(Reg(acc_, static_cast<int64_t>(i / 2 * (cols / 2) + j / 2)), static_cast<int>(i % 2 * 2 + j % 2), 1);
   }
 
+  // A row or a column that the thread has.
+  struct Item {
+    Expr at;
+    Values values;  // of the variables there
+  };
+  std::vector<Item> Items(Block& b, const Factor& f, const Expr& first, const Expr& mine, const std::vector<int64_t>& offsets,
+                            const char* name) {
+    std::vector<Item> all;
+    for (int64_t offset : offsets) {
+      Item p;
+      p.at = b.Let(name, first + mine + offset);
+      Decompose(b, s_, f.dims, p.at, f.extent, &block_.ranges, &p.values);
+      all.push_back(std::move(p));
+    }
+    return all;
+  }
+
+  static void Guarded(Block& b, const Factor& f, int64_t size, const Expr& at, const std::function<void(Block&)>& body) {
+    if (f.extent % size == 0) body(b);
+    else b.If(at < Int(f.extent), body);
+  }
+
+  Values At(const Item& row) const {
+    Values values = block_.batch;
+    values.insert(row.values.begin(), row.values.end());
+    return values;
+  }
+
   // What is left of the body on each sum, stored where the result has that element.
   void Finish(Block& b) {
-    struct Place {
-      Expr at;
-      Values values;
-    };
+    if (StoresRuns()) return FinishRuns(b);
     Ranges& ranges = block_.ranges;
-    auto places = [&](Block& b, const Factor& f, const Expr& first, const Expr& mine, bool along_rows, const char* name) {
-      std::vector<Place> all;
-      for (int64_t offset : Offsets(along_rows)) {
-        Place p;
-        p.at = b.Let(name, first + mine + offset);
-        Decompose(b, s_, f.dims, p.at, f.extent, &ranges, &p.values);
-        all.push_back(std::move(p));
-      }
-      return all;
-    };
-    const std::vector<Place> rows = places(b, p_.rows, first_row_, my_row_, true, "row");
-    const std::vector<Place> cols = places(b, p_.cols, first_col_, my_col_, false, "col");
-    auto guarded = [&](Block& b, const Factor& f, int64_t size, const Expr& at, const std::function<void(Block&)>& body) {
-      if (f.extent % size == 0) body(b);
-      else b.If(at < Int(f.extent), body);
-    };
+    const std::vector<Item> rows = Items(b, p_.rows, first_row_, my_row_, Offsets(true), "row");
+    const std::vector<Item> cols = Items(b, p_.cols, first_col_, my_col_, Offsets(false), "col");
     for (size_t i = 0; i < rows.size(); ++i) {
-      guarded(b, p_.rows, tile_.rows, rows[i].at, [&](Block& b) {
+      Guarded(b, p_.rows, tile_.rows, rows[i].at, [&](Block& b) {
         for (size_t j = 0; j < cols.size(); ++j) {
-          guarded(b, p_.cols, tile_.cols, cols[j].at, [&](Block& b) {
-            Values values = block_.batch;
-            values.insert(rows[i].values.begin(), rows[i].values.end());
+          Guarded(b, p_.cols, tile_.cols, cols[j].at, [&](Block& b) {
+            Values values = At(rows[i]);
             values.insert(cols[j].values.begin(), cols[j].values.end());
             const Expr sum = SumAt(i, j, cols.size());
             b.Store(s_.out, Simplify(kernel::Substitute(s_.offset, values), ranges),
@@ -264,12 +281,46 @@ class Emitter {
     }
   }
 
+  // The results of a thread in one row are neighbours in memory, and exist together.
+  bool StoresRuns() const {
+    return interleaved_ && p_.cols.dims.size() == 1 && p_.cols.extent % kRun == 0 &&
+           kernel::StrideOf(s_.offset, s_.vars[p_.cols.dims[0]]) == 1;
+  }
+
+  // The same, computed and stored a thread's row at a time.
+  void FinishRuns(Block& b) {
+    Ranges& ranges = block_.ranges;
+    const kernel::Var& col = s_.vars[p_.cols.dims[0]];
+    const Expr run = b.Let("run", Simplify((first_col_ + my_col_) / Int(kRun), ranges));
+    if (run->op == Op::kVar) ranges[run->var.get()] = {0, (CeilDiv(p_.cols.extent, tile_.cols) * tile_.cols - 1) / kRun};
+    const std::vector<Item> rows = Items(b, p_.rows, first_row_, my_row_, Offsets(true), "row");
+    // In place of the sums, neighbours of a buffer that there is not.
+    const Buffer sums = kernel::ArgumentBuffer("sums", p_.sum->type.scalar, p_.cols.extent, 0, 1);
+    const Expr body = WithSum(s_.body, p_.sum, Load(sums, Use(col)));
+    for (size_t i = 0; i < rows.size(); ++i) {
+      Guarded(b, p_.rows, tile_.rows, rows[i].at, [&](Block& b) {
+        Guarded(b, p_.cols, tile_.cols, run * kRun, [&](Block& b) {
+          const Values values = At(rows[i]);
+          Expr results = Simplify(kernel::Substitute(body, values), ranges);
+          results = kernel::Vectorize(results, col, run * kRun, kRun);
+          Expr mine = SumAt(i, 0, kRun);
+          for (size_t j = 1; j < kRun; ++j) mine = ConcatLanes(mine, SumAt(i, j, kRun));
+          results = kernel::Replace(results, [&](const Expr& n) { return n->op == Op::kLoad && n->buffer == sums ? mine : nullptr; });
+          if (results->type.lanes == 1) results = Broadcast(results, kRun);
+          const Expr offset = kernel::Substitute(kernel::Substitute(s_.offset, values), {{col.get(), run * kRun}});
+          b.Store(s_.out, Simplify(offset, ranges), results);
+        });
+      });
+    }
+  }
+
   BlockTile block_;
   const GpuStage& s_;
   const Product& p_;
   const Tile tile_;
   const Expr first_row_, first_col_;
   Expr my_row_, my_col_;
+  bool interleaved_ = false;  // tiles of columns are
   Expr group_, quad_, warp_col_;  // with tensor cores: g and t of kMma, and the warp's first column
   Buffer acc_;
 };

@@ -93,6 +93,33 @@ std::vector<kernel::Kernel> WordContractions() {
   return KernelsOf(g);
 }
 
+// Convolutions of images with channels last, of all numbers of channels that are brought together, with other kernels between.
+std::vector<kernel::Kernel> Images() {
+  graph::Graph g;
+  int values = 0;
+  auto input = [&](DTypeKind kind, const Shape& s) { return g.AddInput(absl::StrCat("x", values++), {kind, s}); };
+  const graph::Attributes padded = {{"pad", Ints{1, 1}}};
+  graph::Attributes integers = padded;
+  integers.Set("dtype", std::string("i32"));
+  for (int64_t channels : {12, 64}) {
+    for (int64_t size : {28, 56}) {
+      graph::Value* x = input(DTypeKind::kInt8, {4, 16, size, size});
+      for (int64_t in : {int64_t{16}, channels, channels}) {
+        x = *g.Add("int_conv2d", {x, input(DTypeKind::kInt8, {channels, in, 3, 3})}, integers);
+        x = *g.Add("cast", {x}, {{"dtype", std::string("i8")}});
+      }
+      g.AddOutput(x, absl::StrCat("y", values++));
+      x = input(DTypeKind::kFloat16, {4, 16, size, size});
+      for (int64_t in : {int64_t{16}, channels, channels}) {
+        x = *g.Add("conv2d", {x, input(DTypeKind::kFloat16, {channels, in, 3, 3})}, padded);
+        x = *g.Add("pool2d", {x}, {{"mode", std::string("average")}, {"window", Ints{3, 3}}, {"stride", Ints{1, 1}}, {"pad", Ints{1, 1}}});
+      }
+      g.AddOutput(x, absl::StrCat("y", values++));
+    }
+  }
+  return KernelsOf(g);
+}
+
 // Attention with heads of the usual sizes, few and many queries, with and without a mask.
 std::vector<kernel::Kernel> Attentions() {
   graph::Graph g;
@@ -143,6 +170,14 @@ TEST(CudaResourcesTest, ContractionsOfTf32DoNotSpill) {
   Options options;
   options.tf32 = true;
   ExpectNoSpills(Contractions(options));
+}
+
+TEST(CudaResourcesTest, ImagesDoNotSpill) {
+  const std::vector<kernel::Kernel> kernels = Images();
+  int copy = 0;
+  for (const kernel::Kernel& k : kernels) copy += ToString(k).find("copy rows") != std::string::npos ? 1 : 0;
+  EXPECT_GE(copy, 8) << "channels are not last";  // of each size, kind and number of channels
+  ExpectNoSpills(kernels);
 }
 
 TEST(CudaResourcesTest, WindowsDoNotSpill) { ExpectNoSpills(Windows()); }

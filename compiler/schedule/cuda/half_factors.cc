@@ -11,7 +11,7 @@ using kernel::Expr;
 using kernel::Op;
 using kernel::Scalar;
 
-Expr Rounded(const Expr& e) { return Cast(Scalar::kFloat32, Cast(Scalar::kFloat16, e)); }
+Expr Rounded(const Expr& e) { return IsFloat16Number(e) ? e : Cast(Scalar::kFloat32, Cast(Scalar::kFloat16, e)); }
 
 }  // namespace
 

@@ -40,16 +40,6 @@ std::optional<kernel::Range> BoundsOfFactor(const Expr& e) {
   }
 }
 
-// The values of a float32 expression are float16 numbers.
-bool IsFloat16Number(const Expr& e) {
-  switch (e->op) {
-    case Op::kFloat: return e->float_value == 0;
-    case Op::kCast: return e->args[0]->type.scalar == Scalar::kFloat16;
-    case Op::kSelect: return IsFloat16Number(e->args[1]) && IsFloat16Number(e->args[2]);
-    default: return false;
-  }
-}
-
 WordKind WordsOf(const Expr& a, const Expr& b) {
   auto is_int8 = [](const Expr& e) {
     const std::optional<kernel::Range> r = BoundsOfFactor(e);
@@ -61,6 +51,15 @@ WordKind WordsOf(const Expr& a, const Expr& b) {
 }
 
 }  // namespace
+
+bool IsFloat16Number(const Expr& e) {
+  switch (e->op) {
+    case Op::kFloat: return e->float_value == 0;
+    case Op::kCast: return e->args[0]->type.scalar == Scalar::kFloat16;
+    case Op::kSelect: return IsFloat16Number(e->args[1]) && IsFloat16Number(e->args[2]);
+    default: return false;
+  }
+}
 
 GpuStage SplitGroups(GpuStage s) {
   for (size_t i = 0; i < s.vars.size(); ++i) {

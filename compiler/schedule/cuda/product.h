@@ -28,6 +28,9 @@ enum class WordKind : uint8_t {
 inline bool OnTensorCores(WordKind k) { return k != WordKind::kOne; }
 inline int ElementsOf(WordKind k) { return k == WordKind::kInt8 ? 4 : k == WordKind::kFloat16 ? 2 : 1; }
 
+// The values of a float32 expression are float16 numbers.
+bool IsFloat16Number(const kernel::Expr& e);
+
 struct Product {
   kernel::Expr sum;  // the kReduce in the body
   Factor rows, cols;

@@ -1,18 +1,18 @@
-// Schedules any definition on plain tensors for GPUs, stage by stage. By default each element is a thread; sums of products
+// Schedules any definition on dense tensors for GPUs, stage by stage. By default each element is a thread; sums of products
 // are tiles (contraction.h), and so are transposes (transpose.h); the threads of a block share the work of other long
-// reductions, and several blocks that of those with few results (partial.h); a thread computes several results whose windows
-// overlap (window.h); a scan is a thread for each row or, where rows read each other, one block.
+// reductions, and several blocks that of those with few results (partial.h); a thread computes several results that are
+// neighbours (vectors.h) or whose windows overlap (window.h); a scan is a thread for each row or, where rows read each other, one block.
 #include <algorithm>
 
 #include "compiler/base/status_macros.h"
 #include "compiler/kernel/lower.h"
 #include "compiler/schedule/cuda/contraction.h"
-#include "compiler/schedule/cuda/half_factors.h"
+#include "compiler/schedule/cuda/gpu_definition.h"
 #include "compiler/schedule/cuda/partial.h"
 #include "compiler/schedule/cuda/reduce.h"
 #include "compiler/schedule/cuda/split_sums.h"
-#include "compiler/schedule/cuda/tf32_factors.h"
 #include "compiler/schedule/cuda/transpose.h"
+#include "compiler/schedule/cuda/vectors.h"
 #include "compiler/schedule/cuda/window.h"
 #include "compiler/schedule/merge.h"
 #include "compiler/schedule/scheduler.h"
@@ -86,7 +86,7 @@ class StageEmitter {
       return parts;
     } else if (const int threads = GroupThreads(elements); threads > 0) {
       EmitGroups(b, k, elements, threads);
-    } else if (count == 1 && (EmitTransposed(flat, &k) || EmitWindows(flat, &k))) {
+    } else if (count == 1 && (EmitVectors(flat, &k) || EmitTransposed(flat, &k) || EmitWindows(flat, &k))) {
       // complete
     } else {
       EmitElements(b, k, elements);
@@ -286,13 +286,9 @@ bool Join(const Stage& a, const Stage& b) {
 }  // namespace
 
 absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
-  ASSIGN_OR_RETURN(Definition whole, DefinitionFor(node));
-  const graph::Node* anchor = Anchor(node);
-  if (anchor != nullptr && anchor->attributes.String("factors") == "f16") whole = WithHalfFactors(std::move(whole));
-  if (s.options().tf32) whole = WithTf32Factors(std::move(whole));
-  Definition d = SplitSums(std::move(whole));
-  std::vector<Placement> placements;
-  for (const graph::Value* v : node.inputs) placements.push_back(s.Plain(v));
+  ASSIGN_OR_RETURN(Operands operands, GpuOperands(s, node));
+  Definition d = SplitSums(operands.definition);
+  std::vector<Placement> placements = std::move(operands.inputs);
   auto scratch = [&](int t) {
     Placement p;
     p.storage = s.program().AddArena(graph::NumElements(d.info(t).shape) * SizeOf(d.info(t).scalar));
@@ -301,7 +297,12 @@ absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
   const std::vector<int> outputs = d.outputs();
   for (int t = d.num_inputs(); t < d.num_inputs() + static_cast<int>(d.stages().size()); ++t) {
     const auto it = std::find(outputs.begin(), outputs.end(), t);
-    placements.push_back(it == outputs.end() ? scratch(t) : s.NewPlain(node.outputs[it - outputs.begin()].get()));
+    if (it == outputs.end()) {
+      placements.push_back(scratch(t));
+      continue;
+    }
+    placements.push_back(s.NewPlain(node.output(static_cast<int>(it - outputs.begin()))));
+    placements.back().channels_last = operands.channels_last[it - outputs.begin()];
   }
   int divided = -1;  // this stage is the combination of divided reductions; those before it are their parts, or done
   for (int i = 0; i < static_cast<int>(d.stages().size());) {
@@ -320,7 +321,10 @@ absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
     divided = i + inserted;
   }
   const std::vector<int> renumbered = d.outputs();
-  for (size_t i = 0; i < renumbered.size(); ++i) s.Place(node.outputs[i].get(), placements[renumbered[i]]);
+  for (size_t i = 0; i < renumbered.size(); ++i) {
+    const int t = renumbered[i];
+    s.Place(node.output(static_cast<int>(i)), t < d.num_inputs() ? s.placement(node.inputs[t]) : placements[t]);
+  }
   return absl::OkStatus();
 }
 

@@ -12,32 +12,37 @@ using kernel::Ranges;
 using kernel::Scalar;
 using kernel::Var;
 
-TileLoader::TileLoader(BlockTile& block, const Factor& factor, int64_t size, Expr first, std::string name, bool copies)
-    : block_(block), factor_(factor), size_(size), first_(std::move(first)), name_(std::move(name)),
+TileLoader::TileLoader(BlockTile& block, const Factor& factor, int64_t size, Expr first, std::string name, bool copies,
+                       bool interleaved)
+    : block_(block), factor_(factor), size_(size), first_(std::move(first)), name_(std::move(name)), interleaved_(interleaved),
       along_depth_(RunsAlongDepth()) {
-  const int64_t threads = block_.tile.threads();
-  pieces_ = size_ * kTileDepth / threads;
-  if (!copies) return;
-  plain_ = AsPlainFactor(factor.value, block_.product.words);
-  if (!plain_) return;
   // Runs along the sum become rows of shared memory, which only tensor cores read.
   const bool along_sum = block_.tensor_cores() && along_depth_;
-  words_ = WordsAtATime(block_.stage, block_.product, factor, *plain_, along_sum);
-  if (words_ == 0) return;
-  by_item_ = along_sum;
+  if (copies) plain_ = AsPlainFactor(factor.value, block_.product.words);
+  if (plain_) {
+    words_ = WordsAtATime(block_.stage, block_.product, factor, *plain_, along_sum);
+    if (words_ == 0) plain_.reset();
+  }
+  if (!plain_) {
+    words_ = along_sum ? WordsInRuns() : 0;
+    run_ = words_ > 0;
+    if (!run_) words_ = 1;
+  }
+  by_item_ = along_sum && (copied() || run_);
   // A piece, at least, for each thread.
+  const int64_t threads = block_.tile.threads();
   while (size_ * kTileDepth / words_ < threads) words_ /= 2;
-  pieces_ /= words_;
+  pieces_ = size_ * kTileDepth / threads / words_;
 }
 
 void TileLoader::Allocate(Block& b, int64_t tiles) {
   const bool tensor_words = block_.elements() > 1;
   const Scalar word = tensor_words ? Scalar::kInt32 : block_.product.sum->type.scalar;
   shared_ = kernel::SharedBuffer(name_ + "s", word, tiles * (by_item_ ? size_ : kTileDepth) * Pitch());
-  if (!copied()) staged_ = kernel::RegisterBuffer(name_ + "s_next", word, 1, pieces_);
+  if (!copied()) staged_ = kernel::RegisterBuffer(name_ + "s_next", word, 1, pieces_ * words_);
   // Piece i of this thread is (item(i), depth(i)) of the tile: threads are neighbours along memory.
-  const int64_t threads = block_.tile.threads(), run = copied() ? words_ : 1;
-  const int64_t run_depth = by_item_ ? run : 1, run_items = by_item_ ? 1 : run;
+  const int64_t threads = block_.tile.threads();
+  const int64_t run_depth = by_item_ ? words_ : 1, run_items = by_item_ ? 1 : words_;
   const int64_t inner = along_depth_ ? kTileDepth / run_depth : size_ / run_items;
   Expr fast, slow;
   for (int64_t i = 0; i < pieces_; ++i) {
@@ -79,6 +84,10 @@ void TileLoader::Copy(Block& b, const Expr& k, const Expr& at) {
 void TileLoader::Fetch(Block& b, const Expr& k) {
   for (int64_t i = 0; i < pieces_; ++i) {
     const Expr first = k + depths_[i] * block_.elements();
+    if (run_) {
+      FetchRun(b, b.Let("depth", first), i);
+      continue;
+    }
     Expr word;
     for (int64_t j = 0; j < block_.elements(); ++j) {
       const Expr bits = BitsOf(Element(b, b.Let("depth", first + j), values_[i]), j);
@@ -89,7 +98,11 @@ void TileLoader::Fetch(Block& b, const Expr& k) {
 }
 
 void TileLoader::Put(Block& b, const Expr& at) {
-  for (int64_t i = 0; i < pieces_; ++i) b.Store(shared_, Place(at, depths_[i], items_[i]), Reg(staged_, i));
+  for (int64_t i = 0; i < pieces_; ++i) {
+    Expr words = Reg(staged_, i * words_);
+    for (int j = 1; j < words_; ++j) words = ConcatLanes(words, Reg(staged_, i * words_ + j));
+    b.Store(shared_, Place(at, depths_[i], items_[i]), words);
+  }
 }
 
 Expr TileLoader::Word(const Expr& at, const Expr& depth, const Expr& item, int lanes) const {
@@ -108,8 +121,8 @@ Expr TileLoader::Place(const Expr& at, const Expr& depth, const Expr& item) cons
   return at * (kTileDepth * Pitch()) + depth * Pitch() + item;
 }
 
-// The variables at number `depth` of the sum, for the item whose place is `values`; behind the sum's end those of its last `run`
-// numbers.
+// The variables at number `depth` of the sum, a multiple of `run`, for the item whose place is `values`; behind the sum's end those
+// of its last `run` numbers. Where runs do not leave the last axis, its variable is seen to be a multiple, too.
 Values TileLoader::ValuesAt(Block& b, const Expr& depth, Values values, int64_t run, Ranges* ranges) const {
   *ranges = block_.ranges;
   const int64_t total = block_.product.depth;
@@ -118,9 +131,16 @@ Values TileLoader::ValuesAt(Block& b, const Expr& depth, Values values, int64_t 
   if (at->op == Op::kVar) (*ranges)[at->var.get()] = {0, total - 1};
   Expr rest = at;
   const std::vector<kernel::ReduceAxis>& axes = block_.product.sum->reduce_axes;
+  const int64_t last = axes.back().extent;
+  const bool multiple = run > 1 && last % run == 0;
   for (size_t j = axes.size(); j-- > 0;) {
     Expr index = rest;
-    if (j > 0) {
+    if (j + 1 == axes.size() && multiple) {
+      const Expr unit = b.Let(axes[j].var->name, Simplify(Binary(Op::kMod, rest / Int(run), Int(last / run)), *ranges));
+      if (unit->op == Op::kVar) (*ranges)[unit->var.get()] = {0, last / run - 1};
+      index = unit * run;
+      if (j > 0) rest = b.Let("rest", Simplify(rest / Int(last), *ranges));
+    } else if (j > 0) {
       index = b.Let(axes[j].var->name, Simplify(Binary(Op::kMod, rest, Int(axes[j].extent)), *ranges));
       rest = b.Let("rest", Simplify(rest / Int(axes[j].extent), *ranges));
     }
@@ -150,6 +170,35 @@ Expr HalfOf(const Expr& value) {
 
 }  // namespace
 
+// Piece number `piece`, whose numbers begin at `first` of the sum, by vectors of them.
+void TileLoader::FetchRun(Block& b, const Expr& first, int64_t piece) {
+  const int elements = block_.elements(), run = words_ * elements;
+  const Var& axis = block_.product.sum->reduce_axes.back().var;
+  Ranges ranges;
+  Values values = ValuesAt(b, first, values_[piece], run, &ranges);
+  const Expr begin = values.at(axis.get());
+  values.erase(axis.get());
+  ranges[axis.get()] = {0, block_.product.sum->reduce_axes.back().extent - 1};
+  Expr value = Simplify(kernel::Substitute(factor_.value, values), ranges);
+  value = Simplify(kernel::Vectorize(value, axis, begin, run), ranges);
+  if (block_.product.words == WordKind::kFloat16) value = Bitcast(Scalar::kUint16, HalfOf(value));
+  const bool whole = block_.product.depth % block_.step() == 0;
+  const Expr exists = whole ? nullptr : first < Int(block_.product.depth);
+  value = b.Let("run", value);
+  const kernel::Type word(Scalar::kInt32);
+  for (int64_t i = 0; i < words_; ++i) {
+    Expr bits;
+    for (int j = 0; j < elements; ++j) {
+      Expr one = Slice(value, static_cast<int>(i * elements + j), 1);
+      if (block_.product.words == WordKind::kFloat16) one = Cast(word, one);
+      else if (elements > 1) one = Binary(Op::kAnd, one, Int((int64_t{1} << (32 / elements)) - 1, word));
+      if (j > 0) one = Binary(Op::kShl, one, Int(j * (32 / elements), word));
+      bits = bits == nullptr ? one : Binary(Op::kOr, bits, one);
+    }
+    b.Set(staged_, piece * words_ + i, whole ? bits : Select(exists, bits, Cast(bits->type, kernel::Float(0))));
+  }
+}
+
 // `value` as element number `i` of a word whose other bits are 0.
 Expr TileLoader::BitsOf(const Expr& value, int64_t i) const {
   if (block_.elements() == 1) return value;
@@ -162,12 +211,37 @@ Expr TileLoader::BitsOf(const Expr& value, int64_t i) const {
 }
 
 Values TileLoader::Locate(Block& b, const Expr& item) {
-  Expr flat = first_ + item;
+  Expr flat = first_ + (interleaved_ ? Interleaved(item) : item);
   const int64_t run = copied() && !by_item_ ? words_ : 1;
   if (factor_.extent % size_ != 0) flat = Min(flat, Int(factor_.extent - run));
   Values values = block_.batch;
   Decompose(b, block_.stage, factor_.dims, b.Let(name_, flat), factor_.extent, &block_.ranges, &values);
   return values;
+}
+
+// The column at that place: column `group` of product number `product` of its warp.
+Expr TileLoader::Interleaved(const Expr& item) const {
+  auto mod = [](const Expr& e, int64_t n) { return Binary(Op::kMod, e, Int(n)); };
+  const Expr group = mod(item, 8), product = mod(item / Int(8), kInterleaved / 8);
+  const Expr column = item / Int(kInterleaved) * kInterleaved + group / Int(2) * 8 + product * 2 + mod(group, 2);
+  return Simplify(column, block_.ranges);
+}
+
+// How many words, neighbours along the sum, may be fetched at a time: 4, 2 or 1, of more than one number; 0: none. Within that
+// many numbers, counted from the first, nothing but what memory holds differs.
+int TileLoader::WordsInRuns() const {
+  const kernel::ReduceAxis& axis = block_.product.sum->reduce_axes.back();
+  bool plain = true;
+  kernel::Visit(factor_.value, [&](const Expr& n) {
+    if (n->op == Op::kLoad) plain = plain && kernel::StrideOf(n->args[0], axis.var) == (DependsOn(n->args[0], axis.var) ? 1 : 0);
+    if (n->op == Op::kSelect) plain = plain && !DependsOn(n->args[0], axis.var);
+  });
+  if (!plain) return 0;
+  for (int words : {4, 2, 1}) {
+    const int64_t run = int64_t{words} * block_.elements();
+    if (run > 1 && axis.extent % run == 0) return words;
+  }
+  return 0;
 }
 
 // Whether its loads run along memory with the last axis of the sum rather than with the factor's last dimension.

@@ -27,14 +27,22 @@ struct BlockTile {
   bool tensor_cores() const { return OnTensorCores(product.words); }
 };
 
+// The columns that a warp computes with tensor cores, 8 at a time, of which each thread has 2. Of interleaved ones, the products
+// have every fourth pair each: all 8 results of a thread are neighbours then.
+inline constexpr int64_t kInterleaved = 32;
+
 // Tiles of one factor. Some are there at a time: what is read and what comes next.
 class TileLoader {
  public:
-  // Of `size` rows or columns, from number `first` on. With `copies` a plain factor (plain_factor.h) is copied asynchronously;
+  // Of `size` rows or columns, from number `first` on; `interleaved`, in an order other than theirs (kInterleaved). With `copies` a
+  // plain factor (plain_factor.h) is copied asynchronously;
   // others pass through registers.
-  TileLoader(BlockTile& block, const Factor& factor, int64_t size, kernel::Expr first, std::string name, bool copies);
+  TileLoader(BlockTile& block, const Factor& factor, int64_t size, kernel::Expr first, std::string name, bool copies,
+             bool interleaved = false);
 
-  bool copied() const { return words_ > 0; }
+  bool copied() const { return plain_.has_value(); }
+  // The order of items is free: none that are neighbours in memory are copied at once.
+  bool can_interleave() const { return !copied() || by_item_; }
   // To be called first: there will be room for so many tiles.
   void Allocate(kernel::Block& b, int64_t tiles);
 
@@ -52,6 +60,9 @@ class TileLoader {
   kernel::Expr Place(const kernel::Expr& at, const kernel::Expr& depth, const kernel::Expr& item) const;
   int64_t Pitch() const;
   bool RunsAlongDepth() const;
+  int WordsInRuns() const;
+  void FetchRun(kernel::Block& b, const kernel::Expr& first, int64_t piece);
+  kernel::Expr Interleaved(const kernel::Expr& item) const;
   Values Locate(kernel::Block& b, const kernel::Expr& item);
   Values ValuesAt(kernel::Block& b, const kernel::Expr& depth, Values values, int64_t run, kernel::Ranges* ranges) const;
   kernel::Expr Element(kernel::Block& b, const kernel::Expr& depth, const Values& values);
@@ -62,8 +73,10 @@ class TileLoader {
   const int64_t size_;
   const kernel::Expr first_;
   const std::string name_;
+  const bool interleaved_;
   std::optional<PlainFactor> plain_;  // of copied factors
-  int words_ = 0;                     // that are copied at a time
+  int words_ = 1;                     // that are brought at a time
+  bool run_ = false;                  // these pass through registers, as neighbours along the sum
   bool along_depth_;                  // neighbouring threads go along the sum
   bool by_item_ = false;              // words of a row lie together in shared memory, rather than those of a depth
   int64_t pieces_ = 0;                // that each thread brings

@@ -219,14 +219,36 @@ DEVICE void store4(T* p, long long i, float a, float b, float c, float d) {
   const float v[4] = {a, b, c, d};
   memcpy(p + i, v, sizeof(v));
 }
-template <int kSize>
-DEVICE void store4(emulator::Shared<float, kSize>& p, long long i, float a, float b, float c, float d) {
+template <typename T, int kSize>
+DEVICE void store4(emulator::Shared<T, kSize>& p, long long i, T a, T b, T c, T d) {
   if (i % 4 != 0) emulator::CheckAligned(reinterpret_cast<const void*>(4), "store");
   p.Write(i, a);
   p.Write(i + 1, b);
   p.Write(i + 2, c);
   p.Write(i + 3, d);
 }
+
+namespace emulator {
+template <typename T>
+T LoadWords(const void* p) {
+  T v = {};
+  if (reinterpret_cast<uintptr_t>(p) % sizeof(T) == 0) memcpy(&v, p, sizeof(T));
+  else Fail("%s of %lld bytes at an address that is not aligned", "load", sizeof(T), 0);
+  return v;
+}
+template <typename T>
+void StoreWords(void* p, T v) {
+  if (reinterpret_cast<uintptr_t>(p) % sizeof(T) == 0) memcpy(p, &v, sizeof(T));
+  else Fail("%s of %lld bytes at an address that is not aligned", "store", sizeof(T), 0);
+}
+}  // namespace emulator
+
+DEVICE unsigned load_word(const void* p) { return emulator::LoadWords<unsigned>(p); }
+DEVICE uint2 load_words2(const void* p) { return emulator::LoadWords<uint2>(p); }
+DEVICE uint4 load_words4(const void* p) { return emulator::LoadWords<uint4>(p); }
+DEVICE void store_words(void* p, unsigned a) { emulator::StoreWords(p, a); }
+DEVICE void store_words(void* p, unsigned a, unsigned b) { emulator::StoreWords(p, uint2{a, b}); }
+DEVICE void store_words(void* p, unsigned a, unsigned b, unsigned c, unsigned d) { emulator::StoreWords(p, uint4{a, b, c, d}); }
 
 // The entry of a kernel for run_emulated.cc.
 #define EMULATED(kernel)                                                                                          \

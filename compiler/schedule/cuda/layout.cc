@@ -1,0 +1,155 @@
+#include "compiler/schedule/cuda/layout.h"
+
+#include <unordered_map>
+#include <vector>
+
+#include "compiler/base/status_macros.h"
+#include "compiler/ops/op.h"
+#include "compiler/schedule/cuda/gpu_definition.h"
+#include "compiler/schedule/cuda/layout_cost.h"
+#include "compiler/schedule/cuda/min_cut.h"
+#include "compiler/schedule/cuda/product.h"
+#include "compiler/schedule/cuda/tensor_order.h"
+
+namespace mgec::schedule {
+namespace {
+
+using graph::Node;
+using graph::Value;
+using kernel::Expr;
+using kernel::Op;
+
+// To store a number of the result by itself, and with its neighbours.
+constexpr int64_t kStore = 8, kStoreTogether = 3;
+constexpr int64_t kMostBytes = 16;  // at once
+constexpr int64_t kNever = int64_t{1} << 50;
+
+// The input of the definition whose images a factor of a product reads; -1: none, or several.
+int ImageOf(const Expr& factor, const kernel::Definition& d, const Node& node) {
+  int image = -1;
+  kernel::Visit(factor, [&](const Expr& n) {
+    if (n->op != Op::kRead || n->tensor >= d.num_inputs() || Scheduler::ConstantData(node.inputs[n->tensor]) != nullptr) return;
+    image = image == -1 || image == n->tensor ? n->tensor : -2;
+  });
+  return image < 0 ? -1 : image;
+}
+
+class LayoutChooser {
+ public:
+  LayoutChooser(Scheduler& s, const graph::Graph& g) : s_(s), g_(g), cut_(Number()) {}
+
+  absl::StatusOr<std::unordered_set<const Value*>> Choose() {
+    if (values_.empty()) return std::unordered_set<const Value*>();
+    for (const auto& node : g_.nodes()) RETURN_IF_ERROR(AddNode(*node));
+    const std::vector<bool> last = cut_.Solve();
+    std::unordered_set<const Value*> chosen;
+    for (const auto& [v, i] : values_) {
+      if (last[i]) chosen.insert(v);
+    }
+    return chosen;
+  }
+
+ private:
+  // Values that can be either.
+  int Number() {
+    for (const auto& node : g_.nodes()) {
+      if (node->op == "input" || node->op == "constant" || NeedsPlain(*node)) continue;
+      for (const auto& v : node->outputs) {
+        if (HasChannelsToMove(v->type.shape) && !g_.IsOutput(v.get())) values_.emplace(v.get(), static_cast<int>(values_.size()));
+      }
+    }
+    return static_cast<int>(values_.size());
+  }
+
+  // Reads and writes plain tensors only.
+  static bool NeedsPlain(const Node& node) {
+    if (node.body != nullptr) return false;
+    if (node.op == "reshape" || node.op == "attention" || node.op == "random_state") return true;
+    const ops::OpDef* op = ops::FindOp(node.op);
+    return op == nullptr || op->routine != nullptr || op->define == nullptr;
+  }
+
+  bool Movable(const Value* v) const { return values_.count(v) != 0; }
+  void AddCost(const Value* v, int64_t plain, int64_t last) {
+    if (Movable(v)) cut_.AddCost(values_.at(v), plain, last);
+  }
+  // Of two images, of which one that cannot be moved is plain. Others are the same in both orders.
+  void AddDifference(const Value* a, const Value* b, int64_t cost) {
+    if (!HasChannelsToMove(a->type.shape) || !HasChannelsToMove(b->type.shape)) return;
+    if (Movable(a) && Movable(b)) cut_.AddDifference(values_.at(a), values_.at(b), cost);
+    else AddCost(Movable(a) ? a : b, 0, cost);
+  }
+  static int64_t Traffic(const Value* v) { return 2 * kCostPerByte * graph::ByteSize(v->type); }
+
+  absl::Status AddNode(const Node& node) {
+    if (node.op == "input" || node.op == "constant") return absl::OkStatus();
+    if (node.op == "identity" || node.op == "retype") {
+      AddDifference(node.inputs[0], node.output(), kNever);
+      return absl::OkStatus();
+    }
+    if (NeedsPlain(node)) {
+      for (const Value* v : node.inputs) AddCost(v, 0, kLaunchCost + Traffic(v));
+      return absl::OkStatus();
+    }
+    ASSIGN_OR_RETURN(const kernel::Definition d, GpuDefinition(s_, node));
+    int product_image = -1;
+    for (const kernel::Stage& stage : d.stages()) {
+      Product p;
+      if (!FindProduct(stage, &p)) continue;
+      for (bool rows : {true, false}) {
+        const int image = ImageOf((rows ? p.rows : p.cols).value, d, node);
+        if (image < 0) continue;
+        AddFactor(p, rows, node.inputs[image]);
+        product_image = image;
+      }
+      if (OnTensorCores(p.words)) AddResult(p, node);
+    }
+    // What else is read and written at the same places.
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (static_cast<int>(i) == product_image) continue;
+      const Value* v = node.inputs[i];
+      if (d.stages().size() > 1 && product_image < 0) AddCost(v, 0, Traffic(v));
+      for (const auto& out : node.outputs) AddDifference(v, out.get(), Traffic(v));
+    }
+    return absl::OkStatus();
+  }
+
+  // Bringing an image, a factor of the product, to shared memory.
+  void AddFactor(const Product& p, bool rows, const Value* image) {
+    if (!Movable(image)) return;
+    const int64_t elements = ElementsOf(p.words), numbers = NumbersBrought(p, rows);
+    int axes = 0;
+    for (const kernel::ReduceAxis& a : p.sum->reduce_axes) axes += a.extent > 1 ? 1 : 0;
+    const BringingCost& cost = axes > 1 ? kManyAxes : kOneAxis;
+    if (!OnTensorCores(p.words)) {
+      // Without them sums are added up as they are defined, plane by plane: neighbours are pixels.
+      AddCost(image, 0, numbers * kCostPerByte);
+      return;
+    }
+    const int64_t bytes = 4 / elements;  // of a number as tensor cores take it
+    int64_t together = kMostBytes / bytes;
+    while (image->type.shape[1] % together != 0) together /= 2;
+    if (together == 1 || together < elements) return AddCost(image, numbers * cost.one, numbers * cost.one);
+    // Numbers that are made of what memory holds pass through registers.
+    const bool copied = bytes == graph::ByteSize(image->type.dtype);
+    AddCost(image, numbers * cost.one, numbers / together * cost.several + (copied ? 0 : numbers * cost.each_of_several));
+  }
+
+  void AddResult(const Product& p, const Node& node) {
+    const int64_t numbers = p.batches * p.rows.extent * p.cols.extent;
+    for (const auto& out : node.outputs) AddCost(out.get(), numbers * kStore, numbers * kStoreTogether);
+  }
+
+  Scheduler& s_;
+  const graph::Graph& g_;
+  std::unordered_map<const Value*, int> values_;
+  MinCut cut_;  // after values_
+};
+
+}  // namespace
+
+absl::StatusOr<std::unordered_set<const Value*>> ChooseChannelsLast(Scheduler& s, const graph::Graph& g) {
+  return LayoutChooser(s, g).Choose();
+}
+
+}  // namespace mgec::schedule
