@@ -191,7 +191,7 @@ def test_cuda_beside_a_cpu(tool, folder):
     tool("compile", "lenet.mge", "--target=cuda:sm_80")
     steps = tool("inspect", "lenet.mgec", "--steps", "--gpu=a100")
     assert "predicted, not measured" in steps
-    assert re.search(r"predicted \d+\.\d us, \d+% of the roofline; \d+ registers.*, occupancy \d+%", steps)
+    assert re.search(r"predicted \d+\.\d us, \d+% of its roofline, .*; \d+ registers.*, occupancy \d+%", steps)
     steps = tool("inspect", "lenet.mgec", "--steps", "--gpu=t4")  # sm_80 does not run there
     assert "registers and occupancy are unknown: there is no cubin for the " in steps and "(sm_75)" in steps
     assert not re.search(r"\d registers", steps)

@@ -48,15 +48,22 @@ double Balance(const Gpu& gpu, uint32_t grid) {
   return blocks / (std::ceil(blocks / gpu.processors) * gpu.processors);
 }
 
+double RooflineSeconds(const Gpu& gpu, const StepWork& work) {
+  const double compute = work.products > 0
+                             ? static_cast<double>(work.products) * gpu.product_clocks / (gpu.clocks() * gpu.processors)
+                             : 2.0 * static_cast<double>(work.macs) / gpu.flops;
+  return std::max(compute, static_cast<double>(work.bytes) / gpu.bytes);
+}
+
 double PredictSeconds(const Gpu& gpu, const StepWork& work) {
   constexpr double kIssued = 128;  // instructions of threads that a processor begins in a clock: one of each of four warps
-  const double busy = Balance(gpu, work.grid);
-  const double clocks = gpu.clocks() * gpu.processors * busy;  // of all processors, in a second
-  const double compute = work.products > 0 ? static_cast<double>(work.products) * gpu.product_clocks / clocks
-                                           : 2.0 * static_cast<double>(work.macs) / (gpu.flops * busy);
-  const double memory = static_cast<double>(work.bytes) / (gpu.bytes * busy);
-  const double issue = static_cast<double>(work.instructions) / (kIssued * clocks);
-  return gpu.launch_seconds + std::max({compute, memory, issue});
+  const double issue = static_cast<double>(work.instructions) / (kIssued * gpu.clocks() * gpu.processors);
+  return gpu.launch_seconds + std::max(RooflineSeconds(gpu, work), issue) / Balance(gpu, work.grid);
+}
+
+double RooflineShare(const Gpu& gpu, const StepWork& work) {
+  const double running = PredictSeconds(gpu, work) - gpu.launch_seconds;
+  return running > 0 ? RooflineSeconds(gpu, work) / running : 1;
 }
 
 }  // namespace mgec

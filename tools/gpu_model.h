@@ -47,9 +47,17 @@ int BlocksAtATime(const Gpu& gpu, int threads, int registers_per_thread, int sha
 // The share of the processors' time that a grid can use: all of it where each gets the same number of blocks.
 double Balance(const Gpu& gpu, uint32_t grid);
 
+// What a step's multiply-adds (or its products of matrices) and its bytes take at least where all processors are busy:
+// its roofline.
+double RooflineSeconds(const Gpu& gpu, const StepWork& work);
+
 // The predicted seconds of a step: what its multiply-adds (or its products of matrices), its bytes or its instructions take at
 // least, whichever is most, where the processors share out its blocks, and its launch.
 double PredictSeconds(const Gpu& gpu, const StepWork& work);
+
+// The share of its roofline that a step is predicted to reach while it runs. Low where few blocks keep the processors from being
+// busy, and where there are many instructions for each multiply-add. (Instructions are estimates, and rather too many.)
+double RooflineShare(const Gpu& gpu, const StepWork& work);
 
 }  // namespace mgec
 

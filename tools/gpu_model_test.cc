@@ -19,6 +19,17 @@ TEST(GpuModelTest, TheSlowerSideDecides) {
   EXPECT_DOUBLE_EQ(seconds({1000000, 0, 10, 0, 2500}), 1.5e-6);    // tensor cores
 }
 
+TEST(GpuModelTest, ShareOfTheRoofline) {
+  const Gpu gpu = {"g", 2e12, 1e12, 10, 1e-6, 80, 2048, 32, 164 << 10, 2, 100};
+  auto share = [&](const StepWork& work) { return RooflineShare(gpu, work); };
+  EXPECT_DOUBLE_EQ(share({1000000, 0, 10}), 1);
+  EXPECT_DOUBLE_EQ(share({0, 5000000, 1000}), 1);
+  EXPECT_DOUBLE_EQ(share({1000000, 0, 5}), 0.5);                  // half of the processors
+  EXPECT_DOUBLE_EQ(share({1000000, 0, 10, 1280 * 4000}), 0.25);   // instructions take four times as long
+  EXPECT_DOUBLE_EQ(share({1000000, 0, 10, 1280 * 2000, 2500}), 0.25);  // of products of matrices, which need 0.5 us
+  EXPECT_DOUBLE_EQ(share({0, 0, 1}), 1);
+}
+
 // As NVIDIA's occupancy calculator has it.
 TEST(GpuModelTest, BlocksAtATime) {
   const Gpu t4 = *FindGpu("t4"), a100 = *FindGpu("a100"), h100 = *FindGpu("h100");

@@ -46,9 +46,7 @@ void AppendTensor(std::string* text, const char* side, const fb::Tensor& tensor)
 
 bool IsForGpus(const fb::Plan& plan) { return Text(plan.target()) == "cuda"; }
 
-double PredictStep(const Gpu& gpu, const fb::Step& step) {
-  return PredictSeconds(gpu, {step.macs(), step.bytes(), step.grid(), step.instructions(), step.products()});
-}
+StepWork WorkOf(const fb::Step& step) { return {step.macs(), step.bytes(), step.grid(), step.instructions(), step.products()}; }
 
 using Resources = std::map<std::string, KernelResources>;
 
@@ -87,8 +85,8 @@ void AppendSteps(std::string* text, const fb::Plan& plan, bool bindings, const G
     if (IsForGpus(plan)) {
       absl::StrAppendFormat(text, ", %d blocks of %d threads)", step.grid(), kernel.block());
       if (gpu != nullptr) {
-        absl::StrAppendFormat(text, "  predicted %.1f us", PredictStep(*gpu, step) * 1e6);
-        if (step.macs() > 0) absl::StrAppendFormat(text, ", %.0f%% of the roofline", 100 * Balance(*gpu, step.grid()));
+        absl::StrAppendFormat(text, "  predicted %.1f us", PredictSeconds(*gpu, WorkOf(step)) * 1e6);
+        if (step.macs() > 0) absl::StrAppendFormat(text, ", %.0f%% of its roofline", 100 * RooflineShare(*gpu, WorkOf(step)));
         if (step.instructions() > 0) {
           absl::StrAppendFormat(text, ", %.2f M instructions, %.2f M of them to memory", step.instructions() * 1e-6, step.accesses() * 1e-6);
         }
@@ -121,7 +119,7 @@ void AppendPlan(std::string* text, const Artifact& artifact, const fb::Plan& pla
   }
   if (gpu != nullptr && IsForGpus(plan)) {
     double seconds = 0;
-    for (size_t i = 0; i < Count(plan.steps()); ++i) seconds += PredictStep(*gpu, *plan.steps()->Get(i));
+    for (size_t i = 0; i < Count(plan.steps()); ++i) seconds += PredictSeconds(*gpu, WorkOf(*plan.steps()->Get(i)));
     absl::StrAppendFormat(text, "    predicted, not measured: %.0f us on %s at least (roofline: %.1f TFLOP/s, %.0f GB/s, %.0f us a launch)\n",
                           seconds * 1e6, gpu->name, gpu->flops * 1e-12, gpu->bytes * 1e-9, gpu->launch_seconds * 1e6);
   }
