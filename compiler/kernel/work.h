@@ -14,9 +14,10 @@ struct GpuWork {
   int64_t products = 0;      // of matrices by tensor cores (kMma), each one instruction of a warp's 32 threads
 };
 
-// Of one launch with so many tasks, by GPUs that have asynchronous copies. Expressions that statements share are computed once, and
-// those that stay the same in a loop are not computed again; a branch that depends on more than the GPU counts as its longer side.
-// A division by a constant counts as the few instructions that stand for it, a function as a dozen.
+// Of one launch with so many tasks, by GPUs that have asynchronous copies. Of what is computed without memory, equal expressions
+// count once, in the outermost loop where they could be computed; an addition takes a product of integers with it, and memory is
+// addressed with a constant offset for nothing. A branch that depends on more than the GPU counts as its longer side. A division by
+// a constant counts as the few instructions that stand for it, a function as a dozen.
 GpuWork WorkOnGpu(const Kernel& k, int64_t tasks);
 
 }  // namespace mgec::kernel

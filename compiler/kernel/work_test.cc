@@ -24,11 +24,25 @@ class WorkTest : public testing::Test {
 
 TEST_F(WorkTest, StatementsOfAllThreads) {
   const Expr x = Load(k_.arguments[0], Use(k_.task));
-  b_.Store(k_.arguments[1], Use(k_.task) + 1, x * x);  // a load, a product, a sum, a store: shared ones count once
+  b_.Store(k_.arguments[1], Use(k_.task) + 1, x * x);  // a load, a product, a store: shared ones count once
   const GpuWork w = Count(100);
-  EXPECT_EQ(w.instructions, 400);
+  EXPECT_EQ(w.instructions, 300);
   EXPECT_EQ(w.accesses, 200);
   EXPECT_EQ(w.products, 0);
+}
+
+// Equal values are computed once, and outside of loops that do not change them.
+TEST_F(WorkTest, Values) {
+  b_.For("i", 0, 100, [&](Block& b, const Expr& i) {
+    b.Store(k_.arguments[0], Use(k_.task) * Use(k_.task) * 3 + i, Float(0));  // two products outside, a sum with one of them inside
+    b.Store(k_.arguments[0], Use(k_.task) * Use(k_.task) * 3 + i + 5, Float(0));
+  });
+  // Of each iteration: the sum, two stores, count and branch.
+  EXPECT_LE(Count(1).instructions, 100 * 5 + 2);
+  // What memory holds may change.
+  const Buffer x = k_.arguments[0];
+  for (int i = 0; i < 2; ++i) b_.Store(x, Int(1), Load(x, Int(0)) + Float(1));
+  EXPECT_EQ(Count(1).instructions, 6);
 }
 
 TEST_F(WorkTest, Loops) {
