@@ -109,24 +109,30 @@ llvm::Value* KernelEmitter::EmitExpr(const Expr& e) {
   return value;
 }
 
-namespace {
-
 bool IsFloatConstant(Expr e, double* v) {
   while (e->op == Op::kBroadcast) e = e->args[0];
   *v = e->float_value;
   return e->op == Op::kFloat;
 }
 
+std::optional<FloatClamp> FloatClampOf(const Expr& e) {
+  FloatClamp c;
+  if (e->op != Op::kMin || e->type.scalar != Scalar::kFloat32 || e->args[0]->op != Op::kMax ||
+      !IsFloatConstant(e->args[1], &c.highest) || !IsFloatConstant(e->args[0]->args[1], &c.lowest)) {
+    return std::nullopt;
+  }
+  c.value = e->args[0]->args[0];
+  return c;
+}
+
+namespace {
+
 // A float32 between constants that a signed integer type holds: converts without saturating.
 bool IsInRange(const Expr& e, Scalar to) {
-  if (e->type.scalar != Scalar::kFloat32 || IsFloat(to) || !IsSigned(to) || to == Scalar::kBool) return false;
-  double lowest, highest;
-  if (e->op != Op::kMin || e->args[0]->op != Op::kMax || !IsFloatConstant(e->args[1], &highest) ||
-      !IsFloatConstant(e->args[0]->args[1], &lowest)) {
-    return false;
-  }
+  if (IsFloat(to) || !IsSigned(to) || to == Scalar::kBool) return false;
+  const std::optional<FloatClamp> clamp = FloatClampOf(e);
   const double beyond = std::ldexp(1.0, 8 * SizeOf(to) - 1);
-  return lowest >= -beyond && lowest <= highest && highest < beyond;
+  return clamp && clamp->lowest >= -beyond && clamp->lowest <= clamp->highest && clamp->highest < beyond;
 }
 
 }  // namespace

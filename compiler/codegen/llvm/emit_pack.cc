@@ -25,11 +25,6 @@ namespace {
 
 const ExprNode& Scalarly(const Expr& e) { return e->op == Op::kBroadcast ? *e->args[0] : *e; }
 
-bool IsFloatConstant(const Expr& e, double* v) {
-  *v = Scalarly(e).float_value;
-  return Scalarly(e).op == Op::kFloat;
-}
-
 bool IsIntConstant(const Expr& e, int64_t* v) {
   *v = Scalarly(e).int_value;
   return Scalarly(e).op == Op::kInt;
@@ -98,20 +93,16 @@ std::optional<Clamped> ClampedOf(const Expr& word) {
   const Expr& cast = word->op == Op::kAdd && IsIntConstant(word->args[1], &c.offset) ? word->args[0] : word;
   if (cast->op != Op::kCast || cast->type.scalar != Scalar::kInt32) return std::nullopt;
   if (cast == word) c.offset = 0;
-  const Expr& min = cast->args[0];
-  double lowest, highest;
-  if (min->op != Op::kMin || min->type.scalar != Scalar::kFloat32 || min->args[0]->op != Op::kMax ||
-      !IsFloatConstant(min->args[1], &highest) || !IsFloatConstant(min->args[0]->args[1], &lowest)) {
-    return std::nullopt;
-  }
+  const std::optional<FloatClamp> clamp = FloatClampOf(cast->args[0]);
+  if (!clamp) return std::nullopt;
   // Between whole numbers that the offset does not take far away, it does not matter what comes first.
   constexpr double kFar = 1 << 14;
-  for (const double v : {lowest, highest, static_cast<double>(c.offset)}) {
+  for (const double v : {clamp->lowest, clamp->highest, static_cast<double>(c.offset)}) {
     if (v != std::trunc(v) || std::fabs(v) > kFar) return std::nullopt;
   }
-  c.value = min->args[0]->args[0];
-  c.lowest = static_cast<int64_t>(lowest) + c.offset;
-  c.highest = static_cast<int64_t>(highest) + c.offset;
+  c.value = clamp->value;
+  c.lowest = static_cast<int64_t>(clamp->lowest) + c.offset;
+  c.highest = static_cast<int64_t>(clamp->highest) + c.offset;
   return c;
 }
 

@@ -8,6 +8,7 @@
 #define MGEC_COMPILER_CODEGEN_LLVM_EMITTER_H_
 
 #include <functional>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -18,6 +19,16 @@
 #include "llvm/IR/Module.h"
 
 namespace mgec::codegen {
+
+// Whether e is a constant, in all lanes.
+bool IsFloatConstant(kernel::Expr e, double* v);
+
+// min(max(value, lowest), highest) of a float32, with constants.
+struct FloatClamp {
+  kernel::Expr value;
+  double lowest, highest;
+};
+std::optional<FloatClamp> FloatClampOf(const kernel::Expr& e);
 
 class KernelEmitter {
  public:
