@@ -164,7 +164,7 @@ class StageEmitter {
     std::vector<BlockBody> bodies;
     auto add_body = [&] {
       const Expr body = Body(false);
-      bodies.push_back({kernel::Simplify(kernel::Substitute(sums_ == nullptr ? body : SumOf(body), fixed_), ranges_), out_base_});
+      bodies.push_back({kernel::Simplify(kernel::Substitute(sums_ == nullptr ? body : OnlyReduction(body), fixed_), ranges_), out_base_});
     };
     for (int64_t i = 0; i < together; ++i) {
       EmitBases(b, rest * together + i);
@@ -231,22 +231,11 @@ class StageEmitter {
   // Whether the sums of some rows are stored, and what becomes of them is computed behind: functions are long chains of
   // operations, which take many registers, and whose latency only long rows hide.
   bool FinishesLater() const {
-    Expr sum;
-    bool one = true;
-    kernel::Visit(stage_->body, [&](const Expr& e) {
-      if (e->op != Op::kReduce) return;
-      one = sum == nullptr && e->type.scalar == Scalar::kFloat32;
-      sum = e;
-    });
+    const Expr sum = OnlyReduction(stage_->body);
     const int64_t row_bytes = stage_->info.shape.back() * kBlock * 4;
-    if (sum == nullptr || !one || row_bytes > kSumsBytes) return false;
+    if (sum == nullptr || sum->type.scalar != Scalar::kFloat32 || row_bytes > kSumsBytes) return false;
     const Expr rest = kernel::Replace(stage_->body, [&](const Expr& e) { return e == sum ? kernel::Float(0) : nullptr; });
     return ComputesFunctions(rest) && IsFlat(rest);
-  }
-  static Expr SumOf(const Expr& body) {
-    Expr sum;
-    kernel::Visit(body, [&](const Expr& e) { sum = e->op == Op::kReduce ? e : sum; });
-    return sum;
   }
 
   // Results of the `rows` rows of `cols` pixels whose sums are there.

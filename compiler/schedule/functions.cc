@@ -12,4 +12,15 @@ bool ComputesFunctions(const kernel::Expr& e) {
   return found;
 }
 
+kernel::Expr OnlyReduction(const kernel::Expr& e) {
+  kernel::Expr reduction;
+  int count = 0;
+  kernel::Visit(e, [&](const kernel::Expr& x) {
+    if (x->op != kernel::Op::kReduce) return;
+    reduction = x;
+    ++count;
+  });
+  return count == 1 ? reduction : nullptr;
+}
+
 }  // namespace mgec::schedule

@@ -8,6 +8,7 @@
 
 #include "compiler/kernel/lower.h"
 #include "compiler/schedule/contraction.h"
+#include "compiler/schedule/functions.h"
 
 namespace mgec::schedule {
 namespace {
@@ -27,14 +28,8 @@ struct SumOfPixels {
 };
 
 std::optional<SumOfPixels> SumOfPixelsIn(const kernel::Definition& d, const Stage& stage) {
-  SumOfPixels result{nullptr, -1};
-  int reductions = 0;
-  kernel::Visit(stage.body, [&](const Expr& e) {
-    if (e->op != Op::kReduce) return;
-    ++reductions;
-    result.sum = e;
-  });
-  if (reductions != 1 || result.sum->combiner != kernel::Combiner::kSum || result.sum->args[0]->op != Op::kRead) return std::nullopt;
+  SumOfPixels result{OnlyReduction(stage.body), -1};
+  if (result.sum == nullptr || result.sum->combiner != kernel::Combiner::kSum || result.sum->args[0]->op != Op::kRead) return std::nullopt;
   const Expr& read = result.sum->args[0];
   const std::vector<int64_t>& shape = d.info(read->tensor).shape;
   if (d.info(read->tensor).scalar != Scalar::kFloat32 || shape.size() < 3 || stage.info.shape.size() < 2) return std::nullopt;

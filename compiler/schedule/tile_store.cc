@@ -22,6 +22,12 @@ Expr BlockOf(const Expr& lane, int half) { return lane / Int(kBlock) + half; }
 
 }  // namespace
 
+TileStore::TileStore(const ContractionSpec& spec, const kernel::Target& target, Buffer out, Buffer partial)
+    : s_(spec), target_(target), out_(std::move(out)), partial_(std::move(partial)) {
+  const Expr zero = ZeroOf(kernel::Type(spec.sum_scalar(), kBlock));
+  finishes_in_memory_ = spec.epilogue && ComputesFunctions(spec.epilogue(zero, Int(0), Int(0), Int(0)));
+}
+
 Expr TileStore::LastMask(const Expr& block) const {
   if (!s_.mask_last || s_.channels % kBlock == 0) return nullptr;
   const kernel::Type i32(Scalar::kInt32);
@@ -42,14 +48,8 @@ Expr TileStore::Finished(const Expr& sum, const TilePlace& at, const Expr& m, co
   return ToStored(s_.out, s_.epilogue ? s_.epilogue(sum, at.block + j, at.row, at.col + m) : sum);
 }
 
-// Whether the epilogue is better done after the tile's registers are free: functions need many of their own.
-bool TileStore::FinishesInMemory() const {
-  const Expr zero = ZeroOf(kernel::Type(s_.sum_scalar(), kBlock));
-  return s_.epilogue && ComputesFunctions(s_.epilogue(zero, Int(0), Int(0), Int(0)));
-}
-
 void TileStore::Finish(Block& b, const RegisterTile& tile, const TilePlace& at) const {
-  if (FinishesInMemory()) FinishInMemory(b, tile, at);
+  if (finishes_in_memory_) FinishInMemory(b, tile, at);
   else StoreOf(b, tile, at, true);
 }
 
@@ -70,8 +70,8 @@ void TileStore::FinishInMemory(Block& b, const RegisterTile& tile, const TilePla
   for (size_t v = 0, last; v < lanes.size(); v = last) {
     for (last = v; last < lanes.size() && lanes[last] == lanes[v];) ++last;
     const int width = lanes[v], count = static_cast<int>(last - v), halves = width / kBlock;
-    const int most = kChainsOfFunctions * target_.vector_lanes / width;
-    int together = (height + (height + most - 1) / most - 1) / ((height + most - 1) / most);
+    const int most = kChainsOfFunctions * target_.vector_lanes / width, groups = (height + most - 1) / most;
+    int together = (height + groups - 1) / groups;
     if (count == 1 && height > most / 2) together = std::min(together, (height + 1) / 2);  // more than one iteration
     b.For("v", 0, count, [&](Block& b, const Expr& nth) {
       const Expr lane = b.Let("lane", nth * width + first_lane);

@@ -24,8 +24,7 @@ struct TilePlace {
 class TileStore {
  public:
   // `partial`: where sums wait between chunks.
-  TileStore(const ContractionSpec& spec, const kernel::Target& target, kernel::Buffer out, kernel::Buffer partial)
-      : s_(spec), target_(target), out_(std::move(out)), partial_(std::move(partial)) {}
+  TileStore(const ContractionSpec& spec, const kernel::Target& target, kernel::Buffer out, kernel::Buffer partial);
 
   // The partial sum of pixel m and block j of a tile.
   kernel::Expr LoadPartial(const TilePlace& at, const kernel::Expr& m, const kernel::Expr& j) const;
@@ -40,7 +39,6 @@ class TileStore {
   kernel::Expr LastMask(const kernel::Expr& block) const;
   kernel::Expr OutAt(const TilePlace& at, const kernel::Expr& m, const kernel::Expr& j) const;
   kernel::Expr Finished(const kernel::Expr& sum, const TilePlace& at, const kernel::Expr& m, const kernel::Expr& j) const;
-  bool FinishesInMemory() const;
   void FinishInMemory(kernel::Block& b, const RegisterTile& tile, const TilePlace& at) const;
   void StoreOf(kernel::Block& b, const RegisterTile& tile, const TilePlace& at, bool with_epilogue) const;
   void StoreResults(kernel::Block& b, const kernel::Buffer& to, const kernel::Expr& y, const std::vector<Result>& results,
@@ -49,6 +47,7 @@ class TileStore {
   const ContractionSpec& s_;
   const kernel::Target& target_;
   kernel::Buffer out_, partial_;
+  bool finishes_in_memory_;  // functions need many registers of their own: the epilogue is better done when the tile's are free
 };
 
 }  // namespace mgec::schedule
