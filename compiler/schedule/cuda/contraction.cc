@@ -26,6 +26,10 @@ static_assert(kWarpCols == kInterleaved);
 constexpr int kRun = 8;
 // Tiles of a factor in shared memory at a time, at most: one is read, and copies of the others are under way.
 constexpr int64_t kMostStages = 4;
+// What every GPU has of it for a block.
+constexpr int64_t kSharedBytes = 48 << 10;
+// Terms that are multiplied without a branch.
+constexpr int64_t kUnrolled = 8;
 // GPUs from this architecture on copy to shared memory asynchronously, and their tensor cores know TF32.
 constexpr int kAmpere = 80;
 
@@ -101,17 +105,16 @@ class Emitter {
   void AddUp(Block& b, bool copies) {
     FactorLoaders loaders = Loaders(copies);
     const std::vector<TileLoader*> copied = loaders.Which(true), passed = loaders.Which(false);
-    const int64_t step = block_.step(), tiles = CeilDiv(p_.depth, step);
-    const int64_t stages = std::clamp<int64_t>(tiles, 2, kMostStages), ahead = stages - 1;
+    const int64_t tiles = block_.tiles(), stages = std::clamp<int64_t>(tiles, 2, MostStages()), ahead = stages - 1;
     for (TileLoader* l : copied) l->Allocate(b, std::min(tiles, stages));
     for (TileLoader* l : passed) l->Allocate(b, std::min<int64_t>(tiles, 2));
 
-    auto copy = [&](Block& b, const Expr& k, const Expr& at) {
-      for (TileLoader* l : copied) l->Copy(b, k, at);
+    auto copy = [&](Block& b, const Expr& tile, const Expr& at) {
+      for (TileLoader* l : copied) l->Copy(b, tile, at);
     };
     if (copies) {
       b.For("tile", 0, std::min(ahead, tiles), [&](Block& b, const Expr& tile) {
-        copy(b, tile * step, tile);
+        copy(b, tile, tile);
         b.CommitCopies();
       });
     }
@@ -119,9 +122,8 @@ class Emitter {
       l->Fetch(b, Int(0));
       l->Put(b, Int(0));
     }
-    b.For("k", Int(0), Int(p_.depth), step, [&](Block& b, const Expr& k) {
+    b.For("number", 0, tiles, [&](Block& b, const Expr& number) {
       const bool one = tiles == 1;
-      const Expr number = one ? Int(0) : b.Let("number", k / Int(step));
       auto turn = [&](const char* name, const Expr& tile, int64_t places) {
         return one ? Int(0) : b.Let(name, Binary(Op::kMod, tile, Int(places)));
       };
@@ -129,15 +131,16 @@ class Emitter {
       // Here everyone has written this tile, and read the one whose place is written next.
       b.Barrier();
       if (copies && !one) {
-        b.If(k + ahead * step < Int(p_.depth), [&](Block& b) {
-          copy(b, k + ahead * step, b.Let("place", Binary(Op::kMod, number + ahead, Int(stages))));
+        b.If(number + ahead < Int(tiles), [&](Block& b) {
+          copy(b, b.Let("ahead", number + ahead), b.Let("place", Binary(Op::kMod, number + ahead, Int(stages))));
         });
         b.CommitCopies();  // an empty group where nothing is left to copy: they are counted
       }
-      const Expr more = k + step < Int(p_.depth);
-      if (!passed.empty()) {
+      const Expr more = number + 1 < Int(tiles);
+      if (!passed.empty() && !one) {
         b.If(more, [&](Block& b) {
-          for (TileLoader* l : passed) l->Fetch(b, k + step);
+          const Expr next = b.Let("next", number + 1);
+          for (TileLoader* l : passed) l->Fetch(b, next);
         });
       }
       const Expr stage = copied.empty() ? nullptr : turn("stage", number, stages);
@@ -145,12 +148,19 @@ class Emitter {
       const Expr &row_tile = loaders.rows.copied() ? stage : odd, &col_tile = loaders.cols.copied() ? stage : odd;
       if (tensor_cores()) MultiplyMatrices(b, loaders.rows, row_tile, loaders.cols, col_tile);
       else Multiply(b, loaders.rows, row_tile, loaders.cols, col_tile);
-      if (!passed.empty()) {
+      if (!passed.empty() && !one) {
         b.If(more, [&](Block& b) {
           for (TileLoader* l : passed) l->Put(b, Int(1) - odd);
         });
       }
     });
+  }
+
+  // Tiles of both factors that shared memory has room for.
+  int64_t MostStages() const {
+    const int64_t padding = tensor_cores() ? kTensorRowPadding : kRowPadding;
+    const int64_t bytes = 4 * block_.depth() * (tile_.rows + tile_.cols + 2 * padding);
+    return std::clamp(kSharedBytes / bytes, int64_t{2}, kMostStages);
   }
 
   // Where row (or column) number i of a thread lies in its tile: groups of four, a fraction of the tile apart, so that
@@ -159,24 +169,31 @@ class Emitter {
 
   // Of tiles number `row_tile` and `col_tile` of those in shared memory.
   void Multiply(Block& b, const TileLoader& rows, const Expr& row_tile, const TileLoader& cols, const Expr& col_tile) {
-    b.For("d", 0, kTileDepth, [&](Block& b, const Expr& d) {
-      auto read = [&](const TileLoader& tile, const Expr& at, int64_t size, int count, const Expr& mine, const char* name) {
-        std::vector<Expr> values;
-        for (int i = 0; i < count; i += 4) {
-          const Expr four = b.Let(name, tile.Word(at, d, mine + Place(i, size, count), 4));
-          for (int l = 0; l < 4; ++l) values.push_back(Slice(four, l, 1));
-        }
-        return values;
-      };
-      const std::vector<Expr> x = read(rows, row_tile, tile_.rows, tile_.thread_rows, my_row_, "x");
-      const std::vector<Expr> y = read(cols, col_tile, tile_.cols, tile_.thread_cols, my_col_, "y");
-      for (size_t i = 0; i < x.size(); ++i) {
-        for (size_t j = 0; j < y.size(); ++j) {
-          const int64_t at = static_cast<int64_t>(i * y.size() + j);
-          b.Set(acc_, at, kernel::Combine(kernel::Combiner::kSum, Reg(acc_, at), x[i] * y[j]));
-        }
+    const int64_t depth = block_.depth(), whole = depth / kUnrolled * kUnrolled;
+    auto terms = [&](Block& b, const Expr& from, int64_t count) {
+      for (int64_t d = 0; d < count; ++d) MultiplyTerm(b, rows, row_tile, cols, col_tile, from + d);
+    };
+    if (whole > 0) b.For("d", Int(0), Int(whole), kUnrolled, [&](Block& b, const Expr& d) { terms(b, d, kUnrolled); });
+    terms(b, Int(whole), depth - whole);
+  }
+
+  void MultiplyTerm(Block& b, const TileLoader& rows, const Expr& row_tile, const TileLoader& cols, const Expr& col_tile, const Expr& d) {
+    auto read = [&](const TileLoader& tile, const Expr& at, int64_t size, int count, const Expr& mine, const char* name) {
+      std::vector<Expr> values;
+      for (int i = 0; i < count; i += 4) {
+        const Expr four = b.Let(name, tile.Word(at, d, mine + Place(i, size, count), 4));
+        for (int l = 0; l < 4; ++l) values.push_back(Slice(four, l, 1));
       }
-    });
+      return values;
+    };
+    const std::vector<Expr> x = read(rows, row_tile, tile_.rows, tile_.thread_rows, my_row_, "x");
+    const std::vector<Expr> y = read(cols, col_tile, tile_.cols, tile_.thread_cols, my_col_, "y");
+    for (size_t i = 0; i < x.size(); ++i) {
+      for (size_t j = 0; j < y.size(); ++j) {
+        const int64_t at = static_cast<int64_t>(i * y.size() + j);
+        b.Set(acc_, at, kernel::Combine(kernel::Combiner::kSum, Reg(acc_, at), x[i] * y[j]));
+      }
+    }
   }
 
   // The same with tensor cores, for the whole depth of the tiles at once.
@@ -335,6 +352,7 @@ void EmitProduct(const GpuStage& s, const Product& p, kernel::Kernel* k) {
   BlockTile block{s, p, tile, Use(k->thread), {}, s.ranges};
   block.ranges[k->thread.get()] = {0, k->threads - 1};
   block.ranges[k->task.get()] = {0, k->tasks - 1};
+  if (!block.tensor_cores()) block.box = ChooseSumBox(p.sum->reduce_axes, tile);
   Block b;
   // Neighbouring blocks share rows, of which there are mostly fewer bytes.
   const Expr task = k->tasks == 1 ? Int(0) : Use(k->task);
@@ -350,7 +368,7 @@ void EmitProduct(const GpuStage& s, const Product& p, kernel::Kernel* k) {
         [&](Block& b) {
           Product whole = p;  // the factors as they are
           whole.words = WordKind::kOne;
-          const BlockTile same{s, whole, tile, block.thread, block.batch, block.ranges};
+          const BlockTile same{s, whole, tile, block.thread, block.batch, block.ranges, ChooseSumBox(p.sum->reduce_axes, tile)};
           Emitter(same, first_row, first_col).Emit(b, Gpus::kWithoutCopies);
         });
   } else {

@@ -1,25 +1,31 @@
 #include "compiler/schedule/cuda/tile.h"
 
 #include <algorithm>
-#include <iterator>
+#include <optional>
 
 namespace mgec::schedule {
 namespace {
 
-// The share of its multiply-adds per clock that a processor reaches in the tile's loop: small tiles load more for each.
+// Threads read their rows, and their columns, of a tile four at a time. The small tiles are for results of few rows.
+constexpr Tile kTiles[] = {{128, 128, 8, 8}, {64, 128, 8, 8}, {128, 64, 8, 8}, {64, 64, 8, 4}, {24, 128, 12, 4},
+                           {16, 128, 8, 4},  {32, 128, 8, 4}, {32, 64, 4, 4}, {32, 32, 4, 4}};
+// With tensor cores: the share of its products per clock that a processor reaches, as small tiles load more for each.
 struct Candidate {
   Tile tile;
   double efficiency;
 };
-// Threads read their rows, and their columns, of a tile four at a time.
-constexpr Candidate kCandidates[] = {
+constexpr Candidate kTensorTiles[] = {
     {{128, 128, 8, 8}, 1.0}, {{64, 64, 8, 4}, 0.8}, {{32, 64, 4, 4}, 0.6}, {{32, 32, 4, 4}, 0.5}};
 
-// Large GPUs, as their vendor states: an A100 has 108 processors, an H100 132. What suits both is wanted.
-constexpr int64_t kProcessors[] = {108, 132};
-constexpr double kMacsPerClock = 64;   // of a processor; newer ones have twice as many
-// What tensor cores add to that before loading the factors takes longer than multiplying them, for each number in a word.
-constexpr double kTensorCores = 2;
+// Large GPUs, as their vendor states: an A100 and an H100. What suits both is wanted.
+struct Processors {
+  int64_t count;
+  double macs;  // that each does in a clock
+};
+constexpr Processors kGpus[] = {{108, 64}, {132, 128}};
+constexpr double kIssued = 128;  // instructions of threads that a processor begins in a clock
+// Numbers that tensor cores multiply in a clock, before loading the factors takes longer than multiplying them, for each in a word.
+constexpr double kTensorMacs = 128;
 constexpr double kBytesPerClock = 16;  // of memory, for each processor
 constexpr double kLaunchClocks = 3000;
 constexpr double kBusyWarps = 16;      // that a processor needs to reach its throughput while others wait at barriers
@@ -28,46 +34,70 @@ constexpr int64_t kLeastPartDepth = 64;
 constexpr int64_t kMostParts = 256;
 constexpr double kWorthAKernel = 0.8;  // of the time in one part: less is within what this model is wrong by
 
-// The clocks that the product takes on GPUs with so many processors, which share out whole blocks.
-double Clocks(const Candidate& c, const ProductSize& s, int64_t processors) {
-  const int64_t blocks = s.batches * CeilDiv(s.rows, c.tile.rows) * CeilDiv(s.cols, c.tile.cols);
+// What a block's threads take a processor for, in clocks, at the least.
+double BlockClocks(const Tile& t, const ProductSize& s, const Processors& gpu) {
+  const double results = static_cast<double>(t.rows * t.cols);
+  const double depth = static_cast<double>(s.depth), tiles = static_cast<double>(CeilDiv(s.depth, 2 * kTileDepth));
+  const double instructions = t.threads() * (depth * InstructionsPerTerm(t) + tiles * kInstructionsPerTile);
+  return std::max(results * depth / gpu.macs, instructions / kIssued);
+}
+
+double TensorBlockClocks(const Candidate& c, const ProductSize& s) {
   const int64_t step = kTileDepth * s.elements;
   const double macs = static_cast<double>(c.tile.rows * c.tile.cols * CeilDiv(s.depth, step) * step);
-  const double warps = c.tile.threads() / 32.0;
-  const double rounds = std::max(static_cast<double>(CeilDiv(blocks, processors)), kBusyWarps / warps);
-  return rounds * macs / (kMacsPerClock * c.efficiency * (s.tensor_cores ? kTensorCores * std::min(s.elements, 2) : 1));
+  return macs / (kTensorMacs * c.efficiency * std::min(s.elements, 2));
 }
 
-double Clocks(const Candidate& c, const ProductSize& s) {
-  double sum = 0;
-  for (int64_t processors : kProcessors) sum += Clocks(c, s, processors);
-  return sum;
+// The clocks of the product on a GPU, which shares out whole blocks.
+double Clocks(const Tile& t, const ProductSize& s, const Processors& gpu, double block) {
+  const int64_t blocks = s.batches * CeilDiv(s.rows, t.rows) * CeilDiv(s.cols, t.cols);
+  return block * std::max(static_cast<double>(CeilDiv(blocks, gpu.count)), kBusyWarps * 32 / t.threads());
 }
 
-const Candidate& Best(const ProductSize& s) {
-  return *std::min_element(std::begin(kCandidates), std::end(kCandidates),
-                           [&](const Candidate& a, const Candidate& b) { return Clocks(a, s) < Clocks(b, s); });
+struct Choice {
+  Tile tile;
+  double clocks;  // of all GPUs together
+};
+
+Choice Best(const ProductSize& s) {
+  std::optional<Choice> best;
+  auto consider = [&](const Tile& t, auto block_clocks) {
+    double clocks = 0;
+    for (const Processors& gpu : kGpus) clocks += Clocks(t, s, gpu, block_clocks(gpu));
+    if (!best || clocks < best->clocks) best = {t, clocks};
+  };
+  if (s.tensor_cores) {
+    for (const Candidate& c : kTensorTiles) consider(c.tile, [&](const Processors&) { return TensorBlockClocks(c, s); });
+  } else {
+    for (const Tile& t : kTiles) consider(t, [&](const Processors& gpu) { return BlockClocks(t, s, gpu); });
+  }
+  return *best;
 }
 
 // Writing and reading the parts' sums, and the kernel that adds them up.
 double AddingClocks(const ProductSize& s, int64_t parts) {
   const double bytes = 8.0 * static_cast<double>(parts * s.batches * s.rows * s.cols);
   double sum = 0;
-  for (int64_t processors : kProcessors) sum += kLaunchClocks + bytes / (kBytesPerClock * static_cast<double>(processors));
+  for (const Processors& gpu : kGpus) sum += kLaunchClocks + bytes / (kBytesPerClock * static_cast<double>(gpu.count));
   return sum;
 }
 
 }  // namespace
 
+double InstructionsPerTerm(const Tile& t) {
+  const int brought = static_cast<int>(CeilDiv(t.rows + t.cols, t.threads()));
+  return t.thread_rows * t.thread_cols + (t.thread_rows + t.thread_cols) / 4 + brought;
+}
+
 Tile ChooseTile(const ProductSize& size) { return Best(size).tile; }
 
 int64_t ChooseParts(const ProductSize& size, const std::vector<int64_t>& divisors) {
   int64_t best = 1;
-  double least = kWorthAKernel * Clocks(Best(size), size);
+  double least = kWorthAKernel * Best(size).clocks;
   for (int64_t parts : divisors) {
     if (parts < 2 || parts > kMostParts || size.depth / parts < kLeastPartDepth) continue;
     const ProductSize part = {size.batches * parts, size.rows, size.cols, size.depth / parts, size.elements, size.tensor_cores};
-    const double clocks = Clocks(Best(part), part) + AddingClocks(size, parts);
+    const double clocks = Best(part).clocks + AddingClocks(size, parts);
     if (clocks >= least) continue;
     least = clocks;
     best = parts;

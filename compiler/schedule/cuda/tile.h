@@ -13,7 +13,15 @@ struct Tile {
   int thread_rows, thread_cols;
   int threads() const { return static_cast<int>(rows * cols / (thread_rows * thread_cols)); }
 };
-inline constexpr int64_t kTileDepth = 8;  // words of tiles along the sum
+// Words of tiles along the sum, for tensor cores; for others at least so many (sum_box.h).
+inline constexpr int64_t kTileDepth = 8;
+// Words between the rows of tiles in shared memory.
+inline constexpr int64_t kRowPadding = 4, kTensorRowPadding = 8;
+
+// What a thread does without tensor cores, estimated: for each term of its sums (multiply-adds, reading factors, bringing its share of
+// those), and for each tile (waiting, and finding out where the next one is).
+double InstructionsPerTerm(const Tile& t);
+inline constexpr double kInstructionsPerTile = 40;
 
 inline int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

@@ -1,5 +1,7 @@
 #include "compiler/schedule/cuda/tile_loader.h"
 
+#include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace mgec::schedule {
@@ -30,78 +32,128 @@ TileLoader::TileLoader(BlockTile& block, const Factor& factor, int64_t size, Exp
   }
   by_item_ = along_sum && (copied() || run_);
   // A piece, at least, for each thread.
-  const int64_t threads = block_.tile.threads();
-  while (size_ * kTileDepth / words_ < threads) words_ /= 2;
-  pieces_ = size_ * kTileDepth / threads / words_;
+  while (size_ * block_.depth() / words_ < block_.tile.threads()) words_ /= 2;
 }
 
 void TileLoader::Allocate(Block& b, int64_t tiles) {
   const bool tensor_words = block_.elements() > 1;
   const Scalar word = tensor_words ? Scalar::kInt32 : block_.product.sum->type.scalar;
-  shared_ = kernel::SharedBuffer(name_ + "s", word, tiles * (by_item_ ? size_ : kTileDepth) * Pitch());
-  if (!copied()) staged_ = kernel::RegisterBuffer(name_ + "s_next", word, 1, pieces_ * words_);
-  // Piece i of this thread is (item(i), depth(i)) of the tile: threads are neighbours along memory.
+  shared_ = kernel::SharedBuffer(name_ + "s", word, tiles * (by_item_ ? size_ : block_.depth()) * Pitch());
+  LocatePieces(b);
+  if (!copied()) staged_ = kernel::RegisterBuffer(name_ + "s_next", word, 1, static_cast<int64_t>(pieces_.size()) * words_);
+}
+
+namespace {
+
+// Neighbouring threads that share out `extent` pieces in a row.
+int64_t LanesFor(int64_t extent, int64_t threads) {
+  if (extent % threads == 0) return threads;
+  int64_t lanes = 1;
+  while (lanes < extent && threads % (2 * lanes) == 0) lanes *= 2;
+  return lanes;
+}
+
+// Whether `index` is below `extent` for all threads; otherwise `exists` asks for it, too.
+void Bound(const Expr& index, int64_t extent, const Ranges& ranges, Expr* exists) {
+  const std::optional<kernel::Range> r = kernel::BoundsOf(index, ranges);
+  if (r && r->hi < extent) return;
+  *exists = *exists == nullptr ? index < Int(extent) : And(*exists, index < Int(extent));
+}
+
+}  // namespace
+
+// Threads are neighbours along memory: along the sum or along items.
+void TileLoader::LocatePieces(Block& b) {
   const int64_t threads = block_.tile.threads();
   const int64_t run_depth = by_item_ ? words_ : 1, run_items = by_item_ ? 1 : words_;
-  const int64_t inner = along_depth_ ? kTileDepth / run_depth : size_ / run_items;
-  Expr fast, slow;
-  for (int64_t i = 0; i < pieces_; ++i) {
-    const Expr flat = block_.thread + i * threads;
-    // The faster index is the same for all i where it divides the number of threads.
-    const bool same = threads % inner == 0;
-    if (!same || i == 0) {
-      fast = b.Let("fast", Simplify(Binary(Op::kMod, same ? block_.thread : flat, Int(inner)), block_.ranges));
-      slow = b.Let("slow", Simplify(flat / Int(inner), block_.ranges));
+  const int64_t depths = block_.depth() / run_depth, items = size_ / run_items;
+  // Eight words along the sum are a sector of memory, and lie in different banks of shared memory.
+  const int64_t lanes = along_depth_ ? LanesFor(std::min(depths, kTileDepth), threads) : LanesFor(items, threads);
+  const int64_t others = threads / lanes;
+  const Expr fast = b.Let("fast", Simplify(Binary(Op::kMod, block_.thread, Int(lanes)), block_.ranges));
+  const Expr slow = b.Let("slow", Simplify(block_.thread / Int(lanes), block_.ranges));
+  if (fast->op == Op::kVar) block_.ranges[fast->var.get()] = {0, lanes - 1};
+  if (slow->op == Op::kVar) block_.ranges[slow->var.get()] = {0, others - 1};
+  const int64_t fast_steps = CeilDiv(along_depth_ ? depths : items, lanes), slow_steps = CeilDiv(along_depth_ ? items : depths, others);
+  // What several pieces have in common is found once.
+  const int64_t item_steps = along_depth_ ? slow_steps : fast_steps, depth_steps = along_depth_ ? fast_steps : slow_steps;
+  std::vector<Piece> by_depth;
+  for (int64_t i = 0; i < depth_steps; ++i) {
+    Piece p;
+    const Expr at = Simplify(along_depth_ ? fast + i * lanes : slow + i * others, block_.ranges);
+    Bound(at, depths, block_.ranges, &p.exists);
+    p.depth = at * run_depth;
+    if (!block_.tensor_cores()) {
+      p.in_chunk = LocateInBox(b, block_.product.sum->reduce_axes, block_.box, p.depth, &block_.ranges, &p.values);
     }
-    if (fast->op == Op::kVar) block_.ranges[fast->var.get()] = {0, inner - 1};
-    if (slow->op == Op::kVar) block_.ranges[slow->var.get()] = {0, (pieces_ * threads - 1) / inner};
-    const Expr here = same && i > 0 ? slow + i * (threads / inner) : slow;
-    depths_.push_back((along_depth_ ? fast : here) * run_depth);
-    items_.push_back((along_depth_ ? here : fast) * run_items);
-    // Where the faster index is the item, its place in the result is found once.
-    if (!along_depth_ && same && i > 0) values_.push_back(values_[0]);
-    else values_.push_back(Locate(b, items_.back()));
+    by_depth.push_back(std::move(p));
+  }
+  for (int64_t i = 0; i < item_steps; ++i) {
+    const Expr at = Simplify(along_depth_ ? slow + i * others : fast + i * lanes, block_.ranges);
+    const Expr item = at * run_items;
+    const Values values = LocateItem(b, item);
+    for (const Piece& depth : by_depth) {
+      Piece p = depth;
+      Bound(at, items, block_.ranges, &p.exists);
+      p.item = item;
+      p.values.insert(values.begin(), values.end());
+      pieces_.push_back(std::move(p));
+    }
   }
 }
 
-void TileLoader::Copy(Block& b, const Expr& k, const Expr& at) {
+namespace {
+
+void OnlyIf(Block& b, const Expr& condition, const std::function<void(Block&)>& body) {
+  if (condition == nullptr) body(b);
+  else b.If(condition, body);
+}
+
+}  // namespace
+
+void TileLoader::Copy(Block& b, const Expr& number, const Expr& at) {
+  const Position tile = LocateTile(b, number);
   const int64_t run = words_ * block_.elements();  // neighbours along the sum, where pieces go along it
-  for (int64_t i = 0; i < pieces_; ++i) {
-    Ranges ranges;
-    const Expr depth = b.Let("depth", k + depths_[i] * block_.elements());
-    const Values values = ValuesAt(b, depth, values_[i], by_item_ ? run : 1, &ranges);
-    Expr inside;
-    if (plain_->inside != nullptr) inside = Simplify(kernel::Substitute(plain_->inside, values), ranges);
-    if (block_.product.depth % block_.step() != 0) {
-      const Expr exists = depth < Int(block_.product.depth);
-      inside = inside == nullptr ? exists : And(exists, inside);
-    }
-    const Expr index = Simplify(kernel::Substitute(plain_->load->args[0], values), ranges);
-    b.CopyAsync(shared_, Place(at, depths_[i], items_[i]), Load(plain_->load->buffer, index, static_cast<int>(run)), inside);
+  for (const Piece& piece : pieces_) {
+    OnlyIf(b, piece.exists, [&](Block& b) {
+      const Term term = LocateTerm(b, tile, piece, 0, by_item_ ? run : 1, /*clamped=*/false);
+      Expr inside = term.exists;
+      if (plain_->inside != nullptr) {
+        const Expr here = Simplify(kernel::Substitute(plain_->inside, term.values), term.ranges);
+        inside = inside == nullptr ? here : And(inside, here);
+      }
+      b.CopyAsync(shared_, Place(at, piece.depth, piece.item), Load(plain_->load->buffer, IndexOf(term, tile), static_cast<int>(run)), inside);
+    });
   }
 }
 
-void TileLoader::Fetch(Block& b, const Expr& k) {
-  for (int64_t i = 0; i < pieces_; ++i) {
-    const Expr first = k + depths_[i] * block_.elements();
-    if (run_) {
-      FetchRun(b, b.Let("depth", first), i);
-      continue;
-    }
-    Expr word;
-    for (int64_t j = 0; j < block_.elements(); ++j) {
-      const Expr bits = BitsOf(Element(b, b.Let("depth", first + j), values_[i]), j);
-      word = word == nullptr ? bits : Binary(Op::kOr, word, bits);
-    }
-    b.Set(staged_, i, word);
+void TileLoader::Fetch(Block& b, const Expr& number) {
+  const Position tile = LocateTile(b, number);
+  for (size_t i = 0; i < pieces_.size(); ++i) {
+    OnlyIf(b, pieces_[i].exists, [&](Block& b) {
+      if (run_) FetchRun(b, tile, i);
+      else FetchPiece(b, tile, i);
+    });
   }
+}
+
+void TileLoader::FetchPiece(Block& b, const Position& tile, size_t i) {
+  Expr word;
+  for (int64_t j = 0; j < block_.elements(); ++j) {
+    const Expr bits = BitsOf(Element(LocateTerm(b, tile, pieces_[i], j, 1, /*clamped=*/true)), j);
+    word = word == nullptr ? bits : Binary(Op::kOr, word, bits);
+  }
+  b.Set(staged_, static_cast<int64_t>(i), word);
 }
 
 void TileLoader::Put(Block& b, const Expr& at) {
-  for (int64_t i = 0; i < pieces_; ++i) {
-    Expr words = Reg(staged_, i * words_);
-    for (int j = 1; j < words_; ++j) words = ConcatLanes(words, Reg(staged_, i * words_ + j));
-    b.Store(shared_, Place(at, depths_[i], items_[i]), words);
+  for (size_t i = 0; i < pieces_.size(); ++i) {
+    const int64_t first = static_cast<int64_t>(i) * words_;
+    OnlyIf(b, pieces_[i].exists, [&](Block& b) {
+      Expr words = Reg(staged_, first);
+      for (int j = 1; j < words_; ++j) words = ConcatLanes(words, Reg(staged_, first + j));
+      b.Store(shared_, Place(at, pieces_[i].depth, pieces_[i].item), words);
+    });
   }
 }
 
@@ -112,13 +164,48 @@ Expr TileLoader::Word(const Expr& at, const Expr& depth, const Expr& item, int l
 // Rows of tiles in shared memory lie further apart than they are long. Threads that go along the sum write to different banks
 // then, and those of a warp that read words for tensor cores read from different ones.
 int64_t TileLoader::Pitch() const {
-  if (by_item_) return kTileDepth + 4;
-  return size_ + (block_.tensor_cores() ? 8 : 4);
+  if (by_item_) return kTileDepth + kRowPadding;
+  return size_ + (block_.tensor_cores() ? kTensorRowPadding : kRowPadding);
 }
 
 Expr TileLoader::Place(const Expr& at, const Expr& depth, const Expr& item) const {
   if (by_item_) return at * (size_ * Pitch()) + item * Pitch() + depth;
-  return at * (kTileDepth * Pitch()) + depth * Pitch() + item;
+  return at * (block_.depth() * Pitch()) + depth * Pitch() + item;
+}
+
+TileLoader::Position TileLoader::LocateTile(Block& b, const Expr& number) const {
+  Position tile;
+  tile.ranges = block_.ranges;
+  if (block_.tensor_cores()) {
+    tile.begin = number * block_.step();
+    return tile;
+  }
+  if (number->op == Op::kVar) tile.ranges[number->var.get()] = {0, block_.tiles() - 1};
+  tile.begin = LocateBox(b, block_.product.sum->reduce_axes, block_.box, number, &tile.ranges, &tile.values);
+  return tile;
+}
+
+// Term `number` of a piece, of `run` together; what does not exist is replaced by something that does where they are `clamped`.
+TileLoader::Term TileLoader::LocateTerm(Block& b, const Position& tile, const Piece& piece, int64_t number, int64_t run,
+                                        bool clamped) const {
+  Term term;
+  term.ranges = tile.ranges;
+  if (block_.tensor_cores()) {
+    const Expr depth = b.Let("depth", tile.begin + piece.depth * block_.elements() + number);
+    term.values = ValuesAt(b, depth, piece.values, run, &term.ranges);
+    if (block_.product.depth % block_.step() != 0) term.exists = depth < Int(block_.product.depth);
+    return term;
+  }
+  const kernel::ReduceAxis& axis = block_.product.sum->reduce_axes[block_.box.axis];
+  term.values = piece.values;
+  term.values.insert(tile.values.begin(), tile.values.end());
+  Expr index = tile.begin + piece.in_chunk;
+  if (block_.box.partial) {
+    term.exists = index < Int(axis.extent);
+    if (clamped) index = Min(index, Int(axis.extent - 1));
+  }
+  term.values[axis.var.get()] = index;
+  return term;
 }
 
 // The variables at number `depth` of the sum, a multiple of `run`, for the item whose place is `values`; behind the sum's end those
@@ -150,13 +237,27 @@ Values TileLoader::ValuesAt(Block& b, const Expr& depth, Values values, int64_t 
   return values;
 }
 
-// The factor at number `depth` of the sum, for the item whose place is `values`; 0 behind the sum's end.
-Expr TileLoader::Element(Block& b, const Expr& depth, const Values& values) {
-  Ranges ranges;
-  const Values here = ValuesAt(b, depth, values, 1, &ranges);
-  const Expr value = Simplify(kernel::Substitute(factor_.value, here), ranges);
-  const int64_t total = block_.product.depth;
-  return total % block_.step() == 0 ? value : Select(depth < Int(total), value, Cast(value->type, kernel::Float(0)));
+// Where a plain factor's term is in memory, with what is the same for all tiles first, so that it is computed once.
+Expr TileLoader::IndexOf(const Term& term, const Position& tile) const {
+  const Expr index = Simplify(kernel::Substitute(plain_->load->args[0], term.values), term.ranges);
+  if (block_.tensor_cores()) return index;
+  std::vector<Expr> variables = {tile.begin};
+  for (const auto& value : tile.values) variables.push_back(value.second);
+  kernel::Linear same = kernel::LinearOf(index), other;
+  auto differs = [&](const std::pair<Expr, int64_t>& t) {
+    return std::any_of(variables.begin(), variables.end(), [&](const Expr& v) { return v->op == Op::kVar && DependsOn(t.first, v->var); });
+  };
+  const auto middle = std::stable_partition(same.terms.begin(), same.terms.end(), [&](const auto& t) { return !differs(t); });
+  other.terms.assign(middle, same.terms.end());
+  same.terms.erase(middle, same.terms.end());
+  const int64_t offset = std::exchange(same.constant, 0);
+  return FromLinear(same) + FromLinear(other) + offset;
+}
+
+// The factor's term; 0 where there is none.
+Expr TileLoader::Element(const Term& term) const {
+  const Expr value = Simplify(kernel::Substitute(factor_.value, term.values), term.ranges);
+  return term.exists == nullptr ? value : Select(term.exists, value, Cast(value->type, kernel::Float(0)));
 }
 
 namespace {
@@ -170,32 +271,32 @@ Expr HalfOf(const Expr& value) {
 
 }  // namespace
 
-// Piece number `piece`, whose numbers begin at `first` of the sum, by vectors of them.
-void TileLoader::FetchRun(Block& b, const Expr& first, int64_t piece) {
+// Piece number i by vectors of its numbers.
+void TileLoader::FetchRun(Block& b, const Position& tile, size_t i) {
   const int elements = block_.elements(), run = words_ * elements;
   const Var& axis = block_.product.sum->reduce_axes.back().var;
-  Ranges ranges;
-  Values values = ValuesAt(b, first, values_[piece], run, &ranges);
+  Term term = LocateTerm(b, tile, pieces_[i], 0, run, /*clamped=*/true);
+  Values& values = term.values;
+  Ranges& ranges = term.ranges;
   const Expr begin = values.at(axis.get());
   values.erase(axis.get());
   ranges[axis.get()] = {0, block_.product.sum->reduce_axes.back().extent - 1};
   Expr value = Simplify(kernel::Substitute(factor_.value, values), ranges);
   value = Simplify(kernel::Vectorize(value, axis, begin, run), ranges);
   if (block_.product.words == WordKind::kFloat16) value = Bitcast(Scalar::kUint16, HalfOf(value));
-  const bool whole = block_.product.depth % block_.step() == 0;
-  const Expr exists = whole ? nullptr : first < Int(block_.product.depth);
   value = b.Let("run", value);
   const kernel::Type word(Scalar::kInt32);
-  for (int64_t i = 0; i < words_; ++i) {
+  for (int64_t word_number = 0; word_number < words_; ++word_number) {
     Expr bits;
     for (int j = 0; j < elements; ++j) {
-      Expr one = Slice(value, static_cast<int>(i * elements + j), 1);
+      Expr one = Slice(value, static_cast<int>(word_number * elements + j), 1);
       if (block_.product.words == WordKind::kFloat16) one = Cast(word, one);
       else if (elements > 1) one = Binary(Op::kAnd, one, Int((int64_t{1} << (32 / elements)) - 1, word));
       if (j > 0) one = Binary(Op::kShl, one, Int(j * (32 / elements), word));
       bits = bits == nullptr ? one : Binary(Op::kOr, bits, one);
     }
-    b.Set(staged_, piece * words_ + i, whole ? bits : Select(exists, bits, Cast(bits->type, kernel::Float(0))));
+    if (term.exists != nullptr) bits = Select(term.exists, bits, Cast(bits->type, kernel::Float(0)));
+    b.Set(staged_, static_cast<int64_t>(i) * words_ + word_number, bits);
   }
 }
 
@@ -210,7 +311,7 @@ Expr TileLoader::BitsOf(const Expr& value, int64_t i) const {
   return i == 0 ? narrow : Binary(Op::kShl, narrow, Int(i * bits, word));
 }
 
-Values TileLoader::Locate(Block& b, const Expr& item) {
+Values TileLoader::LocateItem(Block& b, const Expr& item) {
   Expr flat = first_ + (interleaved_ ? Interleaved(item) : item);
   const int64_t run = copied() && !by_item_ ? words_ : 1;
   if (factor_.extent % size_ != 0) flat = Min(flat, Int(factor_.extent - run));

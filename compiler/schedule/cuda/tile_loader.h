@@ -9,6 +9,7 @@
 #include "compiler/schedule/cuda/gpu_stage.h"
 #include "compiler/schedule/cuda/plain_factor.h"
 #include "compiler/schedule/cuda/product.h"
+#include "compiler/schedule/cuda/sum_box.h"
 #include "compiler/schedule/cuda/tile.h"
 
 namespace mgec::schedule {
@@ -21,9 +22,12 @@ struct BlockTile {
   kernel::Expr thread;
   Values batch;  // of the dimensions that both factors have
   kernel::Ranges ranges;
+  SumBox box = {};  // of the sum, without tensor cores; with them, its terms are taken in order
 
   int elements() const { return ElementsOf(product.words); }
-  int64_t step() const { return kTileDepth * elements(); }  // of the sum, in numbers: what a tile has
+  int64_t depth() const { return tensor_cores() ? kTileDepth : box.depth; }  // of a tile, in words
+  int64_t step() const { return depth() * elements(); }                      // the same in numbers
+  int64_t tiles() const { return tensor_cores() ? CeilDiv(product.depth, step()) : box.count; }
   bool tensor_cores() const { return OnTensorCores(product.words); }
 };
 
@@ -46,10 +50,10 @@ class TileLoader {
   // To be called first: there will be room for so many tiles.
   void Allocate(kernel::Block& b, int64_t tiles);
 
-  // Begins to copy the tile whose sums begin at number `k` to place number `at`; of copied factors.
-  void Copy(kernel::Block& b, const kernel::Expr& k, const kernel::Expr& at);
+  // Begins to copy tile `number` to place number `at`; of copied factors.
+  void Copy(kernel::Block& b, const kernel::Expr& number, const kernel::Expr& at);
   // The same in two steps, of others: into registers, and from there to the place.
-  void Fetch(kernel::Block& b, const kernel::Expr& k);
+  void Fetch(kernel::Block& b, const kernel::Expr& number);
   void Put(kernel::Block& b, const kernel::Expr& at);
 
   // Word number `depth` of `lanes` rows from `item` on in the tile at place number `at`. Several are neighbours in memory except
@@ -57,15 +61,39 @@ class TileLoader {
   kernel::Expr Word(const kernel::Expr& at, const kernel::Expr& depth, const kernel::Expr& item, int lanes = 1) const;
 
  private:
+  // What a thread brings at a time: neighbouring words from (depth, item) of the tile on.
+  struct Piece {
+    kernel::Expr depth, item;  // in words
+    kernel::Expr exists;       // null: for all threads
+    Values values;             // of the item's dimensions and, in boxes, of axes behind the box's
+    kernel::Expr in_chunk;     // its index there
+  };
+  // Where a tile's terms are.
+  struct Position {
+    kernel::Expr begin;  // the chunk's, or the first number
+    Values values;       // of axes before the box's
+    kernel::Ranges ranges;
+  };
+  // One or several terms of the sum.
+  struct Term {
+    Values values;        // of all variables
+    kernel::Expr exists;  // null: always
+    kernel::Ranges ranges;
+  };
   kernel::Expr Place(const kernel::Expr& at, const kernel::Expr& depth, const kernel::Expr& item) const;
   int64_t Pitch() const;
   bool RunsAlongDepth() const;
   int WordsInRuns() const;
-  void FetchRun(kernel::Block& b, const kernel::Expr& first, int64_t piece);
   kernel::Expr Interleaved(const kernel::Expr& item) const;
-  Values Locate(kernel::Block& b, const kernel::Expr& item);
+  void LocatePieces(kernel::Block& b);
+  Values LocateItem(kernel::Block& b, const kernel::Expr& item);
+  Position LocateTile(kernel::Block& b, const kernel::Expr& number) const;
+  Term LocateTerm(kernel::Block& b, const Position& tile, const Piece& piece, int64_t number, int64_t run, bool clamped) const;
   Values ValuesAt(kernel::Block& b, const kernel::Expr& depth, Values values, int64_t run, kernel::Ranges* ranges) const;
-  kernel::Expr Element(kernel::Block& b, const kernel::Expr& depth, const Values& values);
+  kernel::Expr IndexOf(const Term& term, const Position& tile) const;
+  void FetchPiece(kernel::Block& b, const Position& tile, size_t i);
+  void FetchRun(kernel::Block& b, const Position& tile, size_t i);
+  kernel::Expr Element(const Term& term) const;
   kernel::Expr BitsOf(const kernel::Expr& value, int64_t i) const;
 
   BlockTile& block_;
@@ -79,10 +107,8 @@ class TileLoader {
   bool run_ = false;                  // these pass through registers, as neighbours along the sum
   bool along_depth_;                  // neighbouring threads go along the sum
   bool by_item_ = false;              // words of a row lie together in shared memory, rather than those of a depth
-  int64_t pieces_ = 0;                // that each thread brings
+  std::vector<Piece> pieces_;         // that each thread brings
   kernel::Buffer shared_, staged_;
-  std::vector<kernel::Expr> depths_, items_;  // of the pieces, in words
-  std::vector<Values> values_;
 };
 
 }  // namespace mgec::schedule

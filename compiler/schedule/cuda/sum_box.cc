@@ -1,0 +1,87 @@
+#include "compiler/schedule/cuda/sum_box.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+namespace mgec::schedule {
+
+using kernel::Block;
+using kernel::Expr;
+using kernel::Int;
+using kernel::Op;
+using kernel::Ranges;
+using kernel::ReduceAxis;
+
+namespace {
+
+// Multiply-adds of a thread between two barriers: more are too long a program for the processor's instruction cache.
+constexpr int64_t kMostMacs = 2048;
+constexpr int64_t kMostDepth = 32;
+// Of two tiles of both factors.
+constexpr int64_t kMostSharedBytes = 44 << 10;
+
+int64_t SharedBytes(const Tile& t, int64_t depth) { return 2 * 4 * depth * (t.rows + t.cols + 2 * kRowPadding); }
+
+// Instructions of a thread for all tiles; what guards against the axis' end takes is a guess.
+double Cost(const Tile& t, const SumBox& box) {
+  const double term = InstructionsPerTerm(t) + (box.partial ? static_cast<double>(t.rows + t.cols) / t.threads() : 0);
+  return static_cast<double>(box.count) * (static_cast<double>(box.depth) * term + kInstructionsPerTile);
+}
+
+// Sets the variables of axes (begin, end) by the row-major number `flat` of those in [begin, end); returns the first's index.
+Expr Split(Block& b, const std::vector<ReduceAxis>& axes, size_t begin, size_t end, const Expr& flat, Ranges* ranges, Values* values) {
+  Expr rest = flat;
+  for (size_t j = end; j-- > begin + 1;) {
+    const Expr index = b.Let(axes[j].var->name, Simplify(Binary(Op::kMod, rest, Int(axes[j].extent)), *ranges));
+    if (index->op == Op::kVar) (*ranges)[index->var.get()] = {0, axes[j].extent - 1};
+    (*values)[axes[j].var.get()] = index;
+    rest = b.Let("rest", Simplify(rest / Int(axes[j].extent), *ranges));
+  }
+  return rest;
+}
+
+}  // namespace
+
+SumBox ChooseSumBox(const std::vector<ReduceAxis>& axes, const Tile& tile) {
+  std::optional<SumBox> best;
+  int64_t inner = 1, outer = 1;
+  for (const ReduceAxis& a : axes) outer *= a.extent;
+  for (size_t j = axes.size(); j-- > 0;) {
+    outer /= axes[j].extent;
+    for (int64_t chunk = 1; chunk <= axes[j].extent; ++chunk) {
+      SumBox box{j, chunk, chunk * inner, outer * CeilDiv(axes[j].extent, chunk), axes[j].extent % chunk != 0};
+      if (box.depth < kTileDepth) continue;
+      const bool fits = box.depth <= kMostDepth && box.depth * tile.thread_rows * tile.thread_cols <= kMostMacs &&
+                        SharedBytes(tile, box.depth) <= kMostSharedBytes;
+      if (!fits && best) break;
+      if (!best || Cost(tile, box) < Cost(tile, *best)) best = box;
+      if (!fits) break;  // the least there is
+    }
+    inner *= axes[j].extent;
+    if (inner > kMostDepth && best) break;
+  }
+  return *best;
+}
+
+Expr LocateBox(Block& b, const std::vector<ReduceAxis>& axes, const SumBox& box, const Expr& number, Ranges* ranges, Values* values) {
+  const int64_t chunks = CeilDiv(axes[box.axis].extent, box.chunk);
+  Expr chunk = number, rest;
+  if (box.axis > 0) {
+    rest = b.Let("rest", Simplify(number / Int(chunks), *ranges));
+    chunk = Simplify(Binary(Op::kMod, number, Int(chunks)), *ranges);
+    if (rest->op == Op::kVar) (*ranges)[rest->var.get()] = {0, box.count / chunks - 1};
+    const Expr first = Split(b, axes, 0, box.axis, rest, ranges, values);
+    if (first->op == Op::kVar) (*ranges)[first->var.get()] = {0, axes[0].extent - 1};
+    (*values)[axes[0].var.get()] = first;
+  }
+  const Expr begin = b.Let(axes[box.axis].var->name + "_begin", Simplify(chunk * box.chunk, *ranges));
+  if (begin->op == Op::kVar) (*ranges)[begin->var.get()] = {0, (chunks - 1) * box.chunk};
+  return begin;
+}
+
+Expr LocateInBox(Block& b, const std::vector<ReduceAxis>& axes, const SumBox& box, const Expr& place, Ranges* ranges, Values* values) {
+  return Split(b, axes, box.axis, axes.size(), place, ranges, values);
+}
+
+}  // namespace mgec::schedule
