@@ -123,7 +123,7 @@ absl::StatusOr<Operands> GpuOperands(Scheduler& s, const graph::Node& node) {
     if (wanted) move_channels(t);
     o.channels_last.push_back(wanted);
   }
-  o.definition = WithChannelsInnermost(InOrders(o.definition, orders), last);
+  o.definition = WithOrderedSums(InOrders(o.definition, orders), packable, last);
   const std::map<int, TensorOrder> packed = PackedOrders(o.definition, packable, last);
   for (int t = 0; t < o.definition.num_inputs(); ++t) {
     const graph::Value* v = node.inputs[t];

@@ -15,7 +15,7 @@ int64_t GpuStage::elements() const {
 void Decompose(kernel::Block& b, const GpuStage& stage, const std::vector<size_t>& dims, const Expr& flat, int64_t total,
                kernel::Ranges* ranges, Values* values) {
   Expr rest = flat;
-  if (rest->op == Op::kVar) (*ranges)[rest->var.get()] = {0, total - 1};
+  if (rest->op == Op::kVar) ranges->emplace(rest->var.get(), kernel::Range{0, total - 1});
   for (size_t j = dims.size(); j-- > 0;) {
     const size_t i = dims[j];
     Expr at = rest;

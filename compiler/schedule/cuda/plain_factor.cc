@@ -57,6 +57,27 @@ Run RunAlong(const PlainFactor& plain, const std::vector<Var>& vars, const std::
   return run;
 }
 
+void AddConditions(const Expr& e, std::vector<Expr>* all) {
+  if (e->op != Op::kAnd) return all->push_back(e);
+  for (const Expr& a : e->args) AddConditions(a, all);
+}
+
+// `index` where all of `conditions` hold, which keep what is read in memory: without keeping it there again.
+Expr WithoutClamps(const Expr& index, const std::vector<Expr>& conditions) {
+  auto holds = [&](Op op, const Expr& a, const Expr& b) {
+    return std::any_of(conditions.begin(), conditions.end(), [&](const Expr& c) {
+      return c->op == op && kernel::Equal(c->args[0], a) && kernel::Equal(c->args[1], b);
+    });
+  };
+  return kernel::Rewrite(index, [&](const Expr& n) {
+    int64_t bound;
+    if ((n->op != Op::kMax && n->op != Op::kMin) || !IsConst(n->args[1], &bound)) return n;
+    const Expr& x = n->args[0];
+    const bool needless = n->op == Op::kMax ? holds(Op::kLe, n->args[1], x) : holds(Op::kLt, x, kernel::Int(bound + 1));
+    return needless ? x : n;
+  });
+}
+
 bool IsMultiple(const kernel::Linear& l, int64_t n) {
   if (l.constant % n != 0) return false;
   return std::all_of(l.terms.begin(), l.terms.end(), [&](const auto& term) { return term.second % n == 0; });
@@ -64,11 +85,13 @@ bool IsMultiple(const kernel::Linear& l, int64_t n) {
 
 }  // namespace
 
-std::optional<PlainFactor> AsPlainFactor(const Expr& value, WordKind kind) {
+namespace {
+
+std::optional<PlainFactor> TakeApart(const Expr& value, WordKind kind) {
   if (value->op == Op::kSelect) {
     const bool first = IsZero(value->args[1]);
     if (!first && !IsZero(value->args[2])) return std::nullopt;
-    std::optional<PlainFactor> rest = AsPlainFactor(value->args[first ? 2 : 1], kind);
+    std::optional<PlainFactor> rest = TakeApart(value->args[first ? 2 : 1], kind);
     if (!rest) return std::nullopt;
     const Expr here = first ? kernel::Unary(Op::kNot, value->args[0]) : value->args[0];
     rest->inside = rest->inside == nullptr ? here : And(here, rest->inside);
@@ -76,12 +99,23 @@ std::optional<PlainFactor> AsPlainFactor(const Expr& value, WordKind kind) {
   }
   const Scalar memory = MemoryOf(kind, value->type.scalar);
   if (value->op == Op::kCast && value->args[0]->type.scalar == memory && memory != value->type.scalar) {
-    return AsPlainFactor(value->args[0], kind);
+    return TakeApart(value->args[0], kind);
   }
   const bool plain = value->op == Op::kLoad && value->args.size() == 1 && value->type == kernel::Type(memory) &&
                      value->buffer->kind == kernel::BufferKind::kArgument;
   if (!plain) return std::nullopt;
   return PlainFactor{value, nullptr};
+}
+
+}  // namespace
+
+std::optional<PlainFactor> AsPlainFactor(const Expr& value, WordKind kind) {
+  std::optional<PlainFactor> plain = TakeApart(value, kind);
+  if (!plain || plain->inside == nullptr) return plain;
+  std::vector<Expr> conditions;
+  AddConditions(plain->inside, &conditions);
+  plain->load = Load(plain->load->buffer, WithoutClamps(plain->load->args[0], conditions));
+  return plain;
 }
 
 int WordsAtATime(const GpuStage& stage, const Product& product, const Factor& factor, const PlainFactor& plain, bool along_sum) {

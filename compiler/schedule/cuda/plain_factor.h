@@ -11,7 +11,7 @@
 namespace mgec::schedule {
 
 struct PlainFactor {
-  kernel::Expr load;    // of one element
+  kernel::Expr load;    // of one element; it may lie anywhere where that is not the factor's value
   kernel::Expr inside;  // where it is the factor's value; elsewhere that is 0. Null: everywhere
 };
 

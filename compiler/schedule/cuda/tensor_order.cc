@@ -55,6 +55,15 @@ TensorOrder AlongSum(const Expr& read, const std::vector<ReduceAxis>& axes) {
   return order;
 }
 
+// The same with the last of the other dimensions behind them.
+TensorOrder AcrossSum(const Expr& read, const std::vector<ReduceAxis>& axes) {
+  TensorOrder order = AlongSum(read, axes);
+  size_t others = 0;  // come first
+  while (others < order.size() && AxisOf(read->args[order[others]], axes) < 0) ++others;
+  if (others > 0) std::rotate(order.begin() + others - 1, order.begin() + others, order.end());
+  return order;
+}
+
 // The order in which the dimension that `v` runs along comes last. Empty where it runs along none, or several.
 TensorOrder AlongDimension(const Expr& read, const kernel::Var& v) {
   TensorOrder order, along;
@@ -123,25 +132,84 @@ std::string DataInOrder(const std::string& data, const std::vector<int64_t>& sha
   return result;
 }
 
-Definition WithChannelsInnermost(Definition d, const std::vector<bool>& last) {
+namespace {
+
+// The order of a sum's axes, by number; empty: as they are.
+using AxisOrder = std::vector<size_t>;
+
+AxisOrder ForTensorCores(const Expr& sum, const std::vector<bool>& last) {
+  const std::vector<ReduceAxis>& axes = sum->reduce_axes;
+  int channels = -1;
+  kernel::Visit(sum, [&](const Expr& n) {
+    if (n->op != Op::kRead || !last[n->tensor]) return;
+    const int axis = AxisOf(n->args.back(), axes);
+    if (axis >= 0) channels = axis;
+  });
+  if (channels < 0) return {};
+  AxisOrder order;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    if (static_cast<int>(i) != channels) order.push_back(i);
+  }
+  order.push_back(static_cast<size_t>(channels));
+  return order;
+}
+
+// It reads inputs that are packable, and nothing else.
+bool IsPackable(const Expr& factor, const std::vector<bool>& packable) {
+  bool some = false, all = true;
+  kernel::Visit(factor, [&](const Expr& n) {
+    if (n->op != Op::kRead) return;
+    some = true;
+    all = all && static_cast<size_t>(n->tensor) < packable.size() && packable[n->tensor];
+  });
+  return some && all;
+}
+
+// Whether an image is read at indices of the axis that no dimension of the result moves, but those that the weights have, too: groups.
+bool IsChannelAxis(const Expr& image, const Expr& weights, const std::vector<kernel::Var>& vars, const ReduceAxis& axis) {
+  bool found = false, alone = true;
+  kernel::Visit(image, [&](const Expr& n) {
+    if (n->op != Op::kRead) return;
+    for (const Expr& index : n->args) {
+      if (!DependsOn(index, axis.var)) continue;
+      found = true;
+      for (const kernel::Var& v : vars) alone = alone && (!DependsOn(index, v) || DependsOn(weights, v));
+    }
+  });
+  return found && alone;
+}
+
+AxisOrder ForBoxes(const Stage& stage, const Expr& sum, const std::vector<bool>& packable) {
+  const Expr& term = sum->args[0];
+  if (term->op != Op::kMul) return {};
+  const bool first = IsPackable(term->args[0], packable);
+  if (!first && !IsPackable(term->args[1], packable)) return {};
+  const Expr &weights = term->args[first ? 0 : 1], &image = term->args[first ? 1 : 0];
+  AxisOrder window, channels;
+  int64_t together = 1;
+  for (size_t i = 0; i < sum->reduce_axes.size(); ++i) {
+    const ReduceAxis& axis = sum->reduce_axes[i];
+    const bool channel = IsChannelAxis(image, weights, stage.vars, axis);
+    (channel ? channels : window).push_back(i);
+    if (channel) together *= axis.extent;
+  }
+  if (window.empty() || channels.empty()) return {};
+  window.insert(together >= kTileDepth ? window.end() : window.begin() + 1, channels.begin(), channels.end());
+  return window;
+}
+
+}  // namespace
+
+Definition WithOrderedSums(Definition d, const std::vector<bool>& packable, const std::vector<bool>& last) {
   for (Stage& stage : d.stages()) {
     Product p;
-    if (!FindProduct(stage, &p) || !OnTensorCores(p.words)) continue;
-    int channels = -1;
+    if (!FindProduct(stage, &p)) continue;
     const Expr sum = SumOf(stage);
-    const std::vector<ReduceAxis>& axes = sum->reduce_axes;
-    kernel::Visit(sum, [&](const Expr& n) {
-      if (n->op != Op::kRead || !last[n->tensor]) return;
-      const int axis = AxisOf(n->args.back(), axes);
-      if (axis >= 0) channels = axis;
-    });
-    if (channels < 0) continue;
-    stage.body = kernel::Rewrite(stage.body, [&](const Expr& n) {
-      if (n->op != Op::kReduce) return n;  // there is one
-      std::vector<ReduceAxis> inner = n->reduce_axes;
-      std::rotate(inner.begin() + channels, inner.begin() + channels + 1, inner.end());
-      return kernel::Reduce(n->combiner, std::move(inner), n->args[0]);
-    });
+    const AxisOrder order = OnTensorCores(p.words) ? ForTensorCores(sum, last) : ForBoxes(stage, sum, packable);
+    if (order.empty()) continue;
+    std::vector<ReduceAxis> axes;
+    for (size_t i : order) axes.push_back(sum->reduce_axes[i]);
+    stage.body = WithSum(stage.body, sum, kernel::Reduce(sum->combiner, std::move(axes), sum->args[0]));
   }
   return d;
 }
@@ -152,13 +220,13 @@ std::map<int, TensorOrder> PackedOrders(const Definition& d, const std::vector<b
     const Stage& stage = d.stages()[i];
     Product p;
     const bool product = FindProduct(stage, &p);
-    const Expr sum = product && OnTensorCores(p.words) ? SumOf(stage) : nullptr;
+    const Expr sum = product ? SumOf(stage) : nullptr;
     std::unordered_set<const kernel::ExprNode*> added;  // up by it
     if (sum != nullptr) kernel::Visit(sum, [&](const Expr& n) { added.insert(n.get()); });
     kernel::Visit(stage.body, [&](const Expr& n) {
       if (n->op != Op::kRead || n->tensor >= d.num_inputs() || !packable[n->tensor]) return;
       TensorOrder order;
-      if (added.count(n.get()) != 0) order = AlongSum(n, sum->reduce_axes);
+      if (added.count(n.get()) != 0) order = OnTensorCores(p.words) ? AlongSum(n, sum->reduce_axes) : AcrossSum(n, sum->reduce_axes);
       else if (!product && last[d.num_inputs() + i]) order = AlongDimension(n, stage.vars.back());
       wanted[n->tensor].push_back(std::move(order));
     });

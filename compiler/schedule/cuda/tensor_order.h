@@ -27,13 +27,16 @@ kernel::Definition InOrders(const kernel::Definition& d, const std::map<int, Ten
 // The elements of a dense tensor in that order.
 std::string DataInOrder(const std::string& data, const std::vector<int64_t>& shape, const TensorOrder& order);
 
-// Sums of products for tensor cores, whose order is not the definition's anyway, with channels innermost where a factor is a tensor
-// of `last` (by number), which has them together.
-kernel::Definition WithChannelsInnermost(kernel::Definition d, const std::vector<bool>& last);
+// Sums of products in the order in which kernels find their terms most easily. For tensor cores channels are innermost where a factor
+// is a tensor of `last` (by number), which has them together. For others, whose tiles are boxes (sum_box.h), they are so where they
+// fill tiles: a window's place is the same for all of a tile then. Fewer channels follow the window's first axis. In the latter cases
+// a factor must be an input of which `packable` is true, as its memory is to follow (PackedOrders()).
+kernel::Definition WithOrderedSums(kernel::Definition d, const std::vector<bool>& packable, const std::vector<bool>& last);
 
 // Orders of input tensors of which `packable` is true, so that what kernels read together lies together: what products for tensor
-// cores add up ([.., OC, KH, KW, IC] for the weights of a convolution of images with channels last), and what neighbours read of
-// results of `last` ([.., KH, KW, C] for those of a depthwise one). Inputs that are right as they are do not appear.
+// cores add up ([.., OC, KH, KW, IC] for the weights of a convolution of images with channels last), the rows of other products
+// ([.., KH, KW, IC, OC]), and what neighbours read of results of `last` ([.., KH, KW, C] for weights of a depthwise convolution).
+// Inputs that are right as they are do not appear.
 std::map<int, TensorOrder> PackedOrders(const kernel::Definition& d, const std::vector<bool>& packable, const std::vector<bool>& last);
 
 }  // namespace mgec::schedule

@@ -16,12 +16,12 @@ using kernel::Scalar;
 using Indices = std::vector<Expr>;
 
 // y[n, o, h, w] = sum over c, i, j of x[n, c, h + i, w + j] v[o, c, i, j], of `factor` numbers.
-Definition Conv(Scalar factor) {
+Definition Conv(Scalar factor, int64_t channels = 16) {
   const bool integers = factor == Scalar::kInt8;
   const Scalar sum = integers ? Scalar::kInt32 : Scalar::kFloat32;
-  Definition d({{factor, {2, 16, 10, 11}}, {factor, {24, 16, 3, 2}}});
+  Definition d({{factor, {2, channels, 10, 11}}, {factor, {24, channels, 3, 2}}});
   d.AddStage({2, 24, 8, 10}, sum, [&](const Indices& i) {
-    return d.Reduce(Combiner::kSum, {16, 3, 2}, [&](const Indices& r) {
+    return d.Reduce(Combiner::kSum, {channels, 3, 2}, [&](const Indices& r) {
       return Cast(sum, d.At(0, {i[0], r[0], i[2] + r[1], i[3] + r[2]})) * Cast(sum, d.At(1, {i[1], r[0], r[1], r[2]}));
     });
   });
@@ -69,22 +69,37 @@ TEST(TensorOrderTest, ChannelsAreInnermostForTensorCores) {
   const std::vector<bool> last = {true, false, false};
   for (Scalar s : {Scalar::kInt8, Scalar::kFloat16}) {
     const Definition d = InOrders(Conv(s), {{0, ChannelsLast()}});
-    EXPECT_EQ(AxesOf(WithChannelsInnermost(d, last)), (std::vector<int64_t>{3, 2, 16}));
-    EXPECT_EQ(AxesOf(WithChannelsInnermost(d, {false, false, false})), (std::vector<int64_t>{16, 3, 2}));
+    EXPECT_EQ(AxesOf(WithOrderedSums(d, {false, true}, last)), (std::vector<int64_t>{3, 2, 16}));
+    EXPECT_EQ(AxesOf(WithOrderedSums(d, {false, true}, kPlain)), (std::vector<int64_t>{16, 3, 2}));
   }
-  // Float32 is added up as it is defined.
-  EXPECT_EQ(AxesOf(WithChannelsInnermost(InOrders(Conv(Scalar::kFloat32), {{0, ChannelsLast()}}), last)),
-            (std::vector<int64_t>{16, 3, 2}));
+}
+
+// Without tensor cores, too, where weights can follow; few channels stay inside of the window's rows.
+TEST(TensorOrderTest, ChannelsAreInnermostInBoxes) {
+  EXPECT_EQ(AxesOf(WithOrderedSums(Conv(Scalar::kFloat32), {false, true}, kPlain)), (std::vector<int64_t>{3, 2, 16}));
+  EXPECT_EQ(AxesOf(WithOrderedSums(Conv(Scalar::kFloat32), {false, false}, kPlain)), (std::vector<int64_t>{16, 3, 2}));
+  EXPECT_EQ(AxesOf(WithOrderedSums(Conv(Scalar::kFloat32, 3), {false, true}, kPlain)), (std::vector<int64_t>{3, 3, 2}));
+  const Definition d = WithOrderedSums(Conv(Scalar::kFloat32, 5), {false, true}, kPlain);
+  EXPECT_EQ(AxesOf(d), (std::vector<int64_t>{3, 5, 2}));
+  EXPECT_EQ(PackedOrders(d, {false, true}, kPlain).at(1), (TensorOrder{2, 1, 3, 0}));
 }
 
 TEST(TensorOrderTest, WeightsLieAlongTheSum) {
-  const Definition d = WithChannelsInnermost(InOrders(Conv(Scalar::kInt8), {{0, ChannelsLast()}}), {true, false, false});
+  const Definition d = WithOrderedSums(InOrders(Conv(Scalar::kInt8), {{0, ChannelsLast()}}), {false, true}, {true, false, false});
   const auto orders = PackedOrders(d, {false, true}, kPlain);
   ASSERT_EQ(orders.size(), 1u);
   EXPECT_EQ(orders.at(1), (TensorOrder{0, 2, 3, 1}));
   EXPECT_TRUE(PackedOrders(d, {false, false}, kPlain).empty());
   EXPECT_TRUE(PackedOrders(Conv(Scalar::kInt8), {false, true}, kPlain).empty()) << "they do already";
-  EXPECT_TRUE(PackedOrders(Conv(Scalar::kFloat32), {false, true}, kPlain).empty());
+}
+
+// Without tensor cores rows of them are multiplied at once.
+TEST(TensorOrderTest, WeightsLieAcrossTheSum) {
+  const Definition d = WithOrderedSums(Conv(Scalar::kFloat32), {false, true}, kPlain);
+  const auto orders = PackedOrders(d, {false, true}, kPlain);
+  ASSERT_EQ(orders.size(), 1u);
+  EXPECT_EQ(orders.at(1), (TensorOrder{2, 3, 1, 0}));
+  EXPECT_TRUE(PackedOrders(d, {false, false}, kPlain).empty());
 }
 
 TEST(TensorOrderTest, ColumnsOfAMatrixBecomeRows) {
