@@ -249,7 +249,7 @@ class Emitter {
     return Slice(Reg(acc_, static_cast<int64_t>(i / 2 * (cols / 2) + j / 2)), static_cast<int>(i % 2 * 2 + j % 2), 1);
   }
 
-  // A row or a column that the thread has.
+  // A row or a column that the thread has, or a run of columns.
   struct Item {
     Expr at;
     Values values;  // of the variables there
@@ -257,9 +257,11 @@ class Emitter {
   std::vector<Item> Items(Block& b, const Factor& f, const Expr& first, const Expr& mine, const std::vector<int64_t>& offsets,
                             const char* name) {
     std::vector<Item> all;
+    const Expr base = b.Let(name, Simplify(first + mine, block_.ranges));
     for (int64_t offset : offsets) {
       Item p;
-      p.at = b.Let(name, first + mine + offset);
+      p.at = base + offset;
+      if (f.dims.size() > 1) p.at = b.Let(name, p.at);  // it is taken apart
       Decompose(b, s_, f.dims, p.at, f.extent, &block_.ranges, &p.values);
       all.push_back(std::move(p));
     }
@@ -271,62 +273,96 @@ class Emitter {
     else b.If(at < Int(f.extent), body);
   }
 
-  Values At(const Item& row) const {
+  Values At(const Item& row, const Item& col) const {
     Values values = block_.batch;
     values.insert(row.values.begin(), row.values.end());
+    values.insert(col.values.begin(), col.values.end());
     return values;
   }
 
   // What is left of the body on each sum, stored where the result has that element.
   void Finish(Block& b) {
     if (StoresRuns()) return FinishRuns(b);
-    Ranges& ranges = block_.ranges;
     const std::vector<Item> rows = Items(b, p_.rows, first_row_, my_row_, Offsets(true), "row");
     const std::vector<Item> cols = Items(b, p_.cols, first_col_, my_col_, Offsets(false), "col");
     for (size_t i = 0; i < rows.size(); ++i) {
       Guarded(b, p_.rows, tile_.rows, rows[i].at, [&](Block& b) {
         for (size_t j = 0; j < cols.size(); ++j) {
           Guarded(b, p_.cols, tile_.cols, cols[j].at, [&](Block& b) {
-            Values values = At(rows[i]);
-            values.insert(cols[j].values.begin(), cols[j].values.end());
+            const Values values = At(rows[i], cols[j]);
             const Expr sum = SumAt(i, j, cols.size());
-            b.Store(s_.out, Simplify(kernel::Substitute(s_.offset, values), ranges),
-                    Simplify(kernel::Substitute(WithSum(s_.body, p_.sum, sum), values), ranges));
+            b.Store(s_.out, Simplify(kernel::Substitute(s_.offset, values), block_.ranges),
+                    Simplify(kernel::Substitute(WithSum(s_.body, p_.sum, sum), values), block_.ranges));
           });
         }
       });
     }
   }
 
-  // The results of a thread in one row are neighbours in memory, and exist together.
+  // Neighbouring columns that a thread has at a time; 0: none.
+  int Run() const { return !tensor_cores() ? 4 : interleaved_ ? kRun : 0; }
+
+  // Runs of results are neighbours in memory, and exist together.
   bool StoresRuns() const {
-    return interleaved_ && p_.cols.dims.size() == 1 && p_.cols.extent % kRun == 0 &&
-           kernel::StrideOf(s_.offset, s_.vars[p_.cols.dims[0]]) == 1;
+    const size_t last = p_.cols.dims.back();
+    return Run() > 0 && s_.extents[last] % Run() == 0 && kernel::StrideOf(s_.offset, s_.vars[last]) == 1;
   }
 
-  // The same, computed and stored a thread's row at a time.
+  // The thread's runs: `at` in columns, and the values of all of its variables but the last, whose first is a multiple.
+  struct ColumnRun {
+    Item item;
+    Expr first;  // of the last variable
+  };
+  std::vector<ColumnRun> ColumnRuns(Block& b) {
+    std::vector<size_t> outer = p_.cols.dims;
+    const int64_t extent = s_.extents[outer.back()] / Run(), runs = CeilDiv(p_.cols.extent, tile_.cols) * tile_.cols / Run();
+    outer.pop_back();
+    const std::vector<int64_t> offsets = Offsets(false);
+    std::vector<ColumnRun> all;
+    for (size_t i = 0; i < offsets.size(); i += static_cast<size_t>(Run())) {
+      ColumnRun r;
+      const Expr number = b.Let("run", Simplify((first_col_ + my_col_) / Int(Run()) + offsets[i] / Run(), block_.ranges));
+      if (number->op == Op::kVar) block_.ranges[number->var.get()] = {0, runs - 1};
+      r.item.at = number * Run();
+      r.first = number * Run();
+      if (!outer.empty()) {
+        const Expr inner = b.Let("inner", Simplify(Binary(Op::kMod, number, Int(extent)), block_.ranges));
+        if (inner->op == Op::kVar) block_.ranges[inner->var.get()] = {0, extent - 1};
+        r.first = inner * Run();
+        Decompose(b, s_, outer, b.Let("rest", Simplify(number / Int(extent), block_.ranges)), p_.cols.extent / (extent * Run()),
+                  &block_.ranges, &r.item.values);
+      }
+      all.push_back(std::move(r));
+    }
+    return all;
+  }
+
+  // The same, computed and stored a run at a time.
   void FinishRuns(Block& b) {
     Ranges& ranges = block_.ranges;
-    const kernel::Var& col = s_.vars[p_.cols.dims[0]];
-    const Expr run = b.Let("run", Simplify((first_col_ + my_col_) / Int(kRun), ranges));
-    if (run->op == Op::kVar) ranges[run->var.get()] = {0, (CeilDiv(p_.cols.extent, tile_.cols) * tile_.cols - 1) / kRun};
+    const kernel::Var& col = s_.vars[p_.cols.dims.back()];
+    const std::vector<ColumnRun> runs = ColumnRuns(b);
     const std::vector<Item> rows = Items(b, p_.rows, first_row_, my_row_, Offsets(true), "row");
     // In place of the sums, neighbours of a buffer that there is not.
-    const Buffer sums = kernel::ArgumentBuffer("sums", p_.sum->type.scalar, p_.cols.extent, 0, 1);
+    const Buffer sums = kernel::ArgumentBuffer("sums", p_.sum->type.scalar, s_.extents[p_.cols.dims.back()], 0, 1);
     const Expr body = WithSum(s_.body, p_.sum, Load(sums, Use(col)));
+    const int run = Run();
+    const size_t cols = runs.size() * run;
     for (size_t i = 0; i < rows.size(); ++i) {
       Guarded(b, p_.rows, tile_.rows, rows[i].at, [&](Block& b) {
-        Guarded(b, p_.cols, tile_.cols, run * kRun, [&](Block& b) {
-          const Values values = At(rows[i]);
-          Expr results = Simplify(kernel::Substitute(body, values), ranges);
-          results = kernel::Vectorize(results, col, run * kRun, kRun);
-          Expr mine = SumAt(i, 0, kRun);
-          for (size_t j = 1; j < kRun; ++j) mine = ConcatLanes(mine, SumAt(i, j, kRun));
-          results = kernel::Replace(results, [&](const Expr& n) { return n->op == Op::kLoad && n->buffer == sums ? mine : nullptr; });
-          if (results->type.lanes == 1) results = Broadcast(results, kRun);
-          const Expr offset = kernel::Substitute(kernel::Substitute(s_.offset, values), {{col.get(), run * kRun}});
-          b.Store(s_.out, Simplify(offset, ranges), results);
-        });
+        for (size_t r = 0; r < runs.size(); ++r) {
+          Guarded(b, p_.cols, tile_.cols, runs[r].item.at, [&](Block& b) {
+            const Values values = At(rows[i], runs[r].item);
+            Expr results = Simplify(kernel::Substitute(body, values), ranges);
+            results = kernel::Vectorize(results, col, runs[r].first, run);
+            Expr mine = SumAt(i, r * run, cols);
+            for (int j = 1; j < run; ++j) mine = ConcatLanes(mine, SumAt(i, r * run + j, cols));
+            results = kernel::Replace(results, [&](const Expr& n) { return n->op == Op::kLoad && n->buffer == sums ? mine : nullptr; });
+            if (results->type.lanes == 1) results = Broadcast(results, run);
+            const Expr offset = kernel::Substitute(kernel::Substitute(s_.offset, values), {{col.get(), runs[r].first}});
+            b.Store(s_.out, Simplify(offset, ranges), results);
+          });
+        }
       });
     }
   }

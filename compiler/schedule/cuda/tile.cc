@@ -28,7 +28,10 @@ constexpr double kIssued = 128;  // instructions of threads that a processor beg
 constexpr double kTensorMacs = 128;
 constexpr double kBytesPerClock = 16;  // of memory, for each processor
 constexpr double kLaunchClocks = 3000;
-constexpr double kBusyWarps = 16;      // that a processor needs to reach its throughput while others wait at barriers
+// What a processor needs to reach its throughput while others wait at barriers: warps, and results that their threads add up, each
+// of which is a chain of multiply-adds; with tensor cores, more warps.
+constexpr double kBusyWarps = 8, kBusyResults = 12 * 32 * 16, kBusyTensorWarps = 16;
+constexpr double kLessWork = 0.05;  // where processors wait, tiles that give them less to do are better by so much
 // Parts shorter than this have little to hide their first loads behind.
 constexpr int64_t kLeastPartDepth = 64;
 constexpr int64_t kMostParts = 256;
@@ -48,23 +51,27 @@ double TensorBlockClocks(const Candidate& c, const ProductSize& s) {
   return macs / (kTensorMacs * c.efficiency * std::min(s.elements, 2));
 }
 
-// The clocks of the product on a GPU, which shares out whole blocks.
-double Clocks(const Tile& t, const ProductSize& s, const Processors& gpu, double block) {
+// The time of the product on a GPU, which shares out whole blocks, in multiply-adds that a processor could do meanwhile: all GPUs
+// count the same then.
+double Time(const Tile& t, const ProductSize& s, const Processors& gpu, double block) {
   const int64_t blocks = s.batches * CeilDiv(s.rows, t.rows) * CeilDiv(s.cols, t.cols);
-  return block * std::max(static_cast<double>(CeilDiv(blocks, gpu.count)), kBusyWarps * 32 / t.threads());
+  const double busy = s.tensor_cores ? kBusyTensorWarps * 32 / t.threads()
+                                     : std::max(kBusyWarps * 32 / t.threads(), kBusyResults / static_cast<double>(t.rows * t.cols));
+  const double rounds = static_cast<double>(CeilDiv(blocks, gpu.count));
+  return gpu.macs * block * (std::max(rounds, busy) + kLessWork * rounds);
 }
 
 struct Choice {
   Tile tile;
-  double clocks;  // of all GPUs together
+  double time;  // on all GPUs together
 };
 
 Choice Best(const ProductSize& s) {
   std::optional<Choice> best;
   auto consider = [&](const Tile& t, auto block_clocks) {
-    double clocks = 0;
-    for (const Processors& gpu : kGpus) clocks += Clocks(t, s, gpu, block_clocks(gpu));
-    if (!best || clocks < best->clocks) best = {t, clocks};
+    double time = 0;
+    for (const Processors& gpu : kGpus) time += Time(t, s, gpu, block_clocks(gpu));
+    if (!best || time < best->time) best = {t, time};
   };
   if (s.tensor_cores) {
     for (const Candidate& c : kTensorTiles) consider(c.tile, [&](const Processors&) { return TensorBlockClocks(c, s); });
@@ -75,17 +82,17 @@ Choice Best(const ProductSize& s) {
 }
 
 // Writing and reading the parts' sums, and the kernel that adds them up.
-double AddingClocks(const ProductSize& s, int64_t parts) {
+double AddingTime(const ProductSize& s, int64_t parts) {
   const double bytes = 8.0 * static_cast<double>(parts * s.batches * s.rows * s.cols);
   double sum = 0;
-  for (const Processors& gpu : kGpus) sum += kLaunchClocks + bytes / (kBytesPerClock * static_cast<double>(gpu.count));
+  for (const Processors& gpu : kGpus) sum += gpu.macs * (kLaunchClocks + bytes / (kBytesPerClock * static_cast<double>(gpu.count)));
   return sum;
 }
 
 }  // namespace
 
 double InstructionsPerTerm(const Tile& t) {
-  const int brought = static_cast<int>(CeilDiv(t.rows + t.cols, t.threads()));
+  const double brought = static_cast<double>(t.rows / 4 + t.cols) / t.threads();  // rows, which are mostly weights, four at a time
   return t.thread_rows * t.thread_cols + (t.thread_rows + t.thread_cols) / 4 + brought;
 }
 
@@ -93,13 +100,13 @@ Tile ChooseTile(const ProductSize& size) { return Best(size).tile; }
 
 int64_t ChooseParts(const ProductSize& size, const std::vector<int64_t>& divisors) {
   int64_t best = 1;
-  double least = kWorthAKernel * Best(size).clocks;
+  double least = kWorthAKernel * Best(size).time;
   for (int64_t parts : divisors) {
     if (parts < 2 || parts > kMostParts || size.depth / parts < kLeastPartDepth) continue;
     const ProductSize part = {size.batches * parts, size.rows, size.cols, size.depth / parts, size.elements, size.tensor_cores};
-    const double clocks = Best(part).clocks + AddingClocks(size, parts);
-    if (clocks >= least) continue;
-    least = clocks;
+    const double time = Best(part).time + AddingTime(size, parts);
+    if (time >= least) continue;
+    least = time;
     best = parts;
   }
   return best;
