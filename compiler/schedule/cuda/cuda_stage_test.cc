@@ -103,6 +103,35 @@ TEST(CudaStageTest, Convolutions) {
   }
 }
 
+// Windows of few channels, and few rows: each tile for these, with all kinds of boxes (sum_box.h).
+TEST(CudaStageTest, FewChannels) {
+  struct Case {
+    int64_t rows, channels, height, width;
+  };
+  uint32_t salt = 550;
+  for (const Case& c : {Case{24, 3, 3, 3}, Case{16, 3, 7, 7}, Case{32, 5, 3, 3}, Case{13, 2, 5, 3}, Case{24, 8, 3, 3}}) {
+    ScheduleTester t(salt++);
+    const int64_t stride = t.Int(1, 2), size = 38 * stride;
+    Value* x = t.Input({2, c.channels, size + t.Int(0, 3), t.OneOf<int64_t>({size + 2, size + 3})});
+    Value* y = t.Add("conv2d", {x, t.Constant({c.rows, c.channels, c.height, c.width}), t.Constant({1, c.rows, 1, 1})},
+                     {{"pad", Ints{c.height / 2, c.width / 2}}, {"stride", Ints{stride, stride}}});
+    t.Expect(t.Coin() ? t.Add("relu", {y}) : t.Add("add", {y, t.Input(y->type.shape)}));
+    t.CheckCuda();
+  }
+}
+
+// Neighbours are stored together where rows of the result are divisible, whatever else is computed with them.
+TEST(CudaStageTest, StoresOfNeighbours) {
+  for (int64_t width : {12, 13}) {
+    ScheduleTester t(590);
+    Value* y = t.Add("conv2d", {t.Input({3, 16, 5, width}), t.Constant({20, 16, 3, 3}), t.Constant({1, 20, 1, 1})}, {{"pad", Ints{1, 1}}});
+    y = t.Add("mul", {t.Add("add", {t.Add("relu", {y}), t.Input({3, 20, 5, width})}), t.Input({width})});
+    t.Expect(y);
+    t.CheckCudaAfterPasses();
+    EXPECT_EQ(t.KernelsContain("concat(acc[0], acc[1])"), width % 4 == 0);
+  }
+}
+
 // Every size of tile, with and without remainders.
 TEST(CudaStageTest, MatrixProducts) {
   struct Case {

@@ -56,6 +56,20 @@ TEST_F(PlainFactorTest, MemoryAndZerosArePlain) {
   EXPECT_FALSE(AsPlainFactor(x, WordKind::kFloat16).has_value());
 }
 
+// Where the zeros are, nothing is read: no index needs to be kept in memory.
+TEST_F(PlainFactorTest, ConditionsReplaceClamps) {
+  const Expr at = Use(row_) + Use(r_) + Int(-1), clamped = Min(Max(at, Int(0)), Int(17));
+  auto load = [&](const Expr& condition) {
+    return ToString(AsPlainFactor(Select(condition, Load(floats_, clamped), Float(0)), WordKind::kOne)->load->args[0]);
+  };
+  const Expr low = Binary(Op::kLe, Int(0), at);
+  EXPECT_EQ(load(And(low, at < 18)), ToString(at));
+  EXPECT_EQ(load(low), ToString(Min(at, Int(17))));
+  EXPECT_EQ(load(at < 18), ToString(clamped)) << "the other clamp keeps the one around it";
+  EXPECT_EQ(load(And(Binary(Op::kLe, Int(-1), at), at < 19)), ToString(clamped)) << "other conditions";
+  EXPECT_EQ(load(Use(c_) < 5), ToString(clamped));
+}
+
 TEST_F(PlainFactorTest, RunsGoOverAxesThatFollowEachOther) {
   EXPECT_EQ(Words(Element(floats_, 20), WordKind::kTf32, true), 2);  // 18 in a row, and rows 20 apart
   EXPECT_EQ(Words(Element(floats_, 19), WordKind::kTf32, true), 1);

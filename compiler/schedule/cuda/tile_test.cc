@@ -33,6 +33,13 @@ TEST(TileTest, LargeProductsGetLargeTiles) {
   EXPECT_EQ(ChooseTile({64, 30, 30, 64}).rows, 32);
 }
 
+// No more rows than there are.
+TEST(TileTest, FewRowsGetTilesOfFewRows) {
+  EXPECT_EQ(ChooseTile({1, 24, 401408, 27}).rows, 24);
+  EXPECT_EQ(ChooseTile({1, 16, 401408, 32}).rows, 16);
+  EXPECT_EQ(ChooseTile({1, 32, 401408, 32}).rows, 32);
+}
+
 TEST(TileTest, LongSumsWithFewResultsAreSplit) {
   // What is gained pays for adding up the parts.
   EXPECT_GT(ChooseParts({1, 32, 1000, 1024}, DivisorsOf(1024)), 3);
