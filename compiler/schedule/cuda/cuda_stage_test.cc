@@ -106,12 +106,12 @@ TEST(CudaStageTest, Convolutions) {
 // Windows of few channels, and few rows: each tile for these, with all kinds of boxes (sum_box.h).
 TEST(CudaStageTest, FewChannels) {
   struct Case {
-    int64_t rows, channels, height, width;
+    int64_t rows, channels, height, width, size;
   };
   uint32_t salt = 550;
-  for (const Case& c : {Case{24, 3, 3, 3}, Case{16, 3, 7, 7}, Case{32, 5, 3, 3}, Case{13, 2, 5, 3}, Case{24, 8, 3, 3}}) {
+  for (const Case& c : {Case{24, 3, 3, 3, 160}, Case{16, 3, 7, 7, 40}, Case{32, 5, 3, 3, 40}, Case{13, 2, 5, 3, 40}, Case{24, 8, 3, 3, 40}}) {
     ScheduleTester t(salt++);
-    const int64_t stride = t.Int(1, 2), size = 38 * stride;
+    const int64_t stride = t.Int(1, 2), size = c.size * stride;
     Value* x = t.Input({2, c.channels, size + t.Int(0, 3), t.OneOf<int64_t>({size + 2, size + 3})});
     Value* y = t.Add("conv2d", {x, t.Constant({c.rows, c.channels, c.height, c.width}), t.Constant({1, c.rows, 1, 1})},
                      {{"pad", Ints{c.height / 2, c.width / 2}}, {"stride", Ints{stride, stride}}});
@@ -139,7 +139,7 @@ TEST(CudaStageTest, MatrixProducts) {
   };
   uint32_t salt = 600;
   for (const Case& c : {Case{{33, 17}, {17, 70}}, Case{{64, 32}, {32, 64}}, Case{{6, 40, 9}, {6, 9, 65}},
-                        Case{{1, 500}, {500, 300}}, Case{{200, 20}, {20, 900}}, Case{{2040, 9}, {9, 1990}}}) {
+                        Case{{1, 500}, {500, 300}}, Case{{200, 20}, {20, 900}}, Case{{2040, 9}, {9, 1990}}, Case{{13, 9}, {9, 60000}}}) {
     ScheduleTester t(salt++);
     const bool ta = t.Coin(), tb = t.Coin();
     Shape a = c.a, b = c.b;

@@ -23,7 +23,7 @@ void Decompose(kernel::Block& b, const GpuStage& stage, const std::vector<size_t
       at = b.Let(stage.vars[i]->name, Simplify(Binary(Op::kMod, rest, Int(stage.extents[i])), *ranges));
       rest = b.Let("rest", Simplify(rest / Int(stage.extents[i]), *ranges));
     }
-    if (at->op == Op::kVar) (*ranges)[at->var.get()] = {0, stage.extents[i] - 1};
+    if (at->op == Op::kVar) ranges->emplace(at->var.get(), kernel::Range{0, stage.extents[i] - 1});
     (*values)[stage.vars[i].get()] = at;
   }
 }

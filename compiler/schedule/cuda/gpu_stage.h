@@ -25,7 +25,7 @@ struct GpuStage {
 using Values = std::unordered_map<const kernel::VarNode*, kernel::Expr>;
 
 // Sets the variables of the stage's dimensions `dims` to the parts of the row-major number `flat` in [0, total). `ranges` learns
-// those of variables that are added to `b`, and of `flat`.
+// those of variables that are added to `b`, and of `flat` if nothing is known of it.
 void Decompose(kernel::Block& b, const GpuStage& stage, const std::vector<size_t>& dims, const kernel::Expr& flat, int64_t total,
                kernel::Ranges* ranges, Values* values);
 
