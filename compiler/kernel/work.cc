@@ -15,7 +15,6 @@ namespace {
 
 constexpr int kArchitecture = 80;  // what branches ask for
 constexpr double kDivision = 4, kFunction = 12;
-constexpr int kMostBytes = 16;  // of an access
 
 // Of one thread. Loops make fractions of what some threads do.
 struct Work {
@@ -152,7 +151,7 @@ class Counter {
   void Access(const Buffer& b, const Expr& index, int lanes) {
     VisitIndex(index);
     const int bytes = SizeOf(b->scalar) * lanes;
-    const int at_once = index->type.lanes > 1 ? SizeOf(b->scalar) : std::min({kMostBytes, bytes, std::max(b->alignment, SizeOf(b->scalar))});
+    const int at_once = index->type.lanes > 1 ? SizeOf(b->scalar) : std::min({kGpuAccessBytes, bytes, std::max(b->alignment, SizeOf(b->scalar))});
     const int count = (bytes + at_once - 1) / at_once;
     total_.Add({static_cast<double>(count), b->kind == BufferKind::kArgument ? static_cast<double>(count) : 0, 0}, loops_.back().times);
   }

@@ -8,6 +8,9 @@
 
 namespace mgec::kernel {
 
+// The widest access of a GPU's thread to memory, which is to be as aligned.
+inline constexpr int kGpuAccessBytes = 16;
+
 struct GpuWork {
   int64_t instructions = 0;  // of all threads, whatever they do
   int64_t accesses = 0;      // those of them that read or write device memory, or begin to copy it

@@ -1,6 +1,7 @@
 // Where the tensors of a graph live.
 //
-// Plain tensors are dense and row-major; on GPUs, those of images may have their channels last (cuda/tensor_order.h). Blocked
+// Plain tensors are dense and row-major; on GPUs, those of images may have their channels last (cuda/tensor_order.h), or each channel
+// at a place of its own (cuda/planes.h). Blocked
 // tensors (NCHW8c) keep 8 channels of one pixel together: a block holds [N][H][W][8] elements (block_element.h says in what
 // form). A channel may live in any lane of any block, so that split, concat and channel shuffle only rearrange the list of
 // channels:
@@ -28,9 +29,16 @@ struct ChannelRef {
   }
 };
 
+// Where the pixels of a channel lie, one after the other: those of image n from element offset + n * image of the storage on.
+struct PlaneRef {
+  plan::StorageId storage;
+  int64_t offset, image;
+};
+
 struct Placement {
   bool blocked = false;
   bool channels_last = false;        // plain, but [N, C, H, W] lies in memory as [N, H, W, C] (on GPUs only)
+  std::vector<PlaneRef> planes;      // not empty: one per channel (on GPUs only), instead of storage and offset
   plan::StorageId storage = 0;       // plain
   int64_t offset = 0;                // plain, bytes
   std::vector<ChannelRef> channels;  // blocked: one per channel, in logical order

@@ -315,7 +315,7 @@ void Scheduler::FinishOutputs() {
   for (size_t i = 0; i < graph_.outputs().size(); ++i) {
     const Value* v = graph_.outputs()[i].value;
     const Placement& p = placement(v);
-    if (!p.blocked) {
+    if (!p.blocked && p.planes.empty()) {
       const plan::Storage& storage = program_.storage(p.storage);
       if (storage.space == plan::Space::kOutput && storage.index == static_cast<int>(i)) continue;
     }
@@ -374,7 +374,7 @@ plan::StorageId Scheduler::OffsetTable(std::vector<std::pair<plan::StorageId, in
 
 Placement Scheduler::Plain(const Value* v) {
   const Placement& p = placement(v);
-  if (!p.blocked && !p.channels_last) return p;
+  if (!p.blocked && !p.channels_last && p.planes.empty()) return p;
   const auto it = plain_.find(v);
   if (it != plain_.end()) return it->second;
   Placement plain;

@@ -68,6 +68,7 @@ class Scheduler {
     return it == gates_.end() ? nullptr : &it->second;
   }
 
+  bool IsOutput(const graph::Value* v) const { return output_of_.count(v) != 0; }
   // The nodes that read `v`.
   const std::vector<graph::Node*>& users(const graph::Value* v) const;
   // Sums of the pixels of what storage `of` holds; null where no step computes them.

@@ -4,6 +4,7 @@
 #include "compiler/base/status_macros.h"
 #include "compiler/ops/evaluate.h"
 #include "compiler/schedule/contraction.h"
+#include "compiler/schedule/cuda/planes.h"
 #include "compiler/schedule/scheduler.h"
 
 namespace mgec::schedule {
@@ -22,7 +23,7 @@ bool SameBlocks(const Shape& a, const Shape& b) {
 bool Reshape(Scheduler& s, const Node& node) {
   const Value* x = node.inputs[0];
   const Placement& in = s.placement(x);
-  if (in.blocked && SameBlocks(x->type.shape, node.output()->type.shape)) {
+  if ((in.blocked || !in.planes.empty()) && SameBlocks(x->type.shape, node.output()->type.shape)) {
     s.Place(node.output(), in);
     return true;
   }
@@ -32,6 +33,7 @@ bool Reshape(Scheduler& s, const Node& node) {
 }
 
 bool Concat(Scheduler& s, const Node& node) {
+  if (s.target().cuda) return ConcatPlanes(s, node);
   if (node.attributes.Int("axis") != 1 || !CanBeBlocked(node.output())) return false;
   const bool any = std::any_of(node.inputs.begin(), node.inputs.end(),
                                [&](const Value* v) { return s.placement(v).blocked; });
@@ -65,15 +67,19 @@ bool Slice(Scheduler& s, const Node& node) {
   const Shape& shape = x->type.shape;
   const std::vector<int64_t> begin = node.attributes.Ints("begin"), step = node.attributes.Ints("step");
   const Shape& out = node.output()->type.shape;
+  const bool apart = !s.placement(x).planes.empty();
+  std::vector<int64_t> channels;  // where nothing but channels is selected
+  for (int64_t c = 0; shape.size() > 1 && c < out[1]; ++c) channels.push_back(begin[1] + c * step[1]);
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (i != 1 && (out[i] != shape[i] || step[i] != 1)) channels.clear();
+  }
   if (s.placement(x).blocked) {
-    for (size_t i = 0; i < shape.size(); ++i) {
-      if (i != 1 && (out[i] != shape[i] || step[i] != 1)) return false;
-    }
-    std::vector<int64_t> channels;
-    for (int64_t c = 0; c < out[1]; ++c) channels.push_back(begin[1] + c * step[1]);
+    if (channels.empty() && out[1] > 0) return false;
     Select(s, node, channels);
     return true;
   }
+  const auto select_planes = [&] { return !channels.empty() && SelectPlanes(s, node, channels); };
+  if (apart) return select_planes();
   if (s.placement(x).channels_last) {  // whole images
     if (step[0] != 1 || !std::equal(shape.begin() + 1, shape.end(), out.begin() + 1)) return false;
     Placement p = s.placement(x);
@@ -85,8 +91,8 @@ bool Slice(Scheduler& s, const Node& node) {
   int64_t stride = 1, offset = 0;
   bool whole = true;
   for (size_t i = shape.size(); i-- > 0;) {
-    if (step[i] != 1 && out[i] != 1) return false;
-    if (!whole && out[i] != 1) return false;
+    if (step[i] != 1 && out[i] != 1) return select_planes();
+    if (!whole && out[i] != 1) return select_planes();
     offset += begin[i] * stride;
     stride *= shape[i];
     whole = whole && out[i] == shape[i];
@@ -100,7 +106,7 @@ bool Slice(Scheduler& s, const Node& node) {
 absl::StatusOr<bool> Gather(Scheduler& s, const Node& node) {
   const Value* x = node.inputs[0];
   const Value* index = node.inputs[1];
-  if (!s.placement(x).blocked || node.attributes.Int("axis") != 1 || index->type.shape.size() != 1 ||
+  if ((!s.placement(x).blocked && !s.target().cuda) || node.attributes.Int("axis") != 1 || index->type.shape.size() != 1 ||
       Scheduler::ConstantData(index) == nullptr) {
     return false;
   }
@@ -109,6 +115,7 @@ absl::StatusOr<bool> Gather(Scheduler& s, const Node& node) {
     if (c < 0) c += x->type.shape[1];
     if (c < 0 || c >= x->type.shape[1]) return false;
   }
+  if (s.target().cuda) return !channels.empty() && SelectPlanes(s, node, channels);
   Select(s, node, channels);
   return true;
 }

@@ -6,6 +6,7 @@
 #include "compiler/base/status_macros.h"
 #include "compiler/ops/op.h"
 #include "compiler/schedule/cuda/gpu_definition.h"
+#include "compiler/kernel/work.h"
 #include "compiler/schedule/cuda/layout_cost.h"
 #include "compiler/schedule/cuda/min_cut.h"
 #include "compiler/schedule/cuda/product.h"
@@ -21,7 +22,6 @@ using kernel::Op;
 
 // To store a number of the result by itself, and with its neighbours.
 constexpr int64_t kStore = 8, kStoreTogether = 3;
-constexpr int64_t kMostBytes = 16;  // at once
 constexpr int64_t kNever = int64_t{1} << 50;
 
 // The input of the definition whose images a factor of a product reads; -1: none, or several.
@@ -127,7 +127,7 @@ class LayoutChooser {
       return;
     }
     const int64_t bytes = 4 / elements;  // of a number as tensor cores take it
-    int64_t together = kMostBytes / bytes;
+    int64_t together = kernel::kGpuAccessBytes / bytes;
     while (image->type.shape[1] % together != 0) together /= 2;
     if (together == 1 || together < elements) return AddCost(image, numbers * cost.one, numbers * cost.one);
     // Numbers that are made of what memory holds pass through registers.

@@ -6,9 +6,11 @@
 
 #include "compiler/base/status_macros.h"
 #include "compiler/kernel/lower.h"
+#include "compiler/kernel/work.h"
 #include "compiler/schedule/cuda/contraction.h"
 #include "compiler/schedule/cuda/gpu_definition.h"
 #include "compiler/schedule/cuda/partial.h"
+#include "compiler/schedule/cuda/planes.h"
 #include "compiler/schedule/cuda/reduce.h"
 #include "compiler/schedule/cuda/split_sums.h"
 #include "compiler/schedule/cuda/transpose.h"
@@ -37,9 +39,7 @@ constexpr int kWarpThreads = 32, kBlockThreads = 256;
 // With this many results a GPU is busy with one thread for each.
 constexpr int64_t kManyResults = 16384;
 constexpr int64_t kUnroll = 4;
-// Of arguments: what single accesses to memory can use.
-constexpr int kMostAlignment = 16;
-static_assert(plan::kStorageAlignment % kMostAlignment == 0);
+static_assert(plan::kStorageAlignment % kernel::kGpuAccessBytes == 0);
 
 class StageEmitter {
  public:
@@ -96,7 +96,13 @@ class StageEmitter {
     if (d_.stages().size() > 1) {  // this one's share of the node's work
       if (!AddsProducts(st.body)) info.macs = 0;
       info.bytes = 0;
-      for (const plan::Argument& a : bindings_) info.bytes += a.bytes;
+      for (const plan::Argument& a : bindings_) info.bytes += std::max<int64_t>(0, a.bytes);
+      for (const auto& [t, reader] : planes_) {
+        if (!reader.touches().empty()) info.bytes += graph::NumElements(d_.info(t).shape) * SizeOf(d_.info(t).scalar);
+      }
+    }
+    for (const auto& planes : planes_) {
+      info.touches.insert(info.touches.end(), planes.second.touches().begin(), planes.second.touches().end());
     }
     s_.program().AddStep(std::move(k), std::move(bindings_), std::move(info));
     return 1;
@@ -129,14 +135,15 @@ class StageEmitter {
   }
 
   Buffer AddArgument(const std::string& name, Scalar scalar, int64_t elements, plan::Argument binding) {
-    const plan::Space space = s_.program().storage(binding.storage).space;
+    const bool whole = binding.storage == plan::kWholeArena;
+    const plan::Space space = whole ? plan::Space::kArena : s_.program().storage(binding.storage).space;
     int alignment = SizeOf(scalar);
     if (space == plan::Space::kArena || space == plan::Space::kConstant) {
-      while (alignment < kMostAlignment && binding.offset % (2 * alignment) == 0) alignment *= 2;
+      while (alignment < kernel::kGpuAccessBytes && binding.offset % (2 * alignment) == 0) alignment *= 2;
     }
     arguments_.push_back(
         kernel::ArgumentBuffer(name, scalar, elements, static_cast<int>(arguments_.size()), alignment));
-    binding.bytes = elements * SizeOf(scalar);
+    if (!whole) binding.bytes = elements * SizeOf(scalar);
     bindings_.push_back(binding);
     return arguments_.back();
   }
@@ -146,6 +153,7 @@ class StageEmitter {
     const std::vector<int64_t>& shape = d_.info(t).shape;
     if (t < d_.num_inputs()) {
       if (Expr immediate = Scheduler::Immediate(node_.inputs[t])) return immediate;
+      if (!results[t].planes.empty()) return PlanesOf(t, results[t].planes).Element(index);
     }
     Buffer& buffer = buffers_[t];
     if (buffer == nullptr) {
@@ -153,6 +161,16 @@ class StageEmitter {
                            {results[t].storage, results[t].offset});
     }
     return Load(buffer, kernel::FlatIndex(index, shape));
+  }
+
+  const PlaneReader& PlanesOf(int t, const std::vector<PlaneRef>& planes) {
+    const auto it = planes_.find(t);
+    if (it != planes_.end()) return it->second;
+    const kernel::TensorInfo& info = d_.info(t);
+    const auto add = [this](const std::string& name, Scalar scalar, int64_t elements, plan::Argument binding) {
+      return AddArgument(name, scalar, elements, binding);
+    };
+    return planes_.emplace(t, PlaneReader(s_, "t" + std::to_string(t), info.scalar, info.shape, planes, add)).first->second;
   }
 
   // Whether a scan reads its own tensor in its own row only.
@@ -274,6 +292,7 @@ class StageEmitter {
   std::vector<Buffer> arguments_;
   std::vector<plan::Argument> bindings_;
   std::unordered_map<int, Buffer> buffers_;
+  std::unordered_map<int, PlaneReader> planes_;  // of inputs whose channels lie apart
   std::vector<Buffer> outs_;
   kernel::Var scan_;  // of a scan
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "compiler/kernel/work.h"
+
 namespace mgec::schedule {
 namespace {
 
@@ -11,7 +13,6 @@ using kernel::Int;
 using kernel::Op;
 using kernel::Ranges;
 
-constexpr int kMostBytes = 16;             // of an access
 constexpr int kMostLanes = 8;              // with more, what a thread keeps does not fit its registers
 constexpr int64_t kEnoughThreads = 32768;
 constexpr int64_t kUnroll = 4;             // of reductions
@@ -37,7 +38,7 @@ bool EmitVectors(const GpuStage& s, kernel::Kernel* k) {
   if (s.vars.empty()) return false;
   const kernel::Var& last = s.vars.back();
   const int64_t size = SizeOf(s.out->scalar);
-  int64_t lanes = std::min<int64_t>(kMostLanes, kMostBytes / size);
+  int64_t lanes = std::min<int64_t>(kMostLanes, kernel::kGpuAccessBytes / size);
   auto fits = [&](int64_t n) {
     return s.extents.back() % n == 0 && s.out->alignment % (n * size) == 0 && s.elements() / n >= kEnoughThreads;
   };
