@@ -67,19 +67,19 @@ bool Slice(Scheduler& s, const Node& node) {
   const Shape& shape = x->type.shape;
   const std::vector<int64_t> begin = node.attributes.Ints("begin"), step = node.attributes.Ints("step");
   const Shape& out = node.output()->type.shape;
-  const bool apart = !s.placement(x).planes.empty();
-  std::vector<int64_t> channels;  // where nothing but channels is selected
-  for (int64_t c = 0; shape.size() > 1 && c < out[1]; ++c) channels.push_back(begin[1] + c * step[1]);
-  for (size_t i = 0; i < shape.size(); ++i) {
-    if (i != 1 && (out[i] != shape[i] || step[i] != 1)) channels.clear();
-  }
+  bool only_channels = shape.size() > 1;  // are selected
+  for (size_t i = 0; i < shape.size(); ++i) only_channels = only_channels && (i == 1 || (out[i] == shape[i] && step[i] == 1));
+  const auto channels = [&] {
+    std::vector<int64_t> selected;
+    for (int64_t c = 0; c < out[1]; ++c) selected.push_back(begin[1] + c * step[1]);
+    return selected;
+  };
   if (s.placement(x).blocked) {
-    if (channels.empty() && out[1] > 0) return false;
-    Select(s, node, channels);
-    return true;
+    if (only_channels) Select(s, node, channels());
+    return only_channels;
   }
-  const auto select_planes = [&] { return !channels.empty() && SelectPlanes(s, node, channels); };
-  if (apart) return select_planes();
+  const auto select_planes = [&] { return only_channels && MayBePlanes(s, node.output()) && SelectPlanes(s, node, channels()); };
+  if (!s.placement(x).planes.empty()) return select_planes();
   if (s.placement(x).channels_last) {  // whole images
     if (step[0] != 1 || !std::equal(shape.begin() + 1, shape.end(), out.begin() + 1)) return false;
     Placement p = s.placement(x);
@@ -115,7 +115,7 @@ absl::StatusOr<bool> Gather(Scheduler& s, const Node& node) {
     if (c < 0) c += x->type.shape[1];
     if (c < 0 || c >= x->type.shape[1]) return false;
   }
-  if (s.target().cuda) return !channels.empty() && SelectPlanes(s, node, channels);
+  if (s.target().cuda) return MayBePlanes(s, node.output()) && SelectPlanes(s, node, channels);
   Select(s, node, channels);
   return true;
 }

@@ -40,9 +40,6 @@ std::vector<PlaneRef> PlanesOf(Scheduler& s, const Value* v) {
   return planes;
 }
 
-// What is an output is written where the user wants it.
-bool MayBePlanes(const Scheduler& s, const Value* v) { return HasPlanes(s, v) && !s.IsOutput(v) && !s.WantsChannelsLast(v); }
-
 void Place(Scheduler& s, const Value* v, std::vector<PlaneRef> planes) {
   Placement p;
   p.planes = std::move(planes);
@@ -60,6 +57,8 @@ int64_t UnitOf(const std::vector<PlaneRef>& planes, int64_t most) {
 
 }  // namespace
 
+bool MayBePlanes(const Scheduler& s, const Value* v) { return HasPlanes(s, v) && !s.IsOutput(v) && !s.WantsChannelsLast(v); }
+
 bool ConcatPlanes(Scheduler& s, const graph::Node& node) {
   if (node.attributes.Int("axis") != 1 || !MayBePlanes(s, node.output())) return false;
   std::vector<PlaneRef> planes;
@@ -74,7 +73,6 @@ bool ConcatPlanes(Scheduler& s, const graph::Node& node) {
 }
 
 bool SelectPlanes(Scheduler& s, const graph::Node& node, const std::vector<int64_t>& channels) {
-  if (!MayBePlanes(s, node.output())) return false;
   const std::vector<PlaneRef> all = PlanesOf(s, node.inputs[0]);
   if (all.empty()) return false;
   std::vector<PlaneRef> planes;

@@ -12,7 +12,10 @@
 
 namespace mgec::schedule {
 
-// Place a node's result so: true where it can be.
+// Whether a node's result may be so: of images that are large enough, and are not written where the user wants them.
+bool MayBePlanes(const Scheduler& s, const graph::Value* v);
+// Place the result of a node where its operands are, if these may be planes themselves; of a selection, result and channels have
+// been looked at.
 bool ConcatPlanes(Scheduler& s, const graph::Node& node);
 bool SelectPlanes(Scheduler& s, const graph::Node& node, const std::vector<int64_t>& channels);
 
