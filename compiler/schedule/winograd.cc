@@ -1,5 +1,7 @@
 #include "compiler/schedule/winograd.h"
 
+#include <algorithm>
+
 namespace mgec::schedule {
 
 using kernel::Block;
@@ -73,6 +75,14 @@ int WinogradTile(int64_t images, int64_t in_channels, int64_t out_channels, int6
   if (out_h >= 20 && out_w >= 20) return 4;
   if (out_h < 6 || out_w < 6 || in_channels < 64 || out_channels < 64) return 0;
   return ProductTime(4, images, out_h, out_w) * 10 < ProductTime(2, images, out_h, out_w) * 9 ? 4 : 2;
+}
+
+int WinogradImageTile(int64_t window, int64_t channels, int64_t out_channels, int64_t out_h, int64_t out_w) {
+  if (out_h < 16 || out_w < 16 || out_channels < 8) return 0;
+  // Vector instructions for a tile of 16 outputs of 16 channels: products, the inverse transform with the stores, and this many
+  // channels' share of the input transform.
+  const int64_t direct = 16 * window, inverse = 180, input = 20 * channels * 16 / std::max<int64_t>(16, out_channels);
+  return (36 * channels + inverse + input) * 9 < direct * 8 ? 4 : 0;
 }
 
 int IntWinogradTile(int64_t in_channels, int64_t out_channels, int64_t out_h, int64_t out_w) {

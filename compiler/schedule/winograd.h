@@ -4,6 +4,8 @@
 // each of the (m + 2)^2 positions; an inverse transform gives m x m outputs. That is 2.25 (m = 2) or 4 (m = 4) times fewer
 // multiplications than directly.
 //
+// Windows with stride 2 are sums of windows with stride 1 over the image's phases (winograd_image_kernel.h).
+//
 // Integers go through m = 2, exactly: with weights times 4 everything is an integer, and so is a quarter of the result.
 //
 // Error of floats, relative to the largest output, against exact arithmetic (tested): below 2e-6 for m = 2 and 2e-5 for m = 4; direct
@@ -26,6 +28,9 @@ std::vector<double> WinogradWeights(int m, const float w[9]);
 
 // The m that pays for a convolution of so many images of these sizes; 0 where direct convolution is faster.
 int WinogradTile(int64_t images, int64_t in_channels, int64_t out_channels, int64_t out_h, int64_t out_w);
+// The same for planar images in one kernel (winograd_image_kernel.h): windows of so many elements, all channels together, that
+// become 3x3 windows of `channels` channels.
+int WinogradImageTile(int64_t window, int64_t channels, int64_t out_channels, int64_t out_h, int64_t out_w);
 // The same for integers that are multiplied in pairs.
 int IntWinogradTile(int64_t in_channels, int64_t out_channels, int64_t out_h, int64_t out_w);
 

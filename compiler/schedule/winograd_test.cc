@@ -109,5 +109,14 @@ TEST(WinogradTileTest, SmallConvolutionsAreDirect) {
   EXPECT_EQ(WinogradTile(1, 64, 64, 3, 3), 0);
 }
 
+TEST(WinogradImageTileTest, FewChannelsOfSmallWindowsAreDirect) {
+  EXPECT_EQ(WinogradImageTile(3 * 36, 12, 16, 208, 208), 4);  // 6x6 with stride 2
+  EXPECT_EQ(WinogradImageTile(3 * 25, 12, 8, 112, 112), 4);   // 5x5 with stride 2
+  EXPECT_EQ(WinogradImageTile(3 * 9, 12, 32, 112, 112), 0);   // 3x3 with stride 2
+  EXPECT_EQ(WinogradImageTile(3 * 9, 3, 64, 224, 224), 4);
+  EXPECT_EQ(WinogradImageTile(1 * 9, 1, 64, 224, 224), 0);
+  EXPECT_EQ(WinogradImageTile(3 * 36, 12, 16, 8, 8), 0);
+}
+
 }  // namespace
 }  // namespace mgec::schedule
