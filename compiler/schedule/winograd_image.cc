@@ -1,4 +1,5 @@
 // Schedules convolutions of planar images by Winograd's algorithm as one kernel (winograd_image_kernel.h).
+#include <algorithm>
 #include <utility>
 
 #include "compiler/base/status_macros.h"
@@ -10,16 +11,20 @@
 namespace mgec::schedule {
 namespace {
 
+constexpr int kMostInputs = 6;   // of a tile, along an axis
 constexpr int kStripTiles = 16;  // enough to read the weights of a strip seldom, few enough for the cache
 
 // Outputs per tile and axis, 0 for the direct way; offers what else there is.
 int TileChoice(Scheduler& s, const WinogradImage& w) {
   const ops::ConvParams& p = w.conv;
   const int64_t window = p.kernel[0] * p.kernel[1] * p.in_channels;
-  if (36 * w.channels() >= 16 * window) return 0;  // as many multiplications as directly
-  const int by_rule = WinogradImageTile(window, w.channels(), p.out_channels, p.out_h, p.out_w);
+  const int best = kMostInputs + 1 - w.r;
+  if (kMostInputs * kMostInputs * w.channels() >= best * best * window) return 0;  // as many multiplications as directly
+  const int by_rule = WinogradImagePays(best, window, w.channels(), p.out_channels, p.out_h, p.out_w) ? best : 0;
+  std::vector<int> possible = {0, best};
+  if (w.r == 3) possible.push_back(2);
   std::vector<Choice> others;
-  for (int m : {0, 2, 4}) {
+  for (int m : possible) {
     if (m != by_rule) others.push_back(Decided(&Choice::winograd, m));
   }
   if (by_rule != 0) {
@@ -27,7 +32,14 @@ int TileChoice(Scheduler& s, const WinogradImage& w) {
   }
   s.Offer(others);
   const int wish = s.choice().winograd;
-  return wish == 0 || wish == 2 || wish == 4 ? wish : by_rule;
+  return std::count(possible.begin(), possible.end(), wish) > 0 ? wish : by_rule;
+}
+
+// The extent of the largest window over one of the phases, or 3.
+int PhaseWindow(const ops::ConvParams& p) {
+  int64_t r = 3;
+  for (int axis = 0; axis < 2; ++axis) r = std::max(r, (p.kernel[axis] + p.stride[axis] - 1) / p.stride[axis]);
+  return static_cast<int>(r);
 }
 
 }  // namespace
@@ -53,6 +65,9 @@ absl::StatusOr<bool> ScheduleWinogradImage(Scheduler& s, const graph::Node& node
   w.width = x->type.shape[3];
   w.in = ops::StorageOf(x->type.dtype);
   const int wanted = s.choice().group_tiles > 0 ? s.choice().group_tiles : kStripTiles;
+  w.r = PhaseWindow(p);
+  if (w.r > 4) return false;
+  w.m = kMostInputs + 1 - w.r;
   if (!DivideIntoStrips(w, wanted, s.target())) return false;
   w.m = TileChoice(s, w);
   if (w.m == 0 || !DivideIntoStrips(w, wanted, s.target())) return false;

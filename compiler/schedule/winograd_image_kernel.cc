@@ -26,7 +26,7 @@ constexpr int kMostTogether = 4;            // tiles that are multiplied togethe
 // Columns of the image that so many tiles reach over.
 template <typename T>
 T ColumnsOf(const WinogradImage& w, const T& tiles) {
-  return tiles * (w.conv.stride[1] * w.m) + 2 * w.conv.stride[1];
+  return tiles * (w.conv.stride[1] * w.m) + (w.r - 1) * w.conv.stride[1];
 }
 
 // Room for one of the rows: vectors begin up to one before the first column, and end up to one behind the last.
@@ -42,11 +42,28 @@ int64_t StackBytes(const WinogradImage& w) {
   return 4 * (w.n() * RowPitch(w) + TransformedSize(w) + HalfwaySize(w) + SumsSize(w, kMostTogether));
 }
 
-// v holds runs of `run` elements, in vectors that follow each other in memory, a power of two of them; result r has every
-// v.size()-th run from number r on.
+// v holds runs of `run` elements, in vectors that follow each other in memory; result r has every v.size()-th run from number r
+// on.
 std::vector<Expr> EveryNth(Block& b, const std::vector<Expr>& v, int run) {
   if (v.size() == 1) return v;
-  const int lanes = v[0]->type.lanes;
+  const int lanes = v[0]->type.lanes, count = static_cast<int>(v.size());
+  if (count % 2 != 0) {
+    std::vector<Expr> result;
+    for (int r = 0; r < count; ++r) {
+      Expr sum = v[0];  // what has come from the vectors so far
+      for (int last = 1; last < count; ++last) {
+        std::vector<int> order;
+        for (int i = 0; i < lanes; ++i) {
+          const int from = (i / run * count + r) * run + i % run, vector = from / lanes;
+          const bool new_one = vector == last, first_one = last == 1 && vector == 0;
+          order.push_back(new_one ? lanes + from % lanes : first_one ? from : i);
+        }
+        sum = b.Let("s", Shuffle(ConcatLanes(sum, v[last]), order));
+      }
+      result.push_back(sum);
+    }
+    return result;
+  }
   std::vector<std::vector<Expr>> halves;  // what is at even places, and at odd ones
   for (int odd = 0; odd < 2; ++odd) {
     std::vector<int> order;
@@ -141,7 +158,7 @@ class Emitter {
           if (borders) x = Select(inside, x, zero);
           d.push_back(b.Let("d", x));
         }
-        const std::vector<Expr> t = WinogradInput(b, m_, d);
+        const std::vector<Expr> t = WinogradInput(b, d);
         for (int y = 0; y < n_; ++y) b.Store(rows_, at(y, i), t[y]);
       };
       b.For("i", begin, end - Int(lanes - 1), lanes, vector);
@@ -163,11 +180,11 @@ class Emitter {
         for (int i = 0; i < m_; ++i) loaded.push_back(b.Let("v", Load(rows_, from + i * lanes, lanes)));
         std::vector<Expr> d = EveryNth(b, loaded, stride);
         // The last columns of a tile are the next one's first.
-        for (int x = 0; x < 2; ++x) {
+        for (int x = 0; x < n_ - m_; ++x) {
           const Expr behind = Load(rows_, from + (m_ * lanes + x * stride), stride);
           d.push_back(b.Let("s", Shuffle(ConcatLanes(d[x], Repeat(behind, lanes)), next)));
         }
-        const std::vector<Expr> t = WinogradInput(b, m_, d);
+        const std::vector<Expr> t = WinogradInput(b, d);
         for (int x = 0; x < n_; ++x) b.Store(transformed_, TransformedAt(Int(x), plane, y) + vector * lanes, t[x]);
       });
     });
@@ -327,7 +344,7 @@ class Emitter {
 bool DivideIntoStrips(WinogradImage& w, int wanted, const kernel::Target& target) {
   const ops::ConvParams& p = w.conv;
   for (int axis = 0; axis < 2; ++axis) {
-    if (p.stride[axis] < 1 || p.stride[axis] > 2 || p.kernel[axis] > 3 * p.stride[axis] || p.dilation[axis] != 1) return false;
+    if (p.stride[axis] < 1 || p.stride[axis] > 2 || p.kernel[axis] > w.r * p.stride[axis] || p.dilation[axis] != 1) return false;
     // Every window meets the image.
     if (p.pad[axis] >= p.kernel[axis] || p.pad_after[axis] >= p.kernel[axis]) return false;
   }
@@ -353,9 +370,9 @@ std::string PackWinogradImage(const WinogradImage& w, const std::function<float(
     const int64_t panel = std::min<int64_t>(kPair * kBlock, blocks * kBlock - first);
     for (int64_t k = 0; k < channels; ++k) {
       const int64_t c = k / w.phases(), phase_h = k / p.stride[1] % p.stride[0], phase_w = k % p.stride[1];
-      float taps[9] = {};
-      for (int t = 0; t < 9; ++t) {
-        int64_t kh = t / 3 * p.stride[0] + phase_h, kw = t % 3 * p.stride[1] + phase_w;
+      std::vector<float> taps(w.r * w.r);
+      for (int t = 0; t < w.r * w.r; ++t) {
+        int64_t kh = t / w.r * p.stride[0] + phase_h, kw = t % w.r * p.stride[1] + phase_w;
         if (kh >= p.kernel[0] || kw >= p.kernel[1]) continue;
         if (p.flip) {
           kh = p.kernel[0] - 1 - kh;
@@ -363,7 +380,7 @@ std::string PackWinogradImage(const WinogradImage& w, const std::function<float(
         }
         taps[t] = weight(((o * p.in_channels + c) * p.kernel[0] + kh) * p.kernel[1] + kw);
       }
-      const std::vector<double> u = WinogradWeights(w.m, taps);
+      const std::vector<double> u = WinogradWeights(w.m, w.r, taps.data());
       for (int y = 0; y < n; ++y) {
         for (int x = 0; x < n; ++x) {
           out[first * channels * n * n + ((x * channels + k) * n + y) * panel + o - first] = static_cast<float>(u[y * n + x]);

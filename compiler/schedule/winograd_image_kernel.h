@@ -2,7 +2,7 @@
 //
 // A window with stride 2 is the sum of windows with stride 1 over the image's phases: of every second row and column, from the
 // first and from the second on. A window of 5x5 or 6x6 has phases of up to 3x3, so that 3 channels become 12 of a 3x3
-// convolution with stride 1.
+// convolution with stride 1; one of 7x7 has phases of up to 4x4.
 //
 // A task computes one row of tiles, a strip of them at a time, all of which stays in the first levels of the cache:
 //
@@ -24,14 +24,14 @@
 namespace mgec::schedule {
 
 struct WinogradImage {
-  int m = 4;                                      // outputs per tile and axis
-  ops::ConvParams conv;                           // strides of 1 or 2, windows of at most three times as much
+  int m = 4, r = 3;                               // outputs per tile and axis, extent of the phases' windows
+  ops::ConvParams conv;                           // strides of 1 or 2, windows of at most r times as much
   int64_t images = 0, height = 0, width = 0;      // of the input
   kernel::Scalar in = kernel::Scalar::kFloat32;   // what the image holds
   int lanes = 0;                                  // of the input transform's vectors
   int strip = 0;                                  // tiles, a multiple of those of a vector
 
-  int n() const { return m + 2; }
+  int n() const { return m + r - 1; }
   int vector_tiles() const { return lanes / static_cast<int>(conv.stride[1]); }
   int64_t phases() const { return conv.stride[0] * conv.stride[1]; }
   int64_t channels() const { return conv.in_channels * phases(); }  // (channel, phase along y, phase along x)

@@ -46,6 +46,14 @@ TEST(WinogradImageScheduleTest, Stride1) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+// In tiles of three outputs.
+TEST(WinogradImageScheduleTest, PhasesOf4) {
+  Check(13, {1, 3, 45, 118}, 16, {7, 7, 2, 2});
+  Check(14, {2, 3, 47, 46}, 41, {7, 7, 2, 2});
+  Check(15, {1, 2, 22, 45}, 8, {4, 8, 1, 2});
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 TEST(WinogradImageScheduleTest, StridesOfTheirOwn) {
   Check(7, {1, 2, 21, 45}, 16, {3, 6, 1, 2});
   Check(8, {1, 3, 41, 29}, 11, {5, 3, 2, 1});
