@@ -11,8 +11,9 @@
 namespace mgec::schedule {
 namespace {
 
-constexpr int kMostInputs = 6;   // of a tile, along an axis
-constexpr int kStripTiles = 16;  // enough to read the weights of a strip seldom, few enough for the cache
+constexpr int kMostInputs = 6;     // of a tile, along an axis
+constexpr int kMostChannels = 15;  // with more, blocks of channels are worth a copy
+constexpr int kStripTiles = 16;    // enough to read the weights of a strip seldom, few enough for the cache
 
 // Outputs per tile and axis, 0 for the direct way; offers what else there is.
 int TileChoice(Scheduler& s, const WinogradImage& w) {
@@ -53,9 +54,10 @@ absl::StatusOr<bool> ScheduleWinogradImage(Scheduler& s, const graph::Node& node
   WinogradImage w;
   ASSIGN_OR_RETURN(w.conv, ops::ConvParamsOf(ops::ContextOf(*anchor)));
   const ops::ConvParams& p = w.conv;
-  if (weights == nullptr || p.group != 1 || filter->type.shape.size() != 4 || p.activation != "identity" ||
-      s.placement(x).blocked || node.outputs.size() != 1 || node.output()->type.shape != anchor->output()->type.shape ||
-      !CanBeBlocked(node.output()) || graph::NumElements(node.output()->type.shape) == 0 ||
+  if (weights == nullptr || p.group != 1 || filter->type.shape.size() != 4 || p.in_channels > kMostChannels ||
+      p.activation != "identity" || s.placement(x).blocked || node.outputs.size() != 1 ||
+      node.output()->type.shape != anchor->output()->type.shape || !CanBeBlocked(node.output()) ||
+      graph::NumElements(node.output()->type.shape) == 0 ||
       // Float32 is multiplied, whatever memory holds.
       anchor->inputs[0]->type.dtype != graph::DTypeKind::kFloat32 || filter->type.dtype != graph::DTypeKind::kFloat32) {
     return false;

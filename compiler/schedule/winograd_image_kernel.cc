@@ -20,7 +20,6 @@ using kernel::Scalar;
 
 constexpr int64_t kStackBytes = 64 * 1024;  // that a kernel may have
 constexpr int kPair = 2;                    // blocks of output channels that share what is loaded of the tiles
-
 constexpr int kMostTogether = 4;            // tiles that are multiplied together
 
 // Columns of the image that so many tiles reach over.
@@ -216,6 +215,7 @@ class Emitter {
     const Expr weights = b.Let("panel", block * (kBlock * w_.channels() * n_ * n_));
     b.For("x", 0, n_, [&](Block& b, Expr x) {
       const Expr column_weights = b.Let("column_weights", weights + x * (w_.channels() * n_ * width));
+      // The last of these tiles may lie behind the strip: what comes of them is not stored.
       b.For("tile", Int(0), tiles_, together, [&](Block& b, Expr tile) {
         std::vector<Buffer> acc;  // [y][tile]
         for (int l : lanes) acc.push_back(kernel::RegisterBuffer("acc", Scalar::kFloat32, l, positions * together));

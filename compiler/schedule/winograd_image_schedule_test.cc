@@ -71,7 +71,7 @@ TEST(WinogradImageScheduleTest, Float16) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
-// What is computed directly: where nothing is won, and where windows may miss the image.
+// What this kernel leaves to others: where nothing is won, windows that may miss the image, and many channels.
 TEST(WinogradImageScheduleTest, Others) {
   auto direct = [](uint32_t salt, const graph::Shape& in, graph::Attributes attributes, int64_t window) {
     ScheduleTester t(salt);
@@ -82,6 +82,7 @@ TEST(WinogradImageScheduleTest, Others) {
   direct(10, {1, 3, 40, 40}, {{"stride", Ints{2, 2}}}, 3);
   direct(11, {1, 3, 40, 40}, {{"stride", Ints{2, 2}}, {"pad", Ints{6, 6}}}, 6);
   direct(12, {1, 3, 40, 40}, {{"dilation", Ints{2, 2}}}, 3);
+  direct(13, {1, 16, 18, 18}, {}, 3);
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
