@@ -33,7 +33,7 @@ ABSL_FLAG(std::string, target, "",
 ABSL_FLAG(std::vector<std::string>, input_shape, {},
           "NAME=1x3x224x224: the shape of an input, instead of the model's. Repeated for the same input: the artifact runs "
           "all of these shapes, and the runtime picks the one that it is given. NAME=Nx3x224x224: a batch of any size.");
-ABSL_FLAG(bool, winograd, true, "Compute 3x3 convolutions by Winograd's algorithm where that is faster; --nowinograd for the "
+ABSL_FLAG(bool, winograd, true, "Compute convolutions by Winograd's algorithm where that is faster; --nowinograd for the "
                                "last digits of accuracy.");
 ABSL_FLAG(bool, cuda_tf32, false,
           "Let the tensor cores of NVIDIA GPUs, from sm_80 on, multiply float32 numbers: factors of convolutions and matrix products "

@@ -19,7 +19,7 @@ namespace mgec::schedule {
 struct Choice {
   static constexpr int kRule = -1;
 
-  int winograd = kRule;      // 3x3 convolution: outputs per tile and axis, 2 or 4; 0: direct
+  int winograd = kRule;      // convolution: outputs per tile and axis, 2 or 4; 0: direct
   int group_tiles = kRule;   // Winograd: tiles that go through all transforms together
   int tile_height = kRule;   // contraction: pixels of a register tile
   int split_pixels = kRule;  // contraction: whether the loop over pixels is outside that over panels of weights

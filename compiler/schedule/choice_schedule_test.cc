@@ -61,6 +61,15 @@ TEST(ChoiceScheduleTest, Winograd) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+TEST(ChoiceScheduleTest, WinogradOfImages) {
+  ScheduleTester t(450);
+  t.set_tolerance(1e-4);
+  t.Expect(t.Add("conv2d", {t.Input({2, 3, 43, 61}), t.Constant({19, 3, 6, 6})}, {{"stride", Ints{2, 2}}, {"pad", Ints{2, 2}}}));
+  const std::set<std::string> tried = t.CheckAlternatives();
+  for (const char* choice : {"winograd=0", "winograd=2", "group_tiles=8"}) EXPECT_THAT(tried, Contains(choice));
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 TEST(ChoiceScheduleTest, Depthwise) {
   for (uint32_t i = 0; i < 3; ++i) {
     ScheduleTester t(500 + i);

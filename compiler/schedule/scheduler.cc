@@ -261,8 +261,8 @@ absl::Status Scheduler::ScheduleUngated(const Node& node) {
     }
     return ScheduleAnything(node);
   }
-  for (auto* schedule : {&ScheduleAttention, &ScheduleView, &ScheduleWinograd, &ScheduleConv, &ScheduleDepthwiseDot, &ScheduleMatMul,
-                         &ScheduleRoutine, &ScheduleChannelwise}) {
+  for (auto* schedule : {&ScheduleAttention, &ScheduleView, &ScheduleWinograd, &ScheduleWinogradImage, &ScheduleConv,
+                         &ScheduleDepthwiseDot, &ScheduleMatMul, &ScheduleRoutine, &ScheduleChannelwise}) {
     ASSIGN_OR_RETURN(bool done, schedule(*this, node));
     if (done) return absl::OkStatus();
   }

@@ -144,6 +144,8 @@ class Scheduler {
 
 // Dense 3x3 convolution with its epilogue by Winograd's algorithm, where that is faster and allowed.
 absl::StatusOr<bool> ScheduleWinograd(Scheduler& s, const graph::Node& node);
+// Dense convolution of a planar image with its epilogue by Winograd's algorithm, where that is faster and allowed.
+absl::StatusOr<bool> ScheduleWinogradImage(Scheduler& s, const graph::Node& node);
 // Dense convolution with its epilogue, by the contraction micro-kernel. False where the node is something else.
 absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node);
 // Depthwise convolution of integers, by dot products over the taps of its window.

@@ -101,12 +101,12 @@ kernel::Kernel InputKernel(const Sizes& s) {
         for (int y = 0; y < n; ++y) {
           d.push_back(b.Let("d", Cast(s.in, Load(k.arguments[0], in + (y * s.width + x) * kBlock, kBlock))));
         }
-        columns.push_back(WinogradInput(b, s.m, d));
+        columns.push_back(WinogradInput(b, d));
       }
       for (int y = 0; y < n; ++y) {
         std::vector<Expr> line;
         for (int x = 0; x < n; ++x) line.push_back(columns[x][y]);
-        const std::vector<Expr> v = WinogradInput(b, s.m, line);
+        const std::vector<Expr> v = WinogradInput(b, line);
         for (int x = 0; x < n; ++x) {
           b.Store(k.arguments[2], out + (y * n + x) * (s.in_blocks * s.tiles() * kBlock), v[x]);
         }
@@ -192,7 +192,7 @@ std::string PackTransformed(const std::function<float(int64_t i)>& weight, bool 
     for (int64_t i = 0; i < ic; ++i) {
       float taps[9];
       for (int t = 0; t < 9; ++t) taps[t] = weight((o * ic + i) * 9 + (p.flip ? 8 - t : t));
-      const std::vector<double> transformed = WinogradWeights(m, taps);
+      const std::vector<double> transformed = WinogradWeights(m, 3, taps);
       for (int q = 0; q < positions; ++q) {
         u[(q * ic + i) * oc + o] = static_cast<float>(transformed[q] * (integers ? 4 : 1));
       }

@@ -64,7 +64,7 @@ def main(arguments=None):
         "--nowinograd",
         dest="winograd",
         action="store_false",
-        help="compute 3x3 convolutions without Winograd's algorithm, for the last digits of accuracy",
+        help="compute convolutions without Winograd's algorithm, for the last digits of accuracy",
     )
     command.add_argument(
         "--cuda-tf32",
