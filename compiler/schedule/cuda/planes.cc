@@ -16,6 +16,8 @@ using kernel::Int;
 
 // Smaller planes are better copied than looked up.
 constexpr int64_t kLeastPixels = 16;
+// Of a table with an entry for each channel of each image.
+constexpr int64_t kMostEntries = 1 << 16;
 
 int64_t PixelsOf(const Shape& shape) {
   int64_t pixels = 1;
@@ -38,6 +40,11 @@ std::vector<PlaneRef> PlanesOf(Scheduler& s, const Value* v) {
   std::vector<PlaneRef> planes;
   for (int64_t c = 0; c < channels; ++c) planes.push_back({p.storage, p.offset / bytes + c * pixels, channels * pixels});
   return planes;
+}
+
+// Images lie as far apart in all channels, so that one entry serves them all.
+bool HaveOneDistance(const std::vector<PlaneRef>& planes) {
+  return std::all_of(planes.begin(), planes.end(), [&](const PlaneRef& p) { return p.image == planes[0].image; });
 }
 
 void Place(Scheduler& s, const Value* v, std::vector<PlaneRef> planes) {
@@ -68,6 +75,8 @@ bool ConcatPlanes(Scheduler& s, const graph::Node& node) {
     if (part.empty()) return false;
     planes.insert(planes.end(), part.begin(), part.end());
   }
+  const Shape& shape = node.output()->type.shape;
+  if (!HaveOneDistance(planes) && shape[0] > 1 && shape[0] * shape[1] > kMostEntries) return false;
   Place(s, node.output(), std::move(planes));
   return true;
 }
@@ -86,11 +95,11 @@ PlaneReader::PlaneReader(Scheduler& s, const std::string& name, kernel::Scalar s
     : shape_(shape) {
   const PlaneRef& first = planes.front();
   const int64_t step = planes.size() > 1 ? planes[1].offset - first.offset : 0, bytes = SizeOf(scalar);
-  bool regular = true, same_image = shape[0] == 1;
+  const bool same_image = shape[0] == 1 || HaveOneDistance(planes);
+  bool regular = true;
   for (size_t c = 0; c < planes.size(); ++c) {
     regular = regular && planes[c].storage == first.storage && planes[c].offset == first.offset + static_cast<int64_t>(c) * step;
   }
-  same_image = same_image || std::all_of(planes.begin(), planes.end(), [&](const PlaneRef& p) { return p.image == first.image; });
   if (same_image && shape[0] > 1) image_ = first.image;
   if (regular && same_image) {
     first_ = first.offset;
