@@ -27,6 +27,9 @@ int64_t ChunksOf(const ContractionSpec& s, int64_t chunk_entries) {
 
 int64_t ChunkEntriesOf(const ContractionSpec& s) { return s.choice.chunk > 0 ? s.choice.chunk : kChunkEntries; }
 
+// Of two vectors, the second is narrower than the first.
+bool Differ(const std::vector<int>& lanes) { return lanes.size() == 2 && lanes[0] != lanes[1]; }
+
 class Emitter {
  public:
   Emitter(const ContractionSpec& spec, const kernel::Target& target)
@@ -196,6 +199,7 @@ class Emitter {
     if (chunks_ == 1) begin(b);
     else b.If(chunk <= Int(0), begin, resume);
 
+    const bool apart = s_.in_again != nullptr && Differ(lanes);
     // Group number `g` of the entry whose elements begin at `a` and whose weights at `w`. `wide`: where the elements of pixel m
     // are, widened; null: at a itself.
     auto step = [&](Block& b, Expr a, int64_t g, Expr w, const Expr& wide) {
@@ -216,12 +220,13 @@ class Emitter {
         if (group_ > 1) {
           narrow = b.Let("a", x);
           x = b.Let("a", Repeat(narrow, lanes[0]));
-        } else if (bs.size() > 1) {
+        } else if (bs.size() > 1 && !apart) {
           x = b.Let("a", Broadcast(x, lanes[0]));
         }
         for (size_t v = 0; v < bs.size(); ++v) {
           Expr own = x;
-          if (lanes[v] != lanes[0]) own = group_ > 1 ? Repeat(narrow, lanes[v]) : Slice(x, 0, lanes[v]);
+          if (apart) own = v == 0 ? x : Load(s_.in_again, a + (m * s_.in_col_stride + g));
+          else if (lanes[v] != lanes[0]) own = group_ > 1 ? Repeat(narrow, lanes[v]) : Slice(x, 0, lanes[v]);
           b.Set(acc[v], m, group_ > 1 ? Dot(own, bs[v], Reg(acc[v], m)) : Fma(own, bs[v], Reg(acc[v], m)));
         }
       }
@@ -361,6 +366,16 @@ std::vector<Choice> ContractionAlternatives(const ContractionSpec& spec, const k
     result.push_back(Decided(&Choice::tasks, kUsualTasks * 4));
   }
   return result;
+}
+
+bool ReadsInputTwice(const ContractionSpec& spec, const kernel::Target& target) {
+  if (!target.broadcast_folds || spec.in_scalar != Scalar::kFloat32) return false;
+  for (int panel : Panels((spec.channels + kBlock - 1) / kBlock)) {
+    for (int part : PartsOf(target, panel)) {
+      if (Differ(VectorsOf(target, part))) return true;
+    }
+  }
+  return false;
 }
 
 bool NeedsPartialSums(const ContractionSpec& spec) {

@@ -52,6 +52,8 @@ struct ContractionSpec {
   int out_alignment = 4;
   // Float32 sums wait here where they cannot in the output (NeedsPartialSums): the same offsets as there.
   kernel::Buffer partial;
+  // Among `extra`: the input once more, where ReadsInputTwice().
+  kernel::Buffer in_again;
   std::vector<kernel::Buffer> extra;  // arguments of the epilogue, numbered from first_extra on
   int first_extra = 4;                // kExtraArgument, unless the epilogue belongs to another kernel
   std::vector<int32_t> bias;          // of integers, one per channel or none: part of the sums, not of the epilogue
@@ -92,6 +94,11 @@ std::vector<Choice> ContractionAlternatives(const ContractionSpec& spec, const k
 
 // The sums go through K in several chunks, and the output cannot hold them meanwhile: there has to be a `partial`.
 bool NeedsPartialSums(const ContractionSpec& spec);
+
+// Where a panel's vectors differ in width, each of them had better broadcast the element that it multiplies by itself, as a
+// part of its instruction, than share one register: taking the narrow half of that costs another instruction. But code generators
+// merge loads of what they know to be the same memory, so the kernel wants the input as two arguments.
+bool ReadsInputTwice(const ContractionSpec& spec, const kernel::Target& target);
 
 kernel::Kernel ContractionKernel(const ContractionSpec& spec, const kernel::Target& target, const std::string& name);
 

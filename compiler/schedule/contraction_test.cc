@@ -4,6 +4,9 @@
 #include <numeric>
 #include <random>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
+#include "compiler/codegen/llvm/codegen.h"
 #include "compiler/kernel/interpreter.h"
 #include "gtest/gtest.h"
 
@@ -47,6 +50,42 @@ TEST(PackWeightsTest, PanelByPanelThenKThenChannel) {
   EXPECT_EQ(packed[3 * 24 + 16 + 13], 0);    // no such channel
 }
 
+// 3 blocks are a wide vector and a narrow one: where broadcasts are part of instructions, no other instruction of the loop
+// broadcasts.
+TEST(ContractionTest, VectorsOfDifferentWidthsBroadcastInTheirInstructions) {
+  ContractionSpec spec;
+  spec.cols = 12;
+  spec.in_row = spec.out_row = [](Expr) { return Int(0); };
+  spec.in_col_stride = spec.out_col_stride = kBlock;
+  spec.out_block_stride = 12 * kBlock;
+  spec.block_entries = 2;
+  spec.in_size = 2 * kBlock + 11 * kBlock;
+  spec.channels = 24;
+  spec.out_size = 3 * 12 * kBlock;
+  const absl::StatusOr<kernel::Target> avx512 = kernel::FindTarget("x86-64-v4"), avx2 = kernel::FindTarget("x86-64-v3");
+  EXPECT_FALSE(ReadsInputTwice(spec, *avx2));
+  ASSERT_TRUE(ReadsInputTwice(spec, *avx512));
+  spec.in_again = kernel::ArgumentBuffer("in_again", kernel::Scalar::kFloat32, spec.in_size, kExtraArgument, 4);
+  spec.extra = {spec.in_again};
+  const kernel::Kernel kernels[] = {ContractionKernel(spec, *avx512, "contraction")};
+  std::string assembly;
+  codegen::Options options;
+  options.assembly = &assembly;
+  ASSERT_TRUE(codegen::Generate(kernels, *avx512, options).ok());
+  int multiplications = 0, broadcasts = 0;
+  for (absl::string_view line : absl::StrSplit(assembly, '\n')) {
+    multiplications += absl::StrContains(line, "vfmadd") && absl::StrContains(line, "{1to");
+    broadcasts += absl::StrContains(line, "vbroadcastss");
+  }
+  EXPECT_EQ(multiplications, 12 * kBlock * 2);
+  EXPECT_EQ(broadcasts, 0);
+  spec.channels = 32;
+  EXPECT_FALSE(ReadsInputTwice(spec, *avx512));
+  spec.channels = 24;
+  spec.in_scalar = kernel::Scalar::kFloat16;
+  EXPECT_FALSE(ReadsInputTwice(spec, *avx512));
+}
+
 // The kernel alone, interpreted: sums over a table of entries, with partial sums of several chunks, against plain loops.
 class ContractionKernelTest : public testing::TestWithParam<std::tuple<int, int, int, int, bool>> {};
 
@@ -83,14 +122,22 @@ TEST_P(ContractionKernelTest, SumsOverItsTable) {
   spec.epilogue = [](Expr acc, Expr, Expr, Expr) { return Max(acc, kernel::Float(0, kBlock)); };
 
   for (const kernel::Target& target : kernel::DefaultTargets()) {
+    spec.in_again = nullptr;
+    spec.extra.clear();
+    if (ReadsInputTwice(spec, target)) {
+      spec.in_again = kernel::ArgumentBuffer("in_again", kernel::Scalar::kFloat32, spec.in_size, kExtraArgument, 4);
+      spec.extra = {spec.in_again};
+    }
     const kernel::Kernel k = ContractionKernel(spec, target, "contraction");
     std::vector<float> out(cols * pitch, NAN);
     const kernel::BufferView views[] = {{in.data(), static_cast<int64_t>(in.size() * 4)},
                                         {table.data(), static_cast<int64_t>(table.size() * 4)},
                                         {packed.data(), static_cast<int64_t>(packed.size())},
-                                        {out.data(), static_cast<int64_t>(out.size() * 4)}};
+                                        {out.data(), static_cast<int64_t>(out.size() * 4)},
+                                        {in.data(), static_cast<int64_t>(in.size() * 4)}};
+    const absl::Span<const kernel::BufferView> bound(views, k.arguments.size());
     for (int64_t task = k.tasks; task-- > 0;) {
-      const absl::Status status = kernel::Interpret(k, views, task, task + 1);
+      const absl::Status status = kernel::Interpret(k, bound, task, task + 1);
       ASSERT_TRUE(status.ok()) << target.name << ": " << status;
     }
     for (int m = 0; m < cols; ++m) {

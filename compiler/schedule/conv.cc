@@ -189,7 +189,7 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
   }
   std::vector<plan::Argument> arguments = {input, {table}, {packed}, {storage}};
   arguments.insert(arguments.end(), extra.begin(), extra.end());
-  AddPartialSums(s, spec, arguments);
+  AddOwnArguments(s, spec, arguments);
   s.Offer(ContractionAlternatives(spec, s.target()));
   s.program().AddStep(ContractionKernel(spec, s.target(), info.op), std::move(arguments), std::move(info));
   s.Place(node.output(), NaturalPlacement(storage, p.out_channels));

@@ -202,12 +202,19 @@ bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definiti
   return true;
 }
 
-void AddPartialSums(Scheduler& s, ContractionSpec& spec, std::vector<plan::Argument>& arguments) {
-  if (!NeedsPartialSums(spec)) return;
-  const Scalar sum = spec.sum_scalar();
-  spec.partial = kernel::ArgumentBuffer("partial", sum, spec.out_size, static_cast<int>(arguments.size()), SizeOf(sum));
-  spec.extra.push_back(spec.partial);
-  arguments.push_back({s.program().AddArena(spec.out_size * SizeOf(sum))});
+void AddOwnArguments(Scheduler& s, ContractionSpec& spec, std::vector<plan::Argument>& arguments) {
+  const auto add = [&](const char* name, Scalar scalar, int64_t size, const plan::Argument& argument) {
+    spec.extra.push_back(kernel::ArgumentBuffer(name, scalar, size, static_cast<int>(arguments.size()), SizeOf(scalar)));
+    arguments.push_back(argument);
+    return spec.extra.back();
+  };
+  if (NeedsPartialSums(spec)) {
+    const Scalar sum = spec.sum_scalar();
+    spec.partial = add("partial", sum, spec.out_size, {s.program().AddArena(spec.out_size * SizeOf(sum))});
+  }
+  if (ReadsInputTwice(spec, s.target())) {
+    spec.in_again = add("in_again", spec.in_scalar, spec.in_size, plan::Argument(arguments[kInput]));
+  }
 }
 
 }  // namespace mgec::schedule
