@@ -47,6 +47,7 @@ struct ContractionSpec {
   kernel::Scalar float_weights = kernel::Scalar::kFloat32;    // of float32 operands: how the packed weights are stored
   BlockElement out = PlainElement(kernel::Scalar::kFloat32);  // the epilogue's result, and how it is stored
   int64_t channels = 0;       // N
+  int tail = 0;               // of these, the last ones that are computed as channel_tail.h says; their weights follow the others
   bool mask_last = false;     // store only the channels that exist (dense outputs); blocked outputs have room for all
   int64_t in_size = 0, out_size = 0;  // elements the kernel may touch
   int out_alignment = 4;
@@ -62,6 +63,8 @@ struct ContractionSpec {
   // products of one row each, `row` is the number of the product.
   std::function<kernel::Expr(kernel::Expr acc, kernel::Expr block, kernel::Expr row, kernel::Expr col)> epilogue;
 
+  // Blocks of channels without the tail.
+  int64_t blocks() const { return tail > 0 ? channels / kBlock : (channels + kBlock - 1) / kBlock; }
   int group() const {
     return IsFloat(in_scalar) ? 1 : in_scalar == kernel::Scalar::kInt16 ? 2 : 4;
   }

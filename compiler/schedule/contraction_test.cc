@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "compiler/codegen/llvm/codegen.h"
 #include "compiler/kernel/interpreter.h"
+#include "compiler/schedule/channel_tail.h"
 #include "gtest/gtest.h"
 
 namespace mgec::schedule {
@@ -103,9 +104,13 @@ TEST_P(ContractionKernelTest, SumsOverItsTable) {
   for (auto& row : weights) {
     for (float& v : row) v = uniform(random);
   }
-  std::string packed = PackWeights(k_size, channels, kernel::Scalar::kFloat32, [&](int64_t k, int64_t n) { return weights[k][n]; });
-
   ContractionSpec spec;
+  spec.tail = TailChannels(channels, block_entries, cols);
+  const int64_t whole = channels - spec.tail;
+  const auto weight = [&w = weights](int64_t k, int64_t n) { return w[k][n]; };
+  std::string packed = PackWeights(k_size, whole, kernel::Scalar::kFloat32, weight) +
+                       PackTail(block_entries, single_entries, whole, spec.tail, kernel::Scalar::kFloat32, weight);
+
   spec.cols = cols;
   spec.in_row = [](Expr) { return Int(0); };
   spec.in_col_stride = 3;
@@ -158,7 +163,10 @@ INSTANTIATE_TEST_SUITE_P(Shapes, ContractionKernelTest,
                          testing::Values(std::tuple(1, 1, 0, 8, false), std::tuple(1, 0, 3, 5, true),
                                          std::tuple(7, 2, 3, 33, false), std::tuple(13, 2, 0, 40, true),
                                          std::tuple(29, 1, 1, 72, false), std::tuple(60, 0, 9, 16, true),
-                                         std::tuple(5, 300, 2, 24, false), std::tuple(3, 129, 0, 37, true)));
+                                         std::tuple(5, 300, 2, 24, false), std::tuple(3, 129, 0, 37, true),
+                                         // with a tail
+                                         std::tuple(29, 7, 2, 58, false), std::tuple(16, 5, 0, 9, true),
+                                         std::tuple(40, 6, 10, 44, true), std::tuple(23, 130, 1, 27, false)));
 
 }  // namespace
 }  // namespace mgec::schedule

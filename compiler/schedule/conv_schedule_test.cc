@@ -99,6 +99,28 @@ TEST(ConvScheduleTest, FewPlanarChannelsAreReadWhereTheyAre) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+// 1 to 4 channels beyond whole blocks, of any window, with what follows; whatever else the input's channels are.
+TEST(ConvScheduleTest, LastChannelsAlongK) {
+  for (uint32_t i = 0; i < 10; ++i) {
+    ScheduleTester t(350 + i);
+    Conv c;
+    c.images = t.Int(1, 2);
+    c.in_channels = t.Int(48, 70);
+    c.out_channels = 8 * t.Int(1, 6) + t.Int(1, 4);
+    c.kernel = t.Coin() ? Ints{1, 1} : Ints{t.Int(1, 3), t.Int(1, 2)};
+    c.stride = {t.Int(1, 2), t.Int(1, 2)};
+    c.pad = {t.Int(0, 1), t.Int(0, 1), t.Int(0, 1), 1};
+    c.extent_hi = 14;
+    c.extent_lo = 9;
+    Value* y = t.Add("conv2d", {t.Input(c.input(t)), t.Constant(c.weights())}, c.attributes());
+    y = t.Add("add", {y, t.Constant({1, c.out_channels, 1, 1})}, {});
+    t.Expect(t.Add(t.Coin() ? "sigmoid" : "relu", {y}, {}));
+    t.Check();
+    EXPECT_TRUE(t.KernelsContain("parts["));
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 // A gate of channels between a blocked tensor and a 1x1 convolution.
 Value* Gated(ScheduleTester& t, const Shape& shape, Value** x) {
   Value* in = t.Add("conv2d", {t.Input(shape), t.Constant({shape[1], shape[1], 1, 1})}, {});
