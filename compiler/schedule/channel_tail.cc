@@ -111,7 +111,8 @@ Buffer TailSums(Block& b, const TailTile& t) {
     for (int p = 0; p < together && first + p < t.height; ++p) {
       std::vector<int> lanes;
       for (int n = 0; n < kBlock; ++n) lanes.push_back(n < t.tail ? p * slots + n : kBlock + n);
-      b.Set(sums, first + p, Shuffle(added, std::move(lanes)));
+      const Expr sum = Shuffle(added, std::move(lanes));
+      b.Set(sums, first + p, t.start != nullptr ? sum + t.start : sum);
     }
   }
   b.For("k1", 0, t.single_entries, [&](Block& b, const Expr& k) {

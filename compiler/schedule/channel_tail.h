@@ -34,9 +34,10 @@ struct TailTile {
   kernel::Expr first_weight;
   int64_t block_entries = 0, single_entries = 0;
   int tail = 0, height = 0;
+  kernel::Expr start;  // what the sums start from, 8 lanes; null: 0
 };
 
-// The sums: a register of 8 lanes for each pixel, the first `tail` of them channels, the others 0.
+// The sums: a register of 8 lanes for each pixel, the first `tail` of them channels.
 kernel::Buffer TailSums(kernel::Block& b, const TailTile& t);
 
 }  // namespace mgec::schedule

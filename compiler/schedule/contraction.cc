@@ -135,9 +135,10 @@ class Emitter {
   void EmitTail(Block& b, const Expr& part) {
     const Tiling tiling(s_.cols, TailHeight(target_, s_.tail));
     const Expr block = Int(blocks_);
+    const Expr start = s_.start != nullptr ? b.Let("start", Load(s_.start, block * kBlock, kBlock)) : nullptr;
     ForTiles(b, tiling, PixelsOf(b, tiling, part), block, [&](Block& b, const Tile& t) {
       const TailTile tile = {in_, table_, weights_, b.Let("in_tile", t.in_row + t.col * s_.in_col_stride), s_.in_col_stride,
-                             Int(blocks_ * kBlock * k_size_), s_.block_entries, s_.single_entries, s_.tail, t.height};
+                             Int(blocks_ * kBlock * k_size_), s_.block_entries, s_.single_entries, s_.tail, t.height, start};
       const std::vector<Buffer> sums = {TailSums(b, tile)};
       const std::vector<int> lanes = {kBlock};
       store_.Finish(b, {sums, lanes, t.height}, {block, t.row, t.col, b.Let("out_tile", t.out_row + t.col * s_.out_col_stride)});

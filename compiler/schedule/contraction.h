@@ -58,7 +58,8 @@ struct ContractionSpec {
   std::vector<kernel::Buffer> extra;  // arguments of the epilogue, numbered from first_extra on
   int first_extra = 4;                // kExtraArgument, unless the epilogue belongs to another kernel
   std::vector<int32_t> bias;          // of integers, one per channel or none: part of the sums, not of the epilogue
-  kernel::Buffer start;               // among `extra`: int32 that the sums of each channel start from; null: 0
+  bool floats_start = false;          // sums of floats may start from a bias as well (BuildEpilogue)
+  kernel::Buffer start;               // among `extra`, of the sums' type: what those of each channel start from; null: 0
   // The result for 8 channels from block `block` on at pixel (row, col), before it is stored. Where there are several
   // products of one row each, `row` is the number of the product.
   std::function<kernel::Expr(kernel::Expr acc, kernel::Expr block, kernel::Expr row, kernel::Expr col)> epilogue;

@@ -93,6 +93,7 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
   }
   spec.split_pixels = SplitsPixels(images * out_h * out_w, graph::ByteSize(x->type) + graph::ByteSize(node.output()->type),
                                    graph::ByteSize(w->type));
+  spec.floats_start = true;
   spec.choice = s.choice();
   std::vector<plan::Argument> extra;
   if (!BuildEpilogue(s, node, d, /*blocked=*/true, pixels, spec, extra)) return false;

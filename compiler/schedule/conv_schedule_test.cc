@@ -1,5 +1,6 @@
 // Convolutions of random shapes, scheduled for every target, against their definition.
 #include <algorithm>
+#include <functional>
 
 #include "compiler/schedule/testing/schedule_tester.h"
 #include "gtest/gtest.h"
@@ -215,6 +216,42 @@ TEST(ConvScheduleTest, Epilogues) {
     }
     t.Expect(y);
     t.Check();
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+// Sums start from a bias, unless somebody wants to know what they are without it.
+TEST(ConvScheduleTest, SumsStartFromTheirBias) {
+  struct Case {
+    const char* what;
+    bool starts;
+    std::function<Value*(ScheduleTester& t, Value* y, Value* bias, Value* other)> follow;
+  };
+  const Case cases[] = {
+      {"bias", true, [](ScheduleTester& t, Value* y, Value* bias, Value*) { return t.Add("relu", {t.Add("add", {bias, y})}); }},
+      {"bias after residual", true,
+       [](ScheduleTester& t, Value* y, Value* bias, Value* other) { return t.Add("add", {t.Add("add", {other, y}), bias}); }},
+      {"bias of both factors", true,
+       [](ScheduleTester& t, Value* y, Value* bias, Value*) {
+         Value* sum = t.Add("add", {y, bias});
+         return t.Add("mul", {sum, t.Add("sigmoid", {sum})});
+       }},
+      {"bias of one factor", false,
+       [](ScheduleTester& t, Value* y, Value* bias, Value* other) {
+         Value* sum = t.Add("add", {y, other});
+         return t.Add("mul", {sum, t.Add("add", {sum, bias})});
+       }},
+      {"bias after a product", false,
+       [](ScheduleTester& t, Value* y, Value* bias, Value* other) { return t.Add("add", {t.Add("mul", {y, other}), bias}); }},
+      {"not per channel", false,
+       [](ScheduleTester& t, Value* y, Value*, Value* other) { return t.Add("add", {y, other}); }},
+  };
+  for (const Case& c : cases) {
+    ScheduleTester t(650);
+    Value* y = t.Add("conv2d", {t.Input({1, 20, 5, 5}), t.Constant({27, 20, 1, 1})}, {});
+    t.Expect(c.follow(t, y, t.Constant({1, 27, 1, 1}), t.Input({1, 27, 5, 5})));
+    t.Check();
+    EXPECT_EQ(t.KernelsContain("start["), c.starts) << c.what;
   }
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }

@@ -89,6 +89,7 @@ absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node) {
   spec.rows = 1;
   spec.cols = m;
   spec.channels = n;
+  spec.floats_start = true;
   PixelMap pixels;
   spec.batch = batch;
   spec.in_batch_stride = m * k;
