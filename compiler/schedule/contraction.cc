@@ -28,8 +28,11 @@ int64_t ChunksOf(const ContractionSpec& s, int64_t chunk_entries) {
 
 int64_t ChunkEntriesOf(const ContractionSpec& s) { return s.choice.chunk > 0 ? s.choice.chunk : kChunkEntries; }
 
-// Of two vectors, the second is narrower than the first.
-bool Differ(const std::vector<int>& lanes) { return lanes.size() == 2 && lanes[0] != lanes[1]; }
+// Whether two vectors broadcast an element each for itself (ReadsInputTwice).
+bool BroadcastApart(const ContractionSpec& s, const std::vector<int>& lanes) {
+  constexpr int64_t kShort = 32;  // of K
+  return lanes.size() == 2 && (lanes[0] != lanes[1] || s.block_entries * kBlock + s.single_entries <= kShort);
+}
 
 class Emitter {
  public:
@@ -234,7 +237,7 @@ class Emitter {
     if (chunks_ == 1) begin(b);
     else b.If(chunk <= Int(0), begin, resume);
 
-    const bool apart = s_.in_again != nullptr && Differ(lanes);
+    const bool apart = s_.in_again != nullptr && BroadcastApart(s_, lanes);
     // Group number `g` of the entry whose elements begin at `a` and whose weights at `w`. `wide`: where the elements of pixel m
     // are, widened; null: at a itself.
     auto step = [&](Block& b, Expr a, int64_t g, Expr w, const Expr& wide) {
@@ -404,10 +407,10 @@ std::vector<Choice> ContractionAlternatives(const ContractionSpec& spec, const k
 }
 
 bool ReadsInputTwice(const ContractionSpec& spec, const kernel::Target& target) {
-  if (!target.broadcast_folds || spec.in_scalar != Scalar::kFloat32) return false;
+  if (!target.has_avx512 || spec.in_scalar != Scalar::kFloat32) return false;
   for (int panel : Panels(spec.blocks())) {
     for (int part : PartsOf(target, panel)) {
-      if (Differ(VectorsOf(target, part))) return true;
+      if (BroadcastApart(spec, VectorsOf(target, part))) return true;
     }
   }
   return false;

@@ -99,8 +99,10 @@ std::vector<Choice> ContractionAlternatives(const ContractionSpec& spec, const k
 // The sums go through K in several chunks, and the output cannot hold them meanwhile: there has to be a `partial`.
 bool NeedsPartialSums(const ContractionSpec& spec);
 
-// Where a panel's vectors differ in width, each of them had better broadcast the element that it multiplies by itself, as a
-// part of its instruction, than share one register: taking the narrow half of that costs another instruction. But code generators
+// Two vectors of AVX-512 may take the element that they multiply from one register, or broadcast it each, as a part of their
+// instructions. The latter is better where they differ in width, because taking the narrow half of a register costs another
+// instruction; and where K is short: without registers in between, a CPU looks further ahead, beyond the end of a tile. (For long sums
+// it is no better on Zen 4, and CPUs with two multipliers of 512 bits would have to load more than they can.) Code generators
 // merge loads of what they know to be the same memory, so the kernel wants the input as two arguments.
 bool ReadsInputTwice(const ContractionSpec& spec, const kernel::Target& target);
 

@@ -51,40 +51,53 @@ TEST(PackWeightsTest, PanelByPanelThenKThenChannel) {
   EXPECT_EQ(packed[3 * 24 + 16 + 13], 0);    // no such channel
 }
 
-// 3 blocks are a wide vector and a narrow one: where broadcasts are part of instructions, no other instruction of the loop
-// broadcasts.
-TEST(ContractionTest, VectorsOfDifferentWidthsBroadcastInTheirInstructions) {
+// A tile of 12 pixels and two vectors of AVX-512.
+ContractionSpec TwoVectors(int64_t channels, int64_t block_entries) {
   ContractionSpec spec;
   spec.cols = 12;
   spec.in_row = spec.out_row = [](Expr) { return Int(0); };
   spec.in_col_stride = spec.out_col_stride = kBlock;
   spec.out_block_stride = 12 * kBlock;
-  spec.block_entries = 2;
-  spec.in_size = 2 * kBlock + 11 * kBlock;
-  spec.channels = 24;
-  spec.out_size = 3 * 12 * kBlock;
+  spec.block_entries = block_entries;
+  spec.in_size = (block_entries + 11) * kBlock;
+  spec.channels = channels;
+  spec.out_size = channels * 12;
+  return spec;
+}
+
+TEST(ContractionTest, VectorsThatBroadcastByThemselves) {
   const absl::StatusOr<kernel::Target> avx512 = kernel::FindTarget("x86-64-v4"), avx2 = kernel::FindTarget("x86-64-v3");
-  EXPECT_FALSE(ReadsInputTwice(spec, *avx2));
-  ASSERT_TRUE(ReadsInputTwice(spec, *avx512));
-  spec.in_again = kernel::ArgumentBuffer("in_again", kernel::Scalar::kFloat32, spec.in_size, kExtraArgument, 4);
-  spec.extra = {spec.in_again};
-  const kernel::Kernel kernels[] = {ContractionKernel(spec, *avx512, "contraction")};
-  std::string assembly;
-  codegen::Options options;
-  options.assembly = &assembly;
-  ASSERT_TRUE(codegen::Generate(kernels, *avx512, options).ok());
-  int multiplications = 0, broadcasts = 0;
-  for (absl::string_view line : absl::StrSplit(assembly, '\n')) {
-    multiplications += absl::StrContains(line, "vfmadd") && absl::StrContains(line, "{1to");
-    broadcasts += absl::StrContains(line, "vbroadcastss");
+  EXPECT_TRUE(ReadsInputTwice(TwoVectors(24, 2), *avx512));
+  EXPECT_TRUE(ReadsInputTwice(TwoVectors(24, 20), *avx512));  // of different widths
+  EXPECT_TRUE(ReadsInputTwice(TwoVectors(32, 4), *avx512));
+  EXPECT_FALSE(ReadsInputTwice(TwoVectors(32, 5), *avx512));
+  EXPECT_FALSE(ReadsInputTwice(TwoVectors(16, 2), *avx512));  // one vector
+  EXPECT_FALSE(ReadsInputTwice(TwoVectors(24, 2), *avx2));
+  ContractionSpec half = TwoVectors(24, 2);
+  half.in_scalar = kernel::Scalar::kFloat16;
+  EXPECT_FALSE(ReadsInputTwice(half, *avx512));
+}
+
+// No instruction of the loop does nothing but broadcast.
+TEST(ContractionTest, BroadcastsArePartsOfMultiplications) {
+  const absl::StatusOr<kernel::Target> avx512 = kernel::FindTarget("x86-64-v4");
+  for (int64_t channels : {24, 32}) {
+    ContractionSpec spec = TwoVectors(channels, 2);
+    spec.in_again = kernel::ArgumentBuffer("in_again", kernel::Scalar::kFloat32, spec.in_size, kExtraArgument, 4);
+    spec.extra = {spec.in_again};
+    const kernel::Kernel kernels[] = {ContractionKernel(spec, *avx512, "contraction")};
+    std::string assembly;
+    codegen::Options options;
+    options.assembly = &assembly;
+    ASSERT_TRUE(codegen::Generate(kernels, *avx512, options).ok());
+    int multiplications = 0, broadcasts = 0;
+    for (absl::string_view line : absl::StrSplit(assembly, '\n')) {
+      multiplications += absl::StrContains(line, "vfmadd") && absl::StrContains(line, "{1to");
+      broadcasts += absl::StrContains(line, "vbroadcastss");
+    }
+    EXPECT_EQ(multiplications, 12 * kBlock * 2) << channels;
+    EXPECT_EQ(broadcasts, 0) << channels;
   }
-  EXPECT_EQ(multiplications, 12 * kBlock * 2);
-  EXPECT_EQ(broadcasts, 0);
-  spec.channels = 32;
-  EXPECT_FALSE(ReadsInputTwice(spec, *avx512));
-  spec.channels = 24;
-  spec.in_scalar = kernel::Scalar::kFloat16;
-  EXPECT_FALSE(ReadsInputTwice(spec, *avx512));
 }
 
 // The kernel alone, interpreted: sums over a table of entries, with partial sums of several chunks, against plain loops.
