@@ -2,8 +2,8 @@
 //
 // A panel's vectors hold 8 channels each; of 58 = 7 * 8 + 2 channels, a block for the last 2 would multiply 6 lanes of zeros. Here
 // vectors run along K instead: lane i of a register adds up the products of element i of every block entry, for one pixel and one
-// channel, and at the end its lanes are added up. So an entry costs a multiplication per channel, not 8 for all. What K has beyond whole blocks is
-// added afterwards as elsewhere: an element, broadcast, times a vector of channels.
+// channel, and at the end its lanes are added up. So an entry costs a multiplication per channel, not 8 for all. What K has beyond
+// whole blocks is added afterwards as elsewhere: an element, broadcast, times a vector of channels.
 #ifndef MGEC_COMPILER_SCHEDULE_CHANNEL_TAIL_H_
 #define MGEC_COMPILER_SCHEDULE_CHANNEL_TAIL_H_
 

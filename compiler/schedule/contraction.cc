@@ -51,7 +51,8 @@ class Emitter {
     using kernel::ArgumentBuffer;
     in_ = ArgumentBuffer("in", s_.in_scalar, s_.in_size, kInput, SizeOf(s_.in_scalar));
     table_ = ArgumentBuffer("table", Scalar::kInt32, std::max<int64_t>(1, s_.block_entries + s_.single_entries), kTable, 64);
-    weights_ = ArgumentBuffer("weights", s_.weight_scalar(), s_.batch * blocks_ * kBlock * k_size_ + TailSize(s_.block_entries, s_.single_entries, s_.tail), kWeights, 64);
+    const int64_t tail_size = TailSize(s_.block_entries, s_.single_entries, s_.tail);
+    weights_ = ArgumentBuffer("weights", s_.weight_scalar(), s_.batch * blocks_ * kBlock * k_size_ + tail_size, kWeights, 64);
     widens_ = group_ == 1 && s_.in_scalar != Scalar::kFloat32;
     // A single tile reads its panel once, as fast as memory gives it.
     prefetches_ = s_.choice.prefetch != 0 && s_.block_entries > 0 && s_.rows * Tiling(s_.cols, MinHeight()).count > 1;
@@ -214,7 +215,8 @@ class Emitter {
     for (int n : lanes) acc.push_back(kernel::RegisterBuffer("acc", s_.sum_scalar(), n, height));
     const Expr in = b.Let("in_tile", t.in_row + t.col * s_.in_col_stride);
     // Of several products with one row each, the epilogue wants to know which it is.
-    const TilePlace place = {block, s_.batch > 1 && s_.rows == 1 ? batch_ : t.row, t.col, b.Let("out_tile", t.out_row + t.col * s_.out_col_stride)};
+    const TilePlace place = {block, s_.batch > 1 && s_.rows == 1 ? batch_ : t.row, t.col,
+                             b.Let("out_tile", t.out_row + t.col * s_.out_col_stride)};
     auto begin = [&](Block& b) {
       int first = 0;
       for (size_t v = 0; v < lanes.size(); first += lanes[v++]) {
