@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "compiler/schedule/channel_tail.h"
 #include "compiler/schedule/register_tile.h"
 #include "compiler/schedule/split.h"
 #include "compiler/schedule/tile_store.h"
@@ -27,6 +28,12 @@ int64_t ChunksOf(const ContractionSpec& s, int64_t chunk_entries) {
 
 int64_t ChunkEntriesOf(const ContractionSpec& s) { return s.choice.chunk > 0 ? s.choice.chunk : kChunkEntries; }
 
+// Whether two vectors broadcast an element each for itself (ReadsInputTwice).
+bool BroadcastApart(const ContractionSpec& s, const std::vector<int>& lanes) {
+  constexpr int64_t kShort = 32;  // of K
+  return lanes.size() == 2 && (lanes[0] != lanes[1] || s.block_entries * kBlock + s.single_entries <= kShort);
+}
+
 class Emitter {
  public:
   Emitter(const ContractionSpec& spec, const kernel::Target& target)
@@ -34,7 +41,7 @@ class Emitter {
         target_(target),
         out_(kernel::ArgumentBuffer("out", spec.out.stored, spec.out_size, kOutput, spec.out_alignment)),
         store_(spec, target, out_, spec.partial != nullptr ? spec.partial : out_) {
-    blocks_ = (s_.channels + kBlock - 1) / kBlock;
+    blocks_ = s_.blocks();
     panels_ = Panels(blocks_);
     group_ = s_.group();
     k_size_ = s_.block_entries * kBlock + s_.single_entries * group_;
@@ -44,7 +51,8 @@ class Emitter {
     using kernel::ArgumentBuffer;
     in_ = ArgumentBuffer("in", s_.in_scalar, s_.in_size, kInput, SizeOf(s_.in_scalar));
     table_ = ArgumentBuffer("table", Scalar::kInt32, std::max<int64_t>(1, s_.block_entries + s_.single_entries), kTable, 64);
-    weights_ = ArgumentBuffer("weights", s_.weight_scalar(), s_.batch * blocks_ * kBlock * k_size_, kWeights, 64);
+    const int64_t tail_size = TailSize(s_.block_entries, s_.single_entries, s_.tail);
+    weights_ = ArgumentBuffer("weights", s_.weight_scalar(), s_.batch * blocks_ * kBlock * k_size_ + tail_size, kWeights, 64);
     widens_ = group_ == 1 && s_.in_scalar != Scalar::kFloat32;
     // A single tile reads its panel once, as fast as memory gives it.
     prefetches_ = s_.choice.prefetch != 0 && s_.block_entries > 0 && s_.rows * Tiling(s_.cols, MinHeight()).count > 1;
@@ -76,7 +84,12 @@ class Emitter {
       batch_ = b.Let("batch", panel / Int(panels));
       panel = b.Let("panel", Binary(kernel::Op::kMod, panel, Int(panels)));
     }
-    ForPanel(b, panels_, panel, [&](Block& b, const Expr& block, int width) { EmitPanel(b, block, width, part); });
+    ForPanel(b, panels_, panel, [&](Block& b, const Expr& block, int width) {
+      EmitPanel(b, block, width, part);
+      if (s_.tail > 0 && width == panels_.back()) {
+        b.If(block >= Int(blocks_ - width), [&](Block& b) { EmitTail(b, part); });
+      }
+    });
     k.body = b.Take();
     return k;
   }
@@ -112,20 +125,39 @@ class Emitter {
     blocks_in_part_ = blocks;
     row_stride_ = panel_blocks * kBlock * group_;
     const Tiling tiling(s_.cols, Height(blocks));
-    const int64_t divided = s_.rows > 1 ? s_.rows : tiling.count;
-    const Expr begin = parts_ == 1 ? Int(0) : b.Let("begin", PartBegin(part, parts_, divided));
-    const Expr end = parts_ == 1 ? Int(divided) : b.Let("end", PartBegin(part + 1, parts_, divided));
+    const Pixels pixels = PixelsOf(b, tiling, part);
     auto over_chunks = [&](Block& b, Expr chunk) {
-      if (s_.rows > 1) {
-        b.For("row", begin, end, 1, [&](Block& b, Expr row) {
-          EmitTiles(b, block, weights, row, tiling, Int(0), Int(tiling.count), chunk);
-        });
-      } else {
-        EmitTiles(b, block, weights, Int(0), tiling, begin, end, chunk);
-      }
+      ForTiles(b, tiling, pixels, block, [&](Block& b, const Tile& t) {
+        EmitTile(b, t, block, weights, chunk, PrefetchFrom(b, weights, t.row * tiling.count + t.number, s_.rows * tiling.count, chunk));
+      });
     };
     if (chunks_ == 1) over_chunks(b, Int(0));
     else b.For("chunk", 0, chunks_, over_chunks);
+  }
+
+  // The tail of channels for all pixels of this task.
+  void EmitTail(Block& b, const Expr& part) {
+    const Tiling tiling(s_.cols, TailHeight(target_, s_.tail));
+    const Expr block = Int(blocks_);
+    const Expr start = s_.start != nullptr ? b.Let("start", Load(s_.start, block * kBlock, kBlock)) : nullptr;
+    ForTiles(b, tiling, PixelsOf(b, tiling, part), block, [&](Block& b, const Tile& t) {
+      const TailTile tile = {in_, table_, weights_, b.Let("in_tile", t.in_row + t.col * s_.in_col_stride), s_.in_col_stride,
+                             Int(blocks_ * kBlock * k_size_), s_.block_entries, s_.single_entries, s_.tail, t.height, start};
+      const std::vector<Buffer> sums = {TailSums(b, tile)};
+      const std::vector<int> lanes = {kBlock};
+      store_.Finish(b, {sums, lanes, t.height}, {block, t.row, t.col, b.Let("out_tile", t.out_row + t.col * s_.out_col_stride)});
+    });
+  }
+
+  // What a task does of a panel: rows or, of a single one, tiles.
+  struct Pixels {
+    Expr begin, end;
+  };
+  Pixels PixelsOf(Block& b, const Tiling& t, const Expr& part) const {
+    const int64_t divided = s_.rows > 1 ? s_.rows : t.count;
+    if (parts_ == 1) return {Int(0), Int(divided)};
+    const Expr begin = b.Let("begin", PartBegin(part, parts_, divided));
+    return {begin, b.Let("end", PartBegin(part + 1, parts_, divided))};
   }
 
   // While the tiles go through a panel (or a chunk of it) again and again, each fetches a part of what follows it in memory:
@@ -147,33 +179,44 @@ class Emitter {
     return b.Let("ahead", first + (panel_ + part) + chunk * (part - per_tile * line));
   }
 
-  // Tiles [begin, end) of one row.
-  void EmitTiles(Block& b, Expr block, Expr weights, Expr row, const Tiling& t, Expr begin, Expr end, Expr chunk) {
-    const Expr in_row = b.Let("in_row", s_.in_row(row) + batch_ * s_.in_batch_stride);
-    const Expr out_row = b.Let("out_row", s_.out_row(row) + block * s_.out_block_stride + batch_ * s_.out_batch_stride);
-    auto tile = [&](int64_t height, int64_t extra) {
-      return [=](Block& b, Expr i) {
-        const Expr col = b.Let("col", i * t.base + extra + (height > t.base ? i : Int(0)));
-        EmitTile(b, static_cast<int>(height), block, weights, row, col, in_row, out_row, chunk,
-                 PrefetchFrom(b, weights, row * t.count + i, s_.rows * t.count, chunk));
+  // A tile's pixels, from `col` of `row` on, and the elements that their row begins with in the input and in block `block` of the output.
+  struct Tile {
+    int height;
+    Expr number, row, col, in_row, out_row;
+  };
+  void ForTiles(Block& b, const Tiling& t, const Pixels& pixels, const Expr& block, const std::function<void(Block&, const Tile&)>& body) {
+    auto row_tiles = [&](Block& b, const Expr& row, const Expr& begin, const Expr& end) {
+      const Expr in_row = b.Let("in_row", s_.in_row(row) + batch_ * s_.in_batch_stride);
+      const Expr out_row = b.Let("out_row", s_.out_row(row) + block * s_.out_block_stride + batch_ * s_.out_batch_stride);
+      auto tile = [&](int64_t height, int64_t extra) {
+        return [=, &body](Block& b, Expr i) {
+          const Expr col = b.Let("col", i * t.base + extra + (height > t.base ? i : Int(0)));
+          body(b, {static_cast<int>(height), i, row, col, in_row, out_row});
+        };
       };
+      if (t.larger > 0) {
+        b.For("tile", begin, Min(end, Int(t.larger)), 1, tile(t.base + 1, 0));
+      }
+      if (t.base > 0 && t.larger < t.count) {
+        b.For("tile", t.larger == 0 ? begin : Max(begin, Int(t.larger)), end, 1, tile(t.base, t.larger));
+      }
     };
-    if (t.larger > 0) {
-      b.For("tile", begin, Min(end, Int(t.larger)), 1, tile(t.base + 1, 0));
-    }
-    if (t.base > 0 && t.larger < t.count) {
-      b.For("tile", t.larger == 0 ? begin : Max(begin, Int(t.larger)), end, 1, tile(t.base, t.larger));
+    if (s_.rows > 1) {
+      b.For("row", pixels.begin, pixels.end, 1, [&](Block& b, Expr row) { row_tiles(b, row, Int(0), Int(t.count)); });
+    } else {
+      row_tiles(b, Int(0), pixels.begin, pixels.end);
     }
   }
 
-  void EmitTile(Block& b, int height, Expr block, Expr weights, Expr row, Expr col, Expr in_row, Expr out_row,
-                Expr chunk, Expr ahead) {
+  void EmitTile(Block& b, const Tile& t, Expr block, Expr weights, Expr chunk, Expr ahead) {
+    const int height = t.height;
     const std::vector<int> lanes = VectorsOf(target_, blocks_in_part_);
     std::vector<Buffer> acc;  // one register file per vector column
     for (int n : lanes) acc.push_back(kernel::RegisterBuffer("acc", s_.sum_scalar(), n, height));
-    const Expr in = b.Let("in_tile", in_row + col * s_.in_col_stride);
+    const Expr in = b.Let("in_tile", t.in_row + t.col * s_.in_col_stride);
     // Of several products with one row each, the epilogue wants to know which it is.
-    const TilePlace place = {block, s_.batch > 1 && s_.rows == 1 ? batch_ : row, col, b.Let("out_tile", out_row + col * s_.out_col_stride)};
+    const TilePlace place = {block, s_.batch > 1 && s_.rows == 1 ? batch_ : t.row, t.col,
+                             b.Let("out_tile", t.out_row + t.col * s_.out_col_stride)};
     auto begin = [&](Block& b) {
       int first = 0;
       for (size_t v = 0; v < lanes.size(); first += lanes[v++]) {
@@ -196,6 +239,7 @@ class Emitter {
     if (chunks_ == 1) begin(b);
     else b.If(chunk <= Int(0), begin, resume);
 
+    const bool apart = s_.in_again != nullptr && BroadcastApart(s_, lanes);
     // Group number `g` of the entry whose elements begin at `a` and whose weights at `w`. `wide`: where the elements of pixel m
     // are, widened; null: at a itself.
     auto step = [&](Block& b, Expr a, int64_t g, Expr w, const Expr& wide) {
@@ -216,12 +260,13 @@ class Emitter {
         if (group_ > 1) {
           narrow = b.Let("a", x);
           x = b.Let("a", Repeat(narrow, lanes[0]));
-        } else if (bs.size() > 1) {
+        } else if (bs.size() > 1 && !apart) {
           x = b.Let("a", Broadcast(x, lanes[0]));
         }
         for (size_t v = 0; v < bs.size(); ++v) {
           Expr own = x;
-          if (lanes[v] != lanes[0]) own = group_ > 1 ? Repeat(narrow, lanes[v]) : Slice(x, 0, lanes[v]);
+          if (apart) own = v == 0 ? x : Load(s_.in_again, a + (m * s_.in_col_stride + g));
+          else if (lanes[v] != lanes[0]) own = group_ > 1 ? Repeat(narrow, lanes[v]) : Slice(x, 0, lanes[v]);
           b.Set(acc[v], m, group_ > 1 ? Dot(own, bs[v], Reg(acc[v], m)) : Fma(own, bs[v], Reg(acc[v], m)));
         }
       }
@@ -338,7 +383,7 @@ void ForPanel(Block& b, const std::vector<int>& panels, const Expr& panel,
 
 std::vector<Choice> ContractionAlternatives(const ContractionSpec& spec, const kernel::Target& target) {
   std::vector<Choice> result;
-  const std::vector<int> panels = Panels((spec.channels + kBlock - 1) / kBlock);
+  const std::vector<int> panels = Panels(spec.blocks());
   // Tiles that are a little lower, and about half as high.
   const int highest = TileHeight(target, PartsOf(target, panels[0])[0]);
   const int64_t tiles = Tiling(spec.cols, highest).count;
@@ -361,6 +406,16 @@ std::vector<Choice> ContractionAlternatives(const ContractionSpec& spec, const k
     result.push_back(Decided(&Choice::tasks, kUsualTasks * 4));
   }
   return result;
+}
+
+bool ReadsInputTwice(const ContractionSpec& spec, const kernel::Target& target) {
+  if (!target.has_avx512 || spec.in_scalar != Scalar::kFloat32) return false;
+  for (int panel : Panels(spec.blocks())) {
+    for (int part : PartsOf(target, panel)) {
+      if (BroadcastApart(spec, VectorsOf(target, part))) return true;
+    }
+  }
+  return false;
 }
 
 bool NeedsPartialSums(const ContractionSpec& spec) {

@@ -47,19 +47,25 @@ struct ContractionSpec {
   kernel::Scalar float_weights = kernel::Scalar::kFloat32;    // of float32 operands: how the packed weights are stored
   BlockElement out = PlainElement(kernel::Scalar::kFloat32);  // the epilogue's result, and how it is stored
   int64_t channels = 0;       // N
+  int tail = 0;               // of these, the last ones that are computed as channel_tail.h says; their weights follow the others
   bool mask_last = false;     // store only the channels that exist (dense outputs); blocked outputs have room for all
   int64_t in_size = 0, out_size = 0;  // elements the kernel may touch
   int out_alignment = 4;
   // Float32 sums wait here where they cannot in the output (NeedsPartialSums): the same offsets as there.
   kernel::Buffer partial;
+  // Among `extra`: the input once more, where ReadsInputTwice().
+  kernel::Buffer in_again;
   std::vector<kernel::Buffer> extra;  // arguments of the epilogue, numbered from first_extra on
   int first_extra = 4;                // kExtraArgument, unless the epilogue belongs to another kernel
   std::vector<int32_t> bias;          // of integers, one per channel or none: part of the sums, not of the epilogue
-  kernel::Buffer start;               // among `extra`: int32 that the sums of each channel start from; null: 0
+  bool floats_start = false;          // sums of floats may start from a bias as well (BuildEpilogue)
+  kernel::Buffer start;               // among `extra`, of the sums' type: what those of each channel start from; null: 0
   // The result for 8 channels from block `block` on at pixel (row, col), before it is stored. Where there are several
   // products of one row each, `row` is the number of the product.
   std::function<kernel::Expr(kernel::Expr acc, kernel::Expr block, kernel::Expr row, kernel::Expr col)> epilogue;
 
+  // Blocks of channels without the tail.
+  int64_t blocks() const { return tail > 0 ? channels / kBlock : (channels + kBlock - 1) / kBlock; }
   int group() const {
     return IsFloat(in_scalar) ? 1 : in_scalar == kernel::Scalar::kInt16 ? 2 : 4;
   }
@@ -92,6 +98,13 @@ std::vector<Choice> ContractionAlternatives(const ContractionSpec& spec, const k
 
 // The sums go through K in several chunks, and the output cannot hold them meanwhile: there has to be a `partial`.
 bool NeedsPartialSums(const ContractionSpec& spec);
+
+// Two vectors of AVX-512 may take the element that they multiply from one register, or broadcast it each, as a part of their
+// instructions. The latter is better where they differ in width, because taking the narrow half of a register costs another
+// instruction; and where K is short: without registers in between, a CPU looks further ahead, beyond the end of a tile. (For long sums
+// it is no better on Zen 4, and CPUs with two multipliers of 512 bits would have to load more than they can.) Code generators
+// merge loads of what they know to be the same memory, so the kernel wants the input as two arguments.
+bool ReadsInputTwice(const ContractionSpec& spec, const kernel::Target& target);
 
 kernel::Kernel ContractionKernel(const ContractionSpec& spec, const kernel::Target& target, const std::string& name);
 

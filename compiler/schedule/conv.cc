@@ -9,6 +9,7 @@
 #include "compiler/base/status_macros.h"
 #include "compiler/kernel/lower.h"
 #include "compiler/ops/conv.h"
+#include "compiler/schedule/channel_tail.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/epilogue.h"
 #include "compiler/schedule/gate.h"
@@ -92,6 +93,7 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
   }
   spec.split_pixels = SplitsPixels(images * out_h * out_w, graph::ByteSize(x->type) + graph::ByteSize(node.output()->type),
                                    graph::ByteSize(w->type));
+  spec.floats_start = true;
   spec.choice = s.choice();
   std::vector<plan::Argument> extra;
   if (!BuildEpilogue(s, node, d, /*blocked=*/true, pixels, spec, extra)) return false;
@@ -182,14 +184,16 @@ absl::StatusOr<bool> ScheduleConv(Scheduler& s, const graph::Node& node) {
     // Weights that a gate multiplies are float32.
     const bool gated = s.gate(x) != nullptr;
     if (!gated) spec.float_weights = StorageForWeights(values, graph::NumElements(w->type.shape), s.float_storage());
-    packed = s.program().AddConstant(PackWeights(k_size, p.out_channels, spec.float_weights, [&](int64_t i, int64_t n) {
-      return values[WeightIndex(p, k.elements[i], n)];
-    }));
+    const auto weight = [&](int64_t i, int64_t n) { return values[WeightIndex(p, k.elements[i], n)]; };
+    if (!gated) spec.tail = TailChannels(p.out_channels, spec.block_entries, images * out_h * out_w);
+    const int64_t whole = p.out_channels - spec.tail;
+    packed = s.program().AddConstant(PackWeights(k_size, whole, spec.float_weights, weight) +
+                                     PackTail(spec.block_entries, spec.single_entries, whole, spec.tail, spec.float_weights, weight));
     if (const Gate* gate = s.gate(x)) packed = GateWeights(s, node, *gate, packed, k, p.out_channels);
   }
   std::vector<plan::Argument> arguments = {input, {table}, {packed}, {storage}};
   arguments.insert(arguments.end(), extra.begin(), extra.end());
-  AddPartialSums(s, spec, arguments);
+  AddOwnArguments(s, spec, arguments);
   s.Offer(ContractionAlternatives(spec, s.target()));
   s.program().AddStep(ContractionKernel(spec, s.target(), info.op), std::move(arguments), std::move(info));
   s.Place(node.output(), NaturalPlacement(storage, p.out_channels));

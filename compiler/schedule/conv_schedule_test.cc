@@ -1,5 +1,6 @@
 // Convolutions of random shapes, scheduled for every target, against their definition.
 #include <algorithm>
+#include <functional>
 
 #include "compiler/schedule/testing/schedule_tester.h"
 #include "gtest/gtest.h"
@@ -99,6 +100,28 @@ TEST(ConvScheduleTest, FewPlanarChannelsAreReadWhereTheyAre) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+// 1 to 4 channels beyond whole blocks, of any window, with what follows; whatever else the input's channels are.
+TEST(ConvScheduleTest, LastChannelsAlongK) {
+  for (uint32_t i = 0; i < 10; ++i) {
+    ScheduleTester t(350 + i);
+    Conv c;
+    c.images = t.Int(1, 2);
+    c.in_channels = t.Int(48, 70);
+    c.out_channels = 8 * t.Int(1, 6) + t.Int(1, 4);
+    c.kernel = t.Coin() ? Ints{1, 1} : Ints{t.Int(1, 3), t.Int(1, 2)};
+    c.stride = {t.Int(1, 2), t.Int(1, 2)};
+    c.pad = {t.Int(0, 1), t.Int(0, 1), t.Int(0, 1), 1};
+    c.extent_hi = 14;
+    c.extent_lo = 9;
+    Value* y = t.Add("conv2d", {t.Input(c.input(t)), t.Constant(c.weights())}, c.attributes());
+    y = t.Add("add", {y, t.Constant({1, c.out_channels, 1, 1})}, {});
+    t.Expect(t.Add(t.Coin() ? "sigmoid" : "relu", {y}, {}));
+    t.Check();
+    EXPECT_TRUE(t.KernelsContain("parts["));
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 // A gate of channels between a blocked tensor and a 1x1 convolution.
 Value* Gated(ScheduleTester& t, const Shape& shape, Value** x) {
   Value* in = t.Add("conv2d", {t.Input(shape), t.Constant({shape[1], shape[1], 1, 1})}, {});
@@ -193,6 +216,42 @@ TEST(ConvScheduleTest, Epilogues) {
     }
     t.Expect(y);
     t.Check();
+  }
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
+// Sums start from a bias, unless somebody wants to know what they are without it.
+TEST(ConvScheduleTest, SumsStartFromTheirBias) {
+  struct Case {
+    const char* what;
+    bool starts;
+    std::function<Value*(ScheduleTester& t, Value* y, Value* bias, Value* other)> follow;
+  };
+  const Case cases[] = {
+      {"bias", true, [](ScheduleTester& t, Value* y, Value* bias, Value*) { return t.Add("relu", {t.Add("add", {bias, y})}); }},
+      {"bias after residual", true,
+       [](ScheduleTester& t, Value* y, Value* bias, Value* other) { return t.Add("add", {t.Add("add", {other, y}), bias}); }},
+      {"bias of both factors", true,
+       [](ScheduleTester& t, Value* y, Value* bias, Value*) {
+         Value* sum = t.Add("add", {y, bias});
+         return t.Add("mul", {sum, t.Add("sigmoid", {sum})});
+       }},
+      {"bias of one factor", false,
+       [](ScheduleTester& t, Value* y, Value* bias, Value* other) {
+         Value* sum = t.Add("add", {y, other});
+         return t.Add("mul", {sum, t.Add("add", {sum, bias})});
+       }},
+      {"bias after a product", false,
+       [](ScheduleTester& t, Value* y, Value* bias, Value* other) { return t.Add("add", {t.Add("mul", {y, other}), bias}); }},
+      {"not per channel", false,
+       [](ScheduleTester& t, Value* y, Value*, Value* other) { return t.Add("add", {y, other}); }},
+  };
+  for (const Case& c : cases) {
+    ScheduleTester t(650);
+    Value* y = t.Add("conv2d", {t.Input({1, 20, 5, 5}), t.Constant({27, 20, 1, 1})}, {});
+    t.Expect(c.follow(t, y, t.Constant({1, 27, 1, 1}), t.Input({1, 27, 5, 5})));
+    t.Check();
+    EXPECT_EQ(t.KernelsContain("start["), c.starts) << c.what;
   }
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }

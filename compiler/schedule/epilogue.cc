@@ -32,33 +32,46 @@ std::string PadToBlocks(const std::string& data, Scalar scalar) {
   return padded;
 }
 
-// Integer sums start from a bias per channel, if it is the first thing that is added to them, instead of adding it later.
+// The constant that `e` reads, if it holds a number per channel; otherwise null.
+const std::string* PerChannelConstant(const graph::Node& node, const kernel::Definition& d, const kernel::Var& channel, int64_t channels,
+                                      const Expr& e) {
+  if (e->op != Op::kRead) return nullptr;
+  const std::vector<int64_t>& shape = d.info(e->tensor).shape;
+  int64_t elements = 1;
+  bool per_channel = false;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    elements *= shape[i];
+    per_channel = per_channel || (IsUse(e->args[i], channel) && shape[i] == channels);
+  }
+  return per_channel && elements == channels ? Scheduler::ConstantData(node.inputs[e->tensor]) : nullptr;
+}
+
+// Sums may start from what is added to them per channel, if nothing but additions comes before, instead of being added to it
+// later. What is left of `body`, and that constant; null: there is none.
 Expr TakeBias(const graph::Node& node, const kernel::Definition& d, const kernel::Var& channel, const kernel::Var& sum,
-              const Expr& body, ContractionSpec& spec) {
-  if (sum->type.scalar != Scalar::kInt32) return body;
-  int uses = 0;  // every use of the sums must be this one
-  kernel::Visit(body, [&](const Expr& e) {
-    for (const Expr& a : e->args) uses += IsUse(a, sum);
-  });
-  if (uses != 1) return body;
-  return kernel::Rewrite(body, [&](const Expr& e) -> Expr {
-    if (e->op != Op::kAdd) return e;
-    const int at = IsUse(e->args[0], sum) ? 1 : 0;
-    const Expr& bias = e->args[at];
-    if (!IsUse(e->args[1 - at], sum) || bias->op != Op::kRead) return e;
-    const std::string* data = Scheduler::ConstantData(node.inputs[bias->tensor]);
-    const std::vector<int64_t>& shape = d.info(bias->tensor).shape;
-    int64_t elements = 1;
-    bool per_channel = false;
-    for (size_t i = 0; i < shape.size(); ++i) {
-      elements *= shape[i];
-      per_channel = per_channel || (IsUse(bias->args[i], channel) && shape[i] == spec.channels);
+              const Expr& body, const ContractionSpec& spec, const std::string** bias) {
+  *bias = nullptr;
+  if (sum->type.scalar != Scalar::kInt32 && !spec.floats_start) return body;
+  // From the sum up, as long as nobody else wants to know what it is so far.
+  std::function<bool(const Expr&)> is_found = [&](const Expr& e) { return IsUse(e, sum); };
+  while (true) {
+    int uses = 0;
+    Expr user;
+    kernel::Visit(body, [&](const Expr& e) {
+      for (const Expr& a : e->args) {
+        if (!is_found(a)) continue;
+        ++uses;
+        user = e;
+      }
+    });
+    if (uses != 1 || user->op != Op::kAdd) return body;
+    const int at = is_found(user->args[0]) ? 1 : 0;
+    *bias = PerChannelConstant(node, d, channel, spec.channels, user->args[at]);
+    if (*bias != nullptr) {
+      return kernel::Replace(body, [&](const Expr& e) -> Expr { return e.get() == user.get() ? user->args[1 - at] : nullptr; });
     }
-    if (data == nullptr || !per_channel || elements != spec.channels) return e;
-    spec.bias.resize(data->size() / 4);
-    std::memcpy(spec.bias.data(), data->data(), data->size());
-    return e->args[1 - at];
-  });
+    is_found = [user](const Expr& e) { return e.get() == user.get(); };
+  }
 }
 
 }  // namespace
@@ -92,7 +105,8 @@ bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definiti
   const kernel::Var scalar_acc = kernel::MakeVar("sum", kernel::Type(spec.sum_scalar()));
   Expr body = kernel::Rewrite(
       stage.body, [&](const Expr& e) -> Expr { return e->op == Op::kReduce ? Use(scalar_acc) : e; });
-  body = TakeBias(node, d, channel, scalar_acc, body, spec);
+  const std::string* bias;
+  body = TakeBias(node, d, channel, scalar_acc, body, spec, &bias);
 
   // First look at everything, then change the program.
   std::map<int, Operand> operands;
@@ -127,6 +141,16 @@ bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definiti
   });
   if (!fits) return false;
 
+  if (bias != nullptr && spec.sum_scalar() == Scalar::kInt32) {
+    spec.bias.resize(bias->size() / 4);
+    std::memcpy(spec.bias.data(), bias->data(), bias->size());
+  } else if (bias != nullptr) {
+    std::string starts = PadToBlocks(*bias, Scalar::kFloat32);
+    spec.start = kernel::ArgumentBuffer("start", Scalar::kFloat32, static_cast<int64_t>(starts.size()) / 4,
+                                        spec.first_extra + static_cast<int>(spec.extra.size()), 64);
+    spec.extra.push_back(spec.start);
+    bindings.push_back({s.program().AddConstant(std::move(starts))});
+  }
   for (auto& [t, o] : operands) {
     const graph::Value* v = node.inputs[t];
     const std::vector<int64_t>& shape = d.info(t).shape;
@@ -202,12 +226,19 @@ bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definiti
   return true;
 }
 
-void AddPartialSums(Scheduler& s, ContractionSpec& spec, std::vector<plan::Argument>& arguments) {
-  if (!NeedsPartialSums(spec)) return;
-  const Scalar sum = spec.sum_scalar();
-  spec.partial = kernel::ArgumentBuffer("partial", sum, spec.out_size, static_cast<int>(arguments.size()), SizeOf(sum));
-  spec.extra.push_back(spec.partial);
-  arguments.push_back({s.program().AddArena(spec.out_size * SizeOf(sum))});
+void AddOwnArguments(Scheduler& s, ContractionSpec& spec, std::vector<plan::Argument>& arguments) {
+  const auto add = [&](const char* name, Scalar scalar, int64_t size, const plan::Argument& argument) {
+    spec.extra.push_back(kernel::ArgumentBuffer(name, scalar, size, static_cast<int>(arguments.size()), SizeOf(scalar)));
+    arguments.push_back(argument);
+    return spec.extra.back();
+  };
+  if (NeedsPartialSums(spec)) {
+    const Scalar sum = spec.sum_scalar();
+    spec.partial = add("partial", sum, spec.out_size, {s.program().AddArena(spec.out_size * SizeOf(sum))});
+  }
+  if (ReadsInputTwice(spec, s.target())) {
+    spec.in_again = add("in_again", spec.in_scalar, spec.in_size, plan::Argument(arguments[kInput]));
+  }
 }
 
 }  // namespace mgec::schedule

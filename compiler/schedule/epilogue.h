@@ -26,8 +26,9 @@ PixelMap PixelsByRows(int64_t images, int64_t out_h, int64_t out_w);
 bool BuildEpilogue(Scheduler& s, const graph::Node& node, const kernel::Definition& d, bool blocked,
                    const PixelMap& pixels, ContractionSpec& spec, std::vector<plan::Argument>& bindings);
 
-// Room for sums that wait between the chunks of K, as the last of the arguments, where the contraction needs it.
-void AddPartialSums(Scheduler& s, ContractionSpec& spec, std::vector<plan::Argument>& arguments);
+// What the contraction needs beyond its operands and its epilogue's, as the last of the arguments: room for sums that wait between
+// the chunks of K, and its input once more, the first of the arguments.
+void AddOwnArguments(Scheduler& s, ContractionSpec& spec, std::vector<plan::Argument>& arguments);
 
 }  // namespace mgec::schedule
 

@@ -89,6 +89,7 @@ absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node) {
   spec.rows = 1;
   spec.cols = m;
   spec.channels = n;
+  spec.floats_start = true;
   PixelMap pixels;
   spec.batch = batch;
   spec.in_batch_stride = m * k;
@@ -163,7 +164,7 @@ absl::StatusOr<bool> ScheduleMatMul(Scheduler& s, const graph::Node& node) {
                                            {packed},
                                            {out.storage, out.offset, graph::ByteSize(node.output()->type)}};
   arguments.insert(arguments.end(), extra.begin(), extra.end());
-  AddPartialSums(s, spec, arguments);
+  AddOwnArguments(s, spec, arguments);
   s.Offer(ContractionAlternatives(spec, s.target()));
   s.program().AddStep(ContractionKernel(spec, s.target(), info.op), std::move(arguments), std::move(info));
   s.Place(node.output(), out);
