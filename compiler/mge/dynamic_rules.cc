@@ -220,6 +220,22 @@ ExtentsOr PerEntry(const Rule& r, int i) {
   return out;
 }
 
+// Each grid samples the image of its own number, or of the number in operand 2.
+ExtentsOr Sampling(const Rule& r) {
+  const Extents grid = r.of(1);
+  const bool numbered = r.node.inputs.size() == 3;
+  if (!AllFixed(Extents(grid.begin() + 1, grid.end())) || (numbered && r.shapes.IsDynamic(r.node.inputs[0]))) {
+    return Mixed(r.node);
+  }
+  const Extents images = r.of(numbered ? 2 : 0);
+  if (!AllFixed(Extents(images.begin() + 1, images.end()))) return Mixed(r.node);
+  if (images[0] != grid[0]) return Unequal();
+  Extents out;
+  for (int64_t n : r.out()) out.emplace_back(n);
+  out[0] = grid[0];
+  return out;
+}
+
 std::vector<int64_t> LastAxis(const Rule& r) { return {static_cast<int64_t>(r.shape(0).size()) - 1}; }
 
 ExtentsOr ExtentsAfter(const Rule& r) {
@@ -258,8 +274,10 @@ ExtentsOr ExtentsAfter(const Rule& r) {
   if (op == "argsort") return Along(r, LastAxis(r));
   if (op == "matmul" || op == "int_matmul") return Multiplying(r);
   static const std::set<std::string> kPerEntry = {"conv2d",     "int_conv2d",        "pool2d",     "resize",      "lrn",
-                                                  "group_norm", "images_to_windows", "batch_norm", "local_conv2d"};
+                                                  "group_norm", "images_to_windows", "batch_norm", "local_conv2d",
+                                                  "perspective_grid", "affine_grid"};
   if (kPerEntry.count(op) != 0) return PerEntry(r, 0);
+  if (op == "sample_image") return Sampling(r);
   if (op == "roi_align" || op == "roi_pooling") return PerEntry(r, 1);
   return Mixed(r.node);
 }

@@ -60,7 +60,9 @@ absl::StatusOr<Value*> Spread(ImportContext& c, Value* x, size_t axis, int64_t s
   int64_t before = 1, after = 1;
   for (size_t i = 0; i < shape.size(); ++i) (i < axis ? before : after) *= i == axis ? 1 : shape[i];
   Shape apart = {before, shape[axis], 1, after};
-  if (c.shapes().IsDynamic(x)) {  // an unknown number of images stays a dimension
+  const bool dynamic = std::any_of(c.inputs().begin(), c.inputs().end(),
+                                   [&](const Value* v) { return c.shapes().IsDynamic(v); });
+  if (dynamic) {  // an unknown number of images stays a dimension
     apart[0] /= std::max<int64_t>(shape[0], 1);
     apart.insert(apart.begin(), shape[0]);
   }

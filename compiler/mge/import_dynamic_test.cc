@@ -184,6 +184,18 @@ TEST(DynamicTest, WritesToAllThatCounts) {
   EXPECT_EQ(r[0].as<float>(), (Floats{1, 9, 5, 9}));
   EXPECT_EQ(r[1].as<float>(), (Floats{1, 3, 5, 11}));
 
+  // What was cut from the same rows meets again.
+  TestModel cut;
+  const int same = PositiveRows(cut, cut.Input("x", {3, 2}));
+  const auto part = [&](int begin, int end) {
+    const std::vector<Item> items = {{1, true, true, false, false}};
+    return cut.Op("Subtensor", {same, cut.Ints({begin}), cut.Ints({end})},
+                  [&](auto& b) { return param::CreateIndexDescMaskDumpDirect(b, &items); });
+  };
+  cut.Output(cut.Op("Elemwise", {part(1, 2), part(0, -1)},
+                    [](auto& b) { return param::CreateElemwise(b, param::ElemwiseMode::SUB); }));
+  EXPECT_EQ(RunModel(cut, Floats{1, 2, -3, 4, 5, 7})[0].as<float>(), (Floats{1, 2}));
+
   // The last row that counts is not the last that there is.
   TestModel last;
   const int some = PositiveRows(last, last.Input("x", {3, 2}));
@@ -242,6 +254,31 @@ TEST(DynamicTest, TransposedConvolution) {
   ASSERT_EQ(r.size(), 1u);
   EXPECT_EQ(r[0].shape, (graph::Shape{2, 1, 1, 4}));
   EXPECT_EQ(r[0].as<float>(), (Floats{1, 10, 2, 20, 5, 50, 6, 60}));
+}
+
+// A warp for each image that was chosen, or of one image by each matrix.
+TEST(DynamicTest, Warps) {
+  TestModel m;
+  const int rows = PositiveRows(m, m.Input("x", {3, 2}));
+  const int images = m.Op("ReshapeV1", {rows, m.Ints({-1, 1, 1, 2})}, [](auto& b) { return param::CreateOptionalAxisV1(b, 0); });
+  // x' = 1 - x
+  const int matrix = m.Floats({1, 3, 3}, {-1, 0, 1, 0, 1, 0, 0, 0, 1});
+  const int size = m.Op("GetVarShapeV1", {rows}, [](auto& b) { return param::CreateOptionalAxisV1(b, 0); });
+  const int shape = m.Op("Concat", {size, m.Ints({3, 3})}, [](auto& b) { return param::CreateAxis(b, 0); });
+  const int matrices = m.Op("Broadcast", {matrix, shape});
+  const auto warp = [](auto& b) {
+    param::WarpPerspectiveBuilder p(b);
+    p.add_format(param::ConvolutionFormat::NCHW);
+    return p.Finish();
+  };
+  m.Output(m.Op("WarpPerspectiveV2", {images, matrices, m.Ints({1, 2})}, warp));
+  const int numbers = m.Op("TypeCvtV2", {Column(m, rows, 1)}, [](auto& b) { return fbs::CreateDType(b, DTypeEnum::Int32); });
+  m.Output(m.Op("WarpPerspectiveV2", {m.Floats({2, 1, 1, 2}, {10, 20, 30, 40}), matrices, numbers, m.Ints({1, 2})}, warp));
+  const auto r = RunModel(m, Floats{1, 0, -3, 4, 5, 1});
+  ASSERT_EQ(r.size(), 2u);
+  EXPECT_EQ(r[0].shape, (graph::Shape{2, 1, 1, 2}));
+  EXPECT_EQ(r[0].as<float>(), (Floats{0, 1, 1, 5}));
+  EXPECT_EQ(r[1].as<float>(), (Floats{20, 10, 40, 30}));
 }
 
 TEST(DynamicTest, RefusesWhatItCannotFollow) {
