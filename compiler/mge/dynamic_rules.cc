@@ -1,6 +1,7 @@
 #include "compiler/mge/dynamic_rules.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <set>
 
@@ -111,6 +112,30 @@ ExtentsOr Concatenating(const Rule& r) {
   return out;
 }
 
+ExtentsOr Padding(const Rule& r) {
+  Extents out = r.of(0);
+  for (size_t i = 0; i < out.size(); ++i) {
+    const bool same = r.node.attributes.Ints("before")[i] == 0 && r.out()[i] == r.shape(0)[i];
+    if (!out[i].fixed() && !same) return Mixed(r.node);
+    if (out[i].fixed()) out[i] = Extent(r.out()[i]);
+  }
+  return out;
+}
+
+// x, where the operands from number 1 on say what is written: `whole(axis)` tells whether that is all along the axis.
+// What is fixed there has elements for those of x that do not count, too.
+ExtentsOr Writing(const Rule& r, const std::function<bool(size_t)>& whole) {
+  const Extents x = r.of(0);
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (!x[i].fixed() && !whole(i)) return Mixed(r.node);
+    for (size_t k = 1; k < r.node.inputs.size(); ++k) {
+      const Extent written = r.of(static_cast<int>(k))[i];
+      if (!written.fixed() && written != x[i]) return Unequal();
+    }
+  }
+  return x;
+}
+
 // The dimensions of the index stand in the place of the axis. Indices are taken to be in range.
 ExtentsOr Gathering(const Rule& r) {
   Extents out = r.of(0);
@@ -195,6 +220,22 @@ ExtentsOr PerEntry(const Rule& r, int i) {
   return out;
 }
 
+// Each grid samples the image of its own number, or of the number in operand 2.
+ExtentsOr Sampling(const Rule& r) {
+  const Extents grid = r.of(1);
+  const bool numbered = r.node.inputs.size() == 3;
+  if (!AllFixed(Extents(grid.begin() + 1, grid.end())) || (numbered && r.shapes.IsDynamic(r.node.inputs[0]))) {
+    return Mixed(r.node);
+  }
+  const Extents images = r.of(numbered ? 2 : 0);
+  if (!AllFixed(Extents(images.begin() + 1, images.end()))) return Mixed(r.node);
+  if (images[0] != grid[0]) return Unequal();
+  Extents out;
+  for (int64_t n : r.out()) out.emplace_back(n);
+  out[0] = grid[0];
+  return out;
+}
+
 std::vector<int64_t> LastAxis(const Rule& r) { return {static_cast<int64_t>(r.shape(0).size()) - 1}; }
 
 ExtentsOr ExtentsAfter(const Rule& r) {
@@ -221,14 +262,22 @@ ExtentsOr ExtentsAfter(const Rule& r) {
   if (op == "gather_nd") return GatheringMany(r);
   if (op == "take_along") return TakingAlong(r);
   if (op == "mask_tail") return r.of(0);
+  if (op == "pad") return Padding(r);
+  if (op == "set_along") return Writing(r, [&](size_t axis) { return static_cast<int64_t>(axis) != r.axis(); });
+  if (op == "slice_update") {
+    return Writing(r, [&](size_t axis) {
+      return r.node.attributes.Ints("begin")[axis] == 0 && r.node.attributes.Ints("step")[axis] == 1 && r.shape(1)[axis] == r.shape(0)[axis];
+    });
+  }
   if (op == "reduce" || op == "layer_norm") return Along(r, r.node.attributes.Ints("axes"));
   if (op == "argmax" || op == "argmin" || op == "softmax" || op == "cumsum") return Along(r, {r.axis()});
   if (op == "argsort") return Along(r, LastAxis(r));
   if (op == "matmul" || op == "int_matmul") return Multiplying(r);
-  static const std::set<std::string> kPerEntry = {"conv2d",     "int_conv2d", "pool2d",            "resize",
-                                                  "lrn",        "group_norm", "images_to_windows", "pad",
-                                                  "batch_norm", "local_conv2d"};
-  if (kPerEntry.count(op) != 0 && (op != "pad" || r.node.attributes.Ints("before")[0] == 0)) return PerEntry(r, 0);
+  static const std::set<std::string> kPerEntry = {"conv2d",     "int_conv2d",        "pool2d",     "resize",      "lrn",
+                                                  "group_norm", "images_to_windows", "batch_norm", "local_conv2d",
+                                                  "perspective_grid", "affine_grid"};
+  if (kPerEntry.count(op) != 0) return PerEntry(r, 0);
+  if (op == "sample_image") return Sampling(r);
   if (op == "roi_align" || op == "roi_pooling") return PerEntry(r, 1);
   return Mixed(r.node);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
@@ -198,9 +199,13 @@ class ModelImporter {
     return name;
   }
 
+  // A file lists a variable as often as the dumped function returns it; under one name that is one output, as in MegEngine
+  // Lite.
   void AddOutputs() {
+    std::set<std::pair<int, absl::string_view>> added;
     for (size_t i = 0; i < model_.outputs.size(); ++i) {
       const Output& output = model_.outputs[i];
+      if (!added.emplace(output.variable, output.name).second) continue;
       Value* value = values_[output.variable];
       if (value == nullptr) {
         ReportMissingOutput(output.variable);
@@ -208,7 +213,11 @@ class ModelImporter {
         Refuse(model_.operators[model_.variables[output.variable].producer],
                Unsupported("output of the network that exists only on a condition", "outputs that are merged"));
       } else {
-        graph_.AddOutput(value, output.name.empty() ? absl::StrCat("unnamed", i) : std::string(output.name));
+        const std::string name = output.name.empty() ? absl::StrCat("unnamed", i) : std::string(output.name);
+        if (UniqueName(name) != name) {
+          error_.Update(absl::InvalidArgumentError(absl::StrCat("two outputs of the network have the name \"", name, "\"")));
+        }
+        graph_.AddOutput(value, name);
       }
     }
   }

@@ -59,8 +59,15 @@ absl::StatusOr<Value*> Spread(ImportContext& c, Value* x, size_t axis, int64_t s
   if (stride == 1 || shape[axis] <= 1) return x;
   int64_t before = 1, after = 1;
   for (size_t i = 0; i < shape.size(); ++i) (i < axis ? before : after) *= i == axis ? 1 : shape[i];
-  ASSIGN_OR_RETURN(Value * y, c.Reshape(x, {before, shape[axis], 1, after}));
-  ASSIGN_OR_RETURN(y, PadAxis(c, y, 2, 0, stride - 1));
+  Shape apart = {before, shape[axis], 1, after};
+  const bool dynamic = std::any_of(c.inputs().begin(), c.inputs().end(),
+                                   [&](const Value* v) { return c.shapes().IsDynamic(v); });
+  if (dynamic) {  // an unknown number of images stays a dimension
+    apart[0] /= std::max<int64_t>(shape[0], 1);
+    apart.insert(apart.begin(), shape[0]);
+  }
+  ASSIGN_OR_RETURN(Value * y, c.Reshape(x, apart));
+  ASSIGN_OR_RETURN(y, PadAxis(c, y, apart.size() - 2, 0, stride - 1));
   Shape spread = shape;
   spread[axis] *= stride;
   ASSIGN_OR_RETURN(y, c.Reshape(y, spread));

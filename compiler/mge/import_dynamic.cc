@@ -431,7 +431,9 @@ void RegisterDynamic(Registry& r) {
        {"Elemwise", "ElemwiseMultiType", "PowC", "TypeCvt", "Where", "MaskedFill", "FakeQuant", "TQT", "Identity",
         "Copy", "MarkDynamicVar", "MarkNoBroadcastElemwise", "PersistentOutputStorage", "VirtualDep", "AssertEqual",
         "Dimshuffle", "AxisAddRemove", "Split", "Convolution", "ConvBiasForward", "Pooling", "AdaptivePooling",
-        "BatchNorm", "LayerNorm", "GeneralNorm", "ROIAlign", "ROIPooling", "Resize"}) {
+        "BatchNorm", "LayerNorm", "GeneralNorm", "ROIAlign", "ROIPooling", "Resize",
+        "ConvolutionBackwardData", "Flip", "GroupNorm", "Images2Neibs", "IncrSubtensor", "IndexingSetOneHot",
+        "InstanceNorm", "LRN", "Padding", "Remap", "SetSubtensor", "WarpAffine", "WarpPerspective"}) {
     if (r.Find(type) != nullptr) r.AddFollowing(type);
   }
   r.AddDynamic("GetVarShape", ImportGetVarShape);

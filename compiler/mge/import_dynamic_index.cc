@@ -40,6 +40,19 @@ absl::StatusOr<Value*> CutAxis(ImportContext& c, Value* y, const AxisIndex& a) {
     step = known[0];
   }
   if (step == 0) return absl::InvalidArgumentError("the step of a range is 0");
+  if (old.fixed()) {
+    // Known numbers select as they do where nothing depends on values.
+    Ranges ranges(y->type.shape);
+    if (const absl::Status s = SetRange(c, a, ranges); s.ok()) {
+      if (ranges.IsWhole(y->type.shape)) return y;
+      ASSIGN_OR_RETURN(Value * part, c.Add("slice", {y}, ranges.attributes()));
+      extents[axis] = Extent(part->type.shape[axis]);
+      shapes.Set(part, extents);
+      return part;
+    } else if (!NeedsComputedOperand(s)) {
+      return s;
+    }
+  }
   // What is known of a bound: nothing where it is not given, and not constant.
   const auto bounds = [&](std::optional<int> operand) -> absl::StatusOr<std::optional<Number>> {
     if (!operand.has_value()) return std::optional<Number>();

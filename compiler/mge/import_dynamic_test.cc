@@ -162,6 +162,125 @@ TEST(DynamicTest, EqualSelectionsMeet) {
   EXPECT_EQ(RunModel(m, Floats{1, -1, 2, 3})[0].as<float>(), (Floats{2, 4, 6}));
 }
 
+// An operator with one index tensor, or number, for an axis: the last of its inputs.
+int At(TestModel& m, const char* op, std::vector<int> inputs, int axis) {
+  const std::vector<Item> items = {{static_cast<int8_t>(axis), false, false, false, true}};
+  return m.Op(op, std::move(inputs), [&](auto& b) { return param::CreateIndexDescMaskDumpDirect(b, &items); });
+}
+
+int Column(TestModel& m, int x, int column) { return At(m, "Subtensor", {x, m.Ints({column})}, 1); }
+
+// Rows of x whose first element is above 0.
+int PositiveRows(TestModel& m, int x) { return At(m, "IndexingMultiAxisVec", {x, Positive(m, Column(m, x, 0)) + 1}, 0); }
+
+TEST(DynamicTest, WritesToAllThatCounts) {
+  TestModel m;
+  const int rows = PositiveRows(m, m.Input("x", {3, 2}));
+  m.Output(At(m, "SetSubtensor", {rows, m.Floats({1}, {9}), m.Ints({-1})}, 1));
+  m.Output(At(m, "IncrSubtensor", {rows, Column(m, rows, 0), m.Ints({-1})}, 1));
+  const auto r = RunModel(m, Floats{1, 2, -3, 4, 5, 6});
+  ASSERT_EQ(r.size(), 2u);
+  EXPECT_EQ(r[0].shape, (graph::Shape{2, 2}));
+  EXPECT_EQ(r[0].as<float>(), (Floats{1, 9, 5, 9}));
+  EXPECT_EQ(r[1].as<float>(), (Floats{1, 3, 5, 11}));
+
+  // What was cut from the same rows meets again.
+  TestModel cut;
+  const int same = PositiveRows(cut, cut.Input("x", {3, 2}));
+  const auto part = [&](int begin, int end) {
+    const std::vector<Item> items = {{1, true, true, false, false}};
+    return cut.Op("Subtensor", {same, cut.Ints({begin}), cut.Ints({end})},
+                  [&](auto& b) { return param::CreateIndexDescMaskDumpDirect(b, &items); });
+  };
+  cut.Output(cut.Op("Elemwise", {part(1, 2), part(0, -1)},
+                    [](auto& b) { return param::CreateElemwise(b, param::ElemwiseMode::SUB); }));
+  EXPECT_EQ(RunModel(cut, Floats{1, 2, -3, 4, 5, 7})[0].as<float>(), (Floats{1, 2}));
+
+  // The last row that counts is not the last that there is.
+  TestModel last;
+  const int some = PositiveRows(last, last.Input("x", {3, 2}));
+  last.Output(At(last, "SetSubtensor", {some, last.Floats({1}, {9}), last.Ints({-1})}, 0));
+  EXPECT_THAT(last.Text(), HasSubstr("slice_update of operands whose size depends on values"));
+}
+
+TEST(DynamicTest, OneHot) {
+  TestModel m;
+  const int x = m.Input("x", {4}, DTypeEnum::Int32);
+  const int taken = CondTake(m, x, x, CondTakeMode::GT);
+  const int size = m.Op("GetVarShapeV1", {taken}, [](auto& b) { return param::CreateOptionalAxisV1(b, 7); });
+  const int shape = m.Op("Concat", {size, m.Ints({3})}, [](auto& b) { return param::CreateAxis(b, 0); });
+  const int zeros = m.Op("Broadcast", {m.Ints({0}), shape});
+  m.Output(m.Op("IndexingSetOneHot", {zeros, taken, m.Ints({1})}, [](auto& b) { return param::CreateAxis(b, 1); }));
+  const auto r = RunModel(m, Ints{2, 0, 1, -5});
+  ASSERT_EQ(r.size(), 1u);
+  EXPECT_EQ(r[0].shape, (graph::Shape{2, 3}));
+  EXPECT_EQ(r[0].as<int32_t>(), (Ints{0, 0, 1, 0, 1, 0}));
+}
+
+TEST(DynamicTest, PadsOtherAxes) {
+  const auto pad = [](TestModel& m, int axis) {
+    const int rows = PositiveRows(m, m.Input("x", {3, 2}));
+    m.Output(m.Op("Padding", {rows}, [&](auto& b) {
+      param::PaddingBuilder p(b);
+      if (axis == 0) p.add_back_offset_dim0(1);
+      if (axis == 1) p.add_front_offset_dim1(1);
+      p.add_padding_val(7);
+      p.add_padding_mode(param::PaddingMode::CONSTANT);
+      return p.Finish();
+    }));
+  };
+  TestModel columns, rows;
+  pad(columns, 1);
+  const auto r = RunModel(columns, Floats{1, 2, -3, 4, 5, 6});
+  ASSERT_EQ(r.size(), 1u);
+  EXPECT_EQ(r[0].as<float>(), (Floats{7, 1, 2, 7, 5, 6}));
+  pad(rows, 0);
+  EXPECT_THAT(rows.Text(), HasSubstr("pad of operands whose size depends on values"));
+}
+
+// Of some images: each has its own result, and there are as many.
+TEST(DynamicTest, TransposedConvolution) {
+  TestModel m;
+  const int rows = PositiveRows(m, m.Input("x", {3, 2}));
+  const int images = m.Op("ReshapeV1", {rows, m.Ints({-1, 1, 1, 2})}, [](auto& b) { return param::CreateOptionalAxisV1(b, 0); });
+  const int y = m.Op("ConvolutionBackwardDataV2", {m.Floats({1, 1, 1, 2}, {1, 10}), images}, [](auto& b) {
+    param::ConvolutionBuilder p(b);
+    p.add_mode(param::ConvolutionMode::CROSS_CORRELATION);
+    p.add_stride_w(2);
+    return p.Finish();
+  });
+  m.Output(y);
+  const auto r = RunModel(m, Floats{1, 2, -3, 4, 5, 6});
+  ASSERT_EQ(r.size(), 1u);
+  EXPECT_EQ(r[0].shape, (graph::Shape{2, 1, 1, 4}));
+  EXPECT_EQ(r[0].as<float>(), (Floats{1, 10, 2, 20, 5, 50, 6, 60}));
+}
+
+// A warp for each image that was chosen, or of one image by each matrix.
+TEST(DynamicTest, Warps) {
+  TestModel m;
+  const int rows = PositiveRows(m, m.Input("x", {3, 2}));
+  const int images = m.Op("ReshapeV1", {rows, m.Ints({-1, 1, 1, 2})}, [](auto& b) { return param::CreateOptionalAxisV1(b, 0); });
+  // x' = 1 - x
+  const int matrix = m.Floats({1, 3, 3}, {-1, 0, 1, 0, 1, 0, 0, 0, 1});
+  const int size = m.Op("GetVarShapeV1", {rows}, [](auto& b) { return param::CreateOptionalAxisV1(b, 0); });
+  const int shape = m.Op("Concat", {size, m.Ints({3, 3})}, [](auto& b) { return param::CreateAxis(b, 0); });
+  const int matrices = m.Op("Broadcast", {matrix, shape});
+  const auto warp = [](auto& b) {
+    param::WarpPerspectiveBuilder p(b);
+    p.add_format(param::ConvolutionFormat::NCHW);
+    return p.Finish();
+  };
+  m.Output(m.Op("WarpPerspectiveV2", {images, matrices, m.Ints({1, 2})}, warp));
+  const int numbers = m.Op("TypeCvtV2", {Column(m, rows, 1)}, [](auto& b) { return fbs::CreateDType(b, DTypeEnum::Int32); });
+  m.Output(m.Op("WarpPerspectiveV2", {m.Floats({2, 1, 1, 2}, {10, 20, 30, 40}), matrices, numbers, m.Ints({1, 2})}, warp));
+  const auto r = RunModel(m, Floats{1, 0, -3, 4, 5, 1});
+  ASSERT_EQ(r.size(), 2u);
+  EXPECT_EQ(r[0].shape, (graph::Shape{2, 1, 1, 2}));
+  EXPECT_EQ(r[0].as<float>(), (Floats{0, 1, 1, 5}));
+  EXPECT_EQ(r[1].as<float>(), (Floats{20, 10, 40, 30}));
+}
+
 TEST(DynamicTest, RefusesWhatItCannotFollow) {
   TestModel different;
   const int x = different.Input("x", {4});

@@ -98,6 +98,11 @@ absl::StatusOr<Value*> ShiftAndSaturate(ImportContext& c, Value* x, int k, Value
   return c.Cast(y, dtype);
 }
 
+absl::StatusOr<Value*> Clip(ImportContext& c, Value* x, int32_t lowest, int32_t highest) {
+  ASSIGN_OR_RETURN(Value * y, c.Add("max", {x, c.graph().AddScalar(static_cast<float>(lowest))}));
+  return c.Add("min", {y, c.graph().AddScalar(static_cast<float>(highest))});
+}
+
 absl::StatusOr<Value*> ImportInteger(ImportContext& c, Mode mode) {
   graph::Graph& g = c.graph();
   switch (mode) {
@@ -108,7 +113,8 @@ absl::StatusOr<Value*> ImportInteger(ImportContext& c, Mode mode) {
     case Mode::FUSE_MUL_ADD3_IXxF32xF32xI8: {
       ASSIGN_OR_RETURN(Value * y, ApplyAs(c, "fuse_mul_add3", DTypeKind::kFloat32, 3));
       ASSIGN_OR_RETURN(y, c.Add("round_even", {y}));
-      return c.Cast(y, DTypeKind::kInt8);  // which saturates
+      ASSIGN_OR_RETURN(y, Clip(c, y, -128, 127));
+      return c.Cast(y, DTypeKind::kInt8);
     }
     case Mode::ROUND_SHR_SATURATE_IXxI8xI8:
     case Mode::ROUND_SHR_SATURATE_IXxI8xI16: {
@@ -140,11 +146,6 @@ absl::StatusOr<Value*> ImportMultiType(ImportContext& c) {
   ASSIGN_OR_RETURN(Value * y, ApplyAs(c, quantized->name, DTypeKind::kFloat32, c.num_inputs()));
   ASSIGN_OR_RETURN(const graph::DType dtype, OutputType(c, DTypeKind::kFloat32));
   return c.Cast(y, dtype);
-}
-
-absl::StatusOr<Value*> Clip(ImportContext& c, Value* x, int32_t lowest, int32_t highest) {
-  ASSIGN_OR_RETURN(Value * y, c.Add("max", {x, c.graph().AddScalar(static_cast<float>(lowest))}));
-  return c.Add("min", {y, c.graph().AddScalar(static_cast<float>(highest))});
 }
 
 // The operands as float32.

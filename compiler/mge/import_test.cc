@@ -169,6 +169,22 @@ TEST(ImportTest, RefusesInputsOfOneName) {
   EXPECT_THAT(m.Text(), HasSubstr("two inputs have the name \"x\""));
 }
 
+TEST(ImportTest, TakesAnOutputThatIsListedTwiceOnce) {
+  TestModel m;
+  const int x = m.Input("x", {2}), y = m.Input("y", {2});
+  m.model().outputs = {{x, "a"}, {y, "b"}, {x, "a"}, {x, "c"}, {y, {}}, {y, {}}};
+  std::vector<std::string> names;
+  const graph::Graph g = m.Import().value();
+  for (const graph::GraphOutput& o : g.outputs()) names.push_back(o.name);
+  EXPECT_THAT(names, ElementsAre("a", "b", "c", "unnamed4"));
+}
+
+TEST(ImportTest, RefusesOutputsOfOneName) {
+  TestModel m;
+  m.model().outputs = {{m.Input("x", {2}), "a"}, {m.Input("y", {2}), "a"}};
+  EXPECT_THAT(m.Text(), HasSubstr("two outputs of the network have the name \"a\""));
+}
+
 TEST(ImportTest, UnpacksConstantsOfFourBits) {
   TestModel m;
   const std::vector<uint8_t> packed = {0x71, 0x0f, 0x98, 0x02};  // rows of three elements take two bytes

@@ -8,6 +8,7 @@
 #include "compiler/base/status_macros.h"
 #include "compiler/kernel/interpreter.h"
 #include "compiler/kernel/lower.h"
+#include "compiler/kernel/reference_math.h"
 #include "compiler/ops/op.h"
 
 namespace mgec::ops {
@@ -33,6 +34,17 @@ absl::StatusOr<std::vector<TensorData>> EvaluateRoutine(const Node& node, const 
   for (const auto& t : own) views.push_back({t->data(), static_cast<int64_t>(t->size())});
   for (const kernel::Kernel& k : r.kernels) RETURN_IF_ERROR(kernel::Interpret(k, views, 0, k.tasks));
   return std::vector<TensorData>(own.begin(), own.begin() + node.outputs.size());
+}
+
+float FloatAt(const std::string& data, kernel::Scalar scalar, int64_t i) {
+  if (!IsHalf(scalar)) {
+    float x;
+    std::memcpy(&x, data.data() + 4 * i, 4);
+    return x;
+  }
+  uint16_t bits;
+  std::memcpy(&bits, data.data() + 2 * i, 2);
+  return scalar == kernel::Scalar::kFloat16 ? kernel::HalfToFloat(bits) : kernel::BFloat16ToFloat(bits);
 }
 
 // Evaluates the nodes of `g` in order; `values` holds what is known and receives what is computed.
@@ -228,9 +240,10 @@ absl::StatusOr<std::vector<int64_t>> EvaluateInts(const Value* v) {
         result[i] = x;
         break;
       }
-      case kernel::Scalar::kFloat32: {
-        float x;
-        std::memcpy(&x, data->data() + 4 * i, 4);
+      case kernel::Scalar::kFloat32:
+      case kernel::Scalar::kFloat16:
+      case kernel::Scalar::kBFloat16: {
+        const float x = FloatAt(*data, StorageOf(v->type.dtype), i);
         if (!(std::abs(x) < 2147483648.0f) || x != std::floor(x)) {
           return absl::InvalidArgumentError(absl::StrCat("is ", x, ", not an integer"));
         }

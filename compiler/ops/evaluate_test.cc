@@ -72,8 +72,9 @@ TEST(EvaluateIntsTest, TakesIntegersOfEveryKind) {
   EXPECT_EQ(ints(F32({1}, {1.5f})).status().message(), "is 1.5, not an integer");
   EXPECT_EQ(ints(F32({1}, {std::numeric_limits<float>::quiet_NaN()})).status().code(),
             absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(ints(TensorOf<uint16_t>(DTypeKind::kFloat16, {1}, {0})).status().message(),
-            "has dtype f16; needs an integer");
+  EXPECT_EQ(ints(TensorOf<uint16_t>(DTypeKind::kFloat16, {2}, {0x4600, 0xc000})).value(), (std::vector<int64_t>{6, -2}));
+  EXPECT_EQ(ints(TensorOf<uint16_t>(DTypeKind::kBFloat16, {1}, {0x40c0})).value(), std::vector<int64_t>{6});
+  EXPECT_EQ(ints(TensorOf<uint16_t>(DTypeKind::kFloat16, {1}, {0x3e00})).status().message(), "is 1.5, not an integer");
 }
 
 }  // namespace

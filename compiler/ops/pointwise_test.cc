@@ -228,6 +228,9 @@ TEST(PointwiseTest, Casts) {
   EXPECT_EQ(ValuesOf<int32_t>(cast(x, "i32")), (std::vector<int32_t>{1, -1, 0, 250, 0}));
   EXPECT_EQ(ValuesOf<uint8_t>(cast(x, "bool")), (std::vector<uint8_t>{1, 1, 0, 1, 1}));
   EXPECT_EQ(ValuesOf<int8_t>(cast(I32({3}, {300, -129, 5}), "i8")), (std::vector<int8_t>{44, 127, 5}));
+  EXPECT_EQ(ValuesOf<int8_t>(cast(F32({3}, {300.9f, -129, 5}), "i8")), (std::vector<int8_t>{44, 127, 5}));
+  EXPECT_EQ(ValuesOf<uint8_t>(cast(cast(F32({3}, {300.25f, -1, 5}), "f16"), "u8")), (std::vector<uint8_t>{44, 255, 5}));
+  EXPECT_EQ(ValuesOf<uint16_t>(cast(F32({2}, {65537, -2}), "u16")), (std::vector<uint16_t>{1, 65534}));
   EXPECT_EQ(ValuesOf<float>(cast(cast(x, "f16"), "f32")),
             (std::vector<float>{1.900390625f, -1.900390625f, 0, 250.5f, 0.25f}));
   EXPECT_EQ(ValuesOf<uint16_t>(cast(F32({2}, {1, 1 + 3.0f / 2048}), "f16")), (std::vector<uint16_t>{0x3c00, 0x3c02}));

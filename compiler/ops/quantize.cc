@@ -88,10 +88,13 @@ absl::StatusOr<Definition> DefineCast(const OpContext& c) {
     if (IsQuantized(from) && IsQuantized(to)) {
       return QuantizeScaled(to, Cast(kF32, Unbiased(from, a[0])) * Float(from.scale / to.scale));
     }
-    if (IsQuantized(from)) return Cast(stored, Dequantize(from, a[0]));
     // 16-bit floats go through float32 to everything else.
-    const Expr x = IsFloating(from) || IsQuantized(to) ? ToFloat(a[0]) : a[0];
-    return IsQuantized(to) ? Quantize(to, x) : Cast(stored, x);
+    const bool real = IsQuantized(from) || IsFloating(from);
+    const Expr x = IsQuantized(from) ? Dequantize(from, a[0]) : real || IsQuantized(to) ? ToFloat(a[0]) : a[0];
+    if (IsQuantized(to)) return Quantize(to, x);
+    // As C's compilers do it, and so MegEngine: what is too large for 8 or 16 bits loses its upper bits.
+    const bool narrow = !IsFloat(stored.scalar) && stored.scalar != Scalar::kBool && SizeOf(stored.scalar) < 4;
+    return Cast(stored, real && narrow ? Cast(kI32, x) : x);
   });
 }
 
