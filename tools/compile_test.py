@@ -188,6 +188,11 @@ def test_cuda_beside_a_cpu(tool, folder):
     assert "x86-64-v3" in out and "cuda" in out
     shutil.copy(os.path.join(LENET, "input_data.npy"), folder)
     tool("run", "lenet.mgec", "--input", "data=input_data.npy", "--output-dir", ".")  # on the CPU
+    both = tool("inspect", "lenet.mgec", "--target=cuda")
+    for gpu in "a100", "h100":
+        assert re.search(gpu + r": predicted \d+\.\d us, \d+% of its roofline, \d+\.\d+ MB, \d+\.\d+ GFLOP, \d+\.\d+ M instructions", both)
+    assert "plan x86-64-v3" not in both
+    assert "holds no code for aarch64; it is for cuda, x86-64-v3" in tool("inspect", "lenet.mgec", "--target=aarch64", ok=False)
     tool("compile", "lenet.mge", "--target=cuda:sm_80")
     steps = tool("inspect", "lenet.mgec", "--steps", "--gpu=a100")
     assert "predicted, not measured" in steps

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/usage.h"
@@ -25,6 +26,7 @@ ABSL_FLAG(std::string, format, "text", "text; json, everything but code and cons
 ABSL_FLAG(bool, operators, false, "Of a model: list every operator.");
 ABSL_FLAG(bool, steps, false, "Of an artifact: list the steps of every plan, and where each kernel is in the code image.");
 ABSL_FLAG(bool, bindings, false, "Of an artifact: with the memory of every argument.");
+ABSL_FLAG(std::string, target, "", "Of an artifact: the plans for this target only. cuda: with what each kernel is predicted to take on --gpu or, without that, on a100 and h100.");
 ABSL_FLAG(std::string, gpu, "", "Of an artifact for CUDA: predict the time on this GPU (t4, a100, h100) from its published speeds and, with --steps, from the registers and memory that its cubins need.");
 ABSL_FLAG(std::string, code_dir, "", "Of an artifact: folder for the code images, one TARGET.bin each; made if it does not "
                                      "exist.");
@@ -69,13 +71,19 @@ absl::StatusOr<std::string> DescribeArtifact(const std::string& path, const std:
   }
   if (format == "json") return Indented(ArtifactJson(*artifact.value()));
   if (format == "dot") return ArtifactDot(*artifact.value());
-  const std::string gpu_name = absl::GetFlag(FLAGS_gpu);
-  if (gpu_name.empty()) {
-    return ArtifactText(*artifact.value(), absl::GetFlag(FLAGS_steps), absl::GetFlag(FLAGS_bindings));
+  ArtifactTextOptions options;
+  options.bindings = absl::GetFlag(FLAGS_bindings);
+  options.target = absl::GetFlag(FLAGS_target);
+  options.steps = absl::GetFlag(FLAGS_steps) || options.target == "cuda";
+  std::vector<std::string> gpus;
+  if (const std::string gpu = absl::GetFlag(FLAGS_gpu); !gpu.empty()) gpus = {gpu};
+  else if (options.target == "cuda") gpus = {"a100", "h100"};
+  for (const std::string& name : gpus) {
+    const absl::StatusOr<Gpu> gpu = FindGpu(name);
+    if (!gpu.ok()) return gpu.status();
+    options.gpus.push_back(*gpu);
   }
-  const absl::StatusOr<Gpu> gpu = FindGpu(gpu_name);
-  if (!gpu.ok()) return gpu.status();
-  return ArtifactText(*artifact.value(), absl::GetFlag(FLAGS_steps), absl::GetFlag(FLAGS_bindings), &*gpu);
+  return ArtifactText(*artifact.value(), options);
 }
 
 absl::StatusOr<std::string> DescribeModel(const std::string& path, const std::string& bytes, const std::string& format) {
@@ -112,6 +120,7 @@ absl::Status Main(const Arguments& arguments) {
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage("Prints what is in a model (.mge) or a compiled model (.mgec).\n"
                                "inspect FILE [--format=text|json|dot] [--operators] [--steps] [--bindings] "
+                               "[--target=cuda] [--gpu=a100] "
                                "[--code-dir DIR]");
   const absl::Status status = mgec::Main(mgec::ParseArguments(argc, argv));
   if (!status.ok()) {

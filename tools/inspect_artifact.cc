@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "tools/cubin.h"
 #include "tools/dot.h"
 
@@ -77,35 +79,45 @@ std::string DescribeResources(const Gpu& gpu, const KernelResources& r, int thre
   return text;
 }
 
-void AppendSteps(std::string* text, const fb::Plan& plan, bool bindings, const Gpu* gpu, const Resources& resources) {
+// What a step of a plan for CUDA has to do, and what that is predicted to take.
+std::string Prediction(const Gpu& gpu, const fb::Step& step, const fb::Kernel& kernel, const Resources& resources) {
+  const StepWork work = WorkOf(step);
+  std::string text = absl::StrFormat("predicted %.1f us", PredictSeconds(gpu, work) * 1e6);
+  if (work.macs > 0) absl::StrAppendFormat(&text, ", %.0f%% of its roofline", 100 * RooflineShare(gpu, work));
+  absl::StrAppendFormat(&text, ", %.2f MB", work.bytes * 1e-6);
+  if (work.macs > 0) absl::StrAppendFormat(&text, ", %.2f GFLOP", 2e-9 * static_cast<double>(work.macs));
+  if (work.instructions > 0) {
+    absl::StrAppendFormat(&text, ", %.2f M instructions, %.2f M of them to memory", work.instructions * 1e-6, step.accesses() * 1e-6);
+  }
+  const auto it = resources.find(Text(kernel.name()));
+  if (it != resources.end()) absl::StrAppend(&text, "; ", DescribeResources(gpu, it->second, static_cast<int>(kernel.block())));
+  return text;
+}
+
+void AppendSteps(std::string* text, const fb::Plan& plan, const ArtifactTextOptions& options, const std::vector<Resources>& resources) {
   for (size_t i = 0; i < Count(plan.steps()); ++i) {
     const fb::Step& step = *plan.steps()->Get(i);
     const fb::Kernel& kernel = *plan.kernels()->Get(step.kernel());
     absl::StrAppendFormat(text, "    %4d  %-24s %s  (%s", i, Text(step.op()), Text(step.name()), Text(kernel.name()));
     if (IsForGpus(plan)) {
       absl::StrAppendFormat(text, ", %d blocks of %d threads)", step.grid(), kernel.block());
-      if (gpu != nullptr) {
-        absl::StrAppendFormat(text, "  predicted %.1f us", PredictSeconds(*gpu, WorkOf(step)) * 1e6);
-        if (step.macs() > 0) absl::StrAppendFormat(text, ", %.0f%% of its roofline", 100 * RooflineShare(*gpu, WorkOf(step)));
-        if (step.instructions() > 0) {
-          absl::StrAppendFormat(text, ", %.2f M instructions, %.2f M of them to memory", step.instructions() * 1e-6, step.accesses() * 1e-6);
-        }
-        const auto it = resources.find(Text(kernel.name()));
-        if (it != resources.end()) absl::StrAppend(text, "; ", DescribeResources(*gpu, it->second, static_cast<int>(kernel.block())));
+      for (size_t j = 0; j < options.gpus.size(); ++j) {
+        const Gpu& gpu = options.gpus[j];
+        const std::string prediction = Prediction(gpu, step, kernel, resources[j]);
+        absl::StrAppend(text, options.gpus.size() == 1 ? "  " : absl::StrCat("\n            ", gpu.name, ": "), prediction);
       }
       *text += "\n";
     } else {
       absl::StrAppendFormat(text, " at 0x%x, %d tasks%s)\n", kernel.code_offset(), step.tasks(),
                             step.serial() ? ", serial" : "");
     }
-    for (size_t j = 0; bindings && j < Count(step.bindings()); ++j) {
+    for (size_t j = 0; options.bindings && j < Count(step.bindings()); ++j) {
       absl::StrAppendFormat(text, "            %s\n", Describe(*step.bindings()->Get(j)));
     }
   }
 }
 
-void AppendPlan(std::string* text, const Artifact& artifact, const fb::Plan& plan, bool steps, bool bindings,
-                const Gpu* gpu) {
+void AppendPlan(std::string* text, const Artifact& artifact, const fb::Plan& plan, const ArtifactTextOptions& options) {
   uint64_t macs = 0;
   for (size_t i = 0; i < Count(plan.steps()); ++i) macs += plan.steps()->Get(i)->macs();
   absl::StrAppendFormat(text, "  plan %s: %d steps, %d kernels, code %s, arena %s (lower bound %s), %.1f M multiply-adds\n",
@@ -117,22 +129,21 @@ void AppendPlan(std::string* text, const Artifact& artifact, const fb::Plan& pla
     absl::StrAppendFormat(text, "    %s %s_%d, kernels %d to %d, %s\n", m.ptx() ? "PTX  " : "cubin", m.ptx() ? "compute" : "sm",
                           m.architecture(), m.first_kernel(), m.first_kernel() + m.kernels() - 1, Bytes(m.size()));
   }
-  if (gpu != nullptr && IsForGpus(plan)) {
+  std::vector<Resources> resources;
+  for (const Gpu& gpu : options.gpus) {
+    if (!IsForGpus(plan)) break;
     double seconds = 0;
-    for (size_t i = 0; i < Count(plan.steps()); ++i) seconds += PredictSeconds(*gpu, WorkOf(*plan.steps()->Get(i)));
+    for (size_t i = 0; i < Count(plan.steps()); ++i) seconds += PredictSeconds(gpu, WorkOf(*plan.steps()->Get(i)));
     absl::StrAppendFormat(text, "    predicted, not measured: %.0f us on %s at least (roofline: %.1f TFLOP/s, %.0f GB/s, %.0f us a launch)\n",
-                          seconds * 1e6, gpu->name, gpu->flops * 1e-12, gpu->bytes * 1e-9, gpu->launch_seconds * 1e6);
-  }
-  if (!bindings && !steps) return;
-  Resources resources;
-  if (gpu != nullptr && IsForGpus(plan)) {
-    resources = ResourcesOn(artifact, plan, *gpu);
-    if (resources.empty() && Count(plan.kernels()) > 0) {
+                          seconds * 1e6, gpu.name, gpu.flops * 1e-12, gpu.bytes * 1e-9, gpu.launch_seconds * 1e6);
+    if (!options.bindings && !options.steps) continue;
+    resources.push_back(ResourcesOn(artifact, plan, gpu));
+    if (resources.back().empty() && Count(plan.kernels()) > 0) {
       absl::StrAppendFormat(text, "    registers and occupancy are unknown: there is no cubin for the %s (sm_%d); compile with "
-                            "--target=cuda:sm_%d\n", gpu->name, gpu->architecture, gpu->architecture);
+                            "--target=cuda:sm_%d\n", gpu.name, gpu.architecture, gpu.architecture);
     }
   }
-  AppendSteps(text, plan, bindings, gpu, resources);
+  if (options.bindings || options.steps) AppendSteps(text, plan, options, resources);
 }
 
 nlohmann::ordered_json TensorJson(const fb::Tensor& tensor) {
@@ -174,8 +185,10 @@ nlohmann::ordered_json PlanJson(const Artifact& artifact, const fb::Plan& plan) 
 
 }  // namespace
 
-std::string ArtifactText(const Artifact& artifact, bool steps, bool bindings, const Gpu* gpu) {
+absl::StatusOr<std::string> ArtifactText(const Artifact& artifact, const ArtifactTextOptions& options) {
   std::string result, *text = &result;
+  std::set<std::string> targets;
+  bool found = false;
   const fb::Metadata& metadata = artifact.metadata();
   const uint32_t version = metadata.mge_version();
   absl::StrAppendFormat(text, "%s   %s, format %d, compiler %s\n", artifact.name(), Bytes(artifact.file_size()), kFormatVersion,
@@ -190,7 +203,16 @@ std::string ArtifactText(const Artifact& artifact, bool steps, bool bindings, co
     *text += "\n";
     for (size_t j = 0; j < Count(program.inputs()); ++j) AppendTensor(text, "input", *program.inputs()->Get(j));
     for (size_t j = 0; j + program.internal_outputs() < Count(program.outputs()); ++j) AppendTensor(text, "output", *program.outputs()->Get(j));
-    for (const fb::Plan* plan : *program.plans()) AppendPlan(text, artifact, *plan, steps, bindings, gpu);
+    for (const fb::Plan* plan : *program.plans()) {
+      const std::string target = Text(plan->target());
+      targets.insert(target);
+      if (!options.target.empty() && options.target != target) continue;
+      found = true;
+      AppendPlan(text, artifact, *plan, options);
+    }
+  }
+  if (!found && !options.target.empty()) {
+    return absl::NotFoundError(absl::StrCat(artifact.name(), " holds no code for ", options.target, "; it is for ", absl::StrJoin(targets, ", ")));
   }
   return result;
 }

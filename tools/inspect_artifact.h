@@ -3,16 +3,23 @@
 #define MGEC_TOOLS_INSPECT_ARTIFACT_H_
 
 #include <string>
+#include <vector>
 
+#include "absl/status/statusor.h"
 #include "nlohmann/json.hpp"
 #include "runtime/artifact.h"
 #include "tools/gpu_model.h"
 
 namespace mgec {
 
-// An overview. With `steps`, the steps of every plan; with `bindings` also the memory of every argument. Plans for CUDA get a
-// predicted time on `gpu`, if that is not null.
-std::string ArtifactText(const Artifact& artifact, bool steps, bool bindings, const Gpu* gpu = nullptr);
+struct ArtifactTextOptions {
+  bool steps = false;     // list those of every plan
+  bool bindings = false;  // and the memory of every argument
+  std::string target;     // of the plans that are shown; empty: all
+  std::vector<Gpu> gpus;  // for which plans for CUDA get a predicted time
+};
+// An overview. NotFound, naming the targets that there are, where no plan is for the wanted one.
+absl::StatusOr<std::string> ArtifactText(const Artifact& artifact, const ArtifactTextOptions& options);
 // Everything but code and constants.
 nlohmann::ordered_json ArtifactJson(const Artifact& artifact);
 // A Graphviz graph: the steps of the first program for the first target, in the order in which they run.
