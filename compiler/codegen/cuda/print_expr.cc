@@ -208,7 +208,8 @@ KernelPrinter::Lanes KernelPrinter::PrintLoad(const Expr& e) {
       e->type.scalar == ScalarType::kFloat32 && e->buffer->alignment % 16 == 0 && Aligned(index, 4)) {
     for (int l = 0; l < lanes; l += 4) {
       const std::string four = Identifier("v");
-      Line(absl::StrCat("const float4 ", four, " = load4(", name, ", ", IndexLane(index, l), ");"));
+      const char* load = e->buffer->kind == kernel::BufferKind::kShared ? "load_shared4" : "load4";
+      Line(absl::StrCat("const float4 ", four, " = ", load, "(", name, ", ", IndexLane(index, l), ");"));
       for (const char* member : {".x", ".y", ".z", ".w"}) result.push_back({four + member, true});
     }
     return result;

@@ -209,7 +209,7 @@ DEVICE float4 load4(const T* p, long long i) {
   return float4{p[i], p[i + 1], p[i + 2], p[i + 3]};
 }
 template <int kSize>
-DEVICE float4 load4(emulator::Shared<float, kSize>& p, long long i) {
+DEVICE float4 load_shared4(emulator::Shared<float, kSize>& p, long long i) {
   if (i % 4 != 0) emulator::CheckAligned(reinterpret_cast<const void*>(4), "load");
   return float4{p.Read(i), p.Read(i + 1), p.Read(i + 2), p.Read(i + 3)};
 }
