@@ -158,8 +158,9 @@ class Emitter {
 
   // Tiles of both factors that shared memory has room for.
   int64_t MostStages() const {
-    const int64_t padding = tensor_cores() ? kTensorRowPadding : kRowPadding;
-    const int64_t bytes = 4 * block_.depth() * (tile_.rows + tile_.cols + 2 * padding);
+    int64_t bytes = 4 * block_.depth() * (tile_.rows + tile_.cols + 2 * (tensor_cores() ? kTensorRowPadding : kRowPadding));
+    // Tiles may be rows of words along the sum (TileLoader).
+    if (tensor_cores()) bytes = std::max(bytes, 4 * (block_.depth() + kRowPadding) * (tile_.rows + tile_.cols));
     return std::clamp(kSharedBytes / bytes, int64_t{2}, kMostStages);
   }
 
@@ -196,10 +197,16 @@ class Emitter {
     }
   }
 
-  // The same with tensor cores, for the whole depth of the tiles at once.
+  // The same with tensor cores, for the whole depth of the tiles.
   void MultiplyMatrices(Block& b, const TileLoader& rows, const Expr& row_tile, const TileLoader& cols, const Expr& col_tile) {
+    for (int64_t d = 0; d < block_.depth(); d += kTileDepth) MultiplyMatrices(b, rows, row_tile, cols, col_tile, d);
+  }
+
+  // Of the words from number `first` on, as many as a product of matrices has.
+  void MultiplyMatrices(Block& b, const TileLoader& rows, const Expr& row_tile, const TileLoader& cols, const Expr& col_tile,
+                        int64_t first_word) {
     auto word = [&](const TileLoader& tile, const Expr& at, const Expr& item, int64_t depth, const char* name) {
-      const Expr memory = tile.Word(at, quad_ + depth, item);
+      const Expr memory = tile.Word(at, quad_ + (first_word + depth), item);
       return b.Let(name, p_.words == WordKind::kTf32 ? kernel::Unary(Op::kRoundTf32, memory) : memory);
     };
     std::vector<Expr> y;

@@ -23,7 +23,7 @@ inline constexpr BringingCost kOneAxis = {5, 8, 2}, kManyAxes = {40, 25, 2};
 // The numbers of a factor, of rows or columns, that all blocks together bring to shared memory.
 inline int64_t NumbersBrought(const Product& p, bool rows) {
   const Tile tile = ChooseTile(SizeOf(p));
-  const int64_t step = kTileDepth * ElementsOf(p.words);
+  const int64_t step = kTileDepth * ElementsOf(p.words);  // deeper tiles are no emptier
   const int64_t row_tiles = CeilDiv(p.rows.extent, tile.rows), col_tiles = CeilDiv(p.cols.extent, tile.cols);
   return p.batches * row_tiles * col_tiles * (rows ? tile.rows : tile.cols) * CeilDiv(p.depth, step) * step;
 }

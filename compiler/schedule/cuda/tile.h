@@ -13,7 +13,7 @@ struct Tile {
   int thread_rows, thread_cols;
   int threads() const { return static_cast<int>(rows * cols / (thread_rows * thread_cols)); }
 };
-// Words of tiles along the sum, for tensor cores; for others at least so many (sum_box.h).
+// Words of tiles along the sum at least; what one product of matrices by tensor cores has.
 inline constexpr int64_t kTileDepth = 8;
 // Words between the rows of tiles in shared memory.
 inline constexpr int64_t kRowPadding = 4, kTensorRowPadding = 8;
@@ -24,6 +24,13 @@ double InstructionsPerTerm(const Tile& t);
 inline constexpr double kInstructionsPerTile = 40;
 
 inline int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Words of tiles along a sum of so many terms, for tensor cores: with twice as many, threads wait for each other half as often, which
+// pays where the last tile is not emptier for it. (Others: sum_box.h.)
+inline int64_t TensorTileDepth(int64_t terms, int elements) {
+  const int64_t products = CeilDiv(terms, kTileDepth * elements);
+  return products >= 4 && products % 2 == 0 ? 2 * kTileDepth : kTileDepth;
+}
 
 // `batches` products, each of rows x cols sums of `depth` terms.
 struct ProductSize {

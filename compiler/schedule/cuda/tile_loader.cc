@@ -164,7 +164,7 @@ Expr TileLoader::Word(const Expr& at, const Expr& depth, const Expr& item, int l
 // Rows of tiles in shared memory lie further apart than they are long. Threads that go along the sum write to different banks
 // then, and those of a warp that read words for tensor cores read from different ones.
 int64_t TileLoader::Pitch() const {
-  if (by_item_) return kTileDepth + kRowPadding;
+  if (by_item_) return block_.depth() + kRowPadding;
   return size_ + (block_.tensor_cores() ? kTensorRowPadding : kRowPadding);
 }
 

@@ -25,8 +25,8 @@ struct BlockTile {
   SumBox box = {};  // of the sum, without tensor cores; with them, its terms are taken in order
 
   int elements() const { return ElementsOf(product.words); }
-  int64_t depth() const { return tensor_cores() ? kTileDepth : box.depth; }  // of a tile, in words
-  int64_t step() const { return depth() * elements(); }                      // the same in numbers
+  int64_t depth() const { return tensor_cores() ? TensorTileDepth(product.depth, elements()) : box.depth; }  // of a tile, in words
+  int64_t step() const { return depth() * elements(); }  // the same in numbers
   int64_t tiles() const { return tensor_cores() ? CeilDiv(product.depth, step()) : box.count; }
   bool tensor_cores() const { return OnTensorCores(product.words); }
 };
