@@ -148,4 +148,11 @@ Expr RejoinLanes(const Expr& e) {
   });
 }
 
+Expr RepeatLanes(const Expr& e, int lanes) {
+  if (e->type.lanes == 1) return Broadcast(e, lanes);
+  std::vector<int> order;
+  for (int i = 0; i < lanes; ++i) order.push_back(i % e->type.lanes);
+  return Shuffle(e, std::move(order));
+}
+
 }  // namespace mgec::kernel

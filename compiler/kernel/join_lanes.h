@@ -19,6 +19,9 @@ Expr JoinLanes(const std::vector<Expr>& parts);
 // Joins what has become alike in the vectors of `e` since they were put together: after substitution, for example.
 Expr RejoinLanes(const Expr& e);
 
+// `lanes` lanes, a multiple of those of `e`, which are those of `e` again and again.
+Expr RepeatLanes(const Expr& e, int lanes);
+
 }  // namespace mgec::kernel
 
 #endif  // MGEC_COMPILER_KERNEL_JOIN_LANES_H_

@@ -133,5 +133,11 @@ TEST_F(JoinLanesTest, ComputesWhatThePartsCompute) {
   }
 }
 
+TEST_F(JoinLanesTest, RepeatedLanes) {
+  const Buffer x = ArgumentBuffer("x", Scalar::kFloat32, 4, 0, 4);
+  EXPECT_EQ(RepeatLanes(Load(x, Int(0), 2), 6)->shuffle, (std::vector<int>{0, 1, 0, 1, 0, 1}));
+  EXPECT_EQ(RepeatLanes(Load(x, Int(0)), 4)->op, Op::kBroadcast);
+}
+
 }  // namespace
 }  // namespace mgec::kernel

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "compiler/kernel/join_lanes.h"
 #include "compiler/schedule/channel_tail.h"
 #include "compiler/schedule/register_tile.h"
 #include "compiler/schedule/split.h"
@@ -259,14 +260,14 @@ class Emitter {
         Expr narrow;
         if (group_ > 1) {
           narrow = b.Let("a", x);
-          x = b.Let("a", Repeat(narrow, lanes[0]));
+          x = b.Let("a", kernel::RepeatLanes(narrow, lanes[0] * group_));  // once for each sum
         } else if (bs.size() > 1 && !apart) {
           x = b.Let("a", Broadcast(x, lanes[0]));
         }
         for (size_t v = 0; v < bs.size(); ++v) {
           Expr own = x;
           if (apart) own = v == 0 ? x : Load(s_.in_again, a + (m * s_.in_col_stride + g));
-          else if (lanes[v] != lanes[0]) own = group_ > 1 ? Repeat(narrow, lanes[v]) : Slice(x, 0, lanes[v]);
+          else if (lanes[v] != lanes[0]) own = group_ > 1 ? kernel::RepeatLanes(narrow, lanes[v] * group_) : Slice(x, 0, lanes[v]);
           b.Set(acc[v], m, group_ > 1 ? Dot(own, bs[v], Reg(acc[v], m)) : Fma(own, bs[v], Reg(acc[v], m)));
         }
       }
@@ -323,13 +324,6 @@ class Emitter {
   }
   static Expr WidePlace(const Expr& entry, int height) {
     return Binary(kernel::Op::kMod, entry, Int(2)) * (height * kBlock);
-  }
-
-  // A group of elements, once for each of `lanes` sums.
-  Expr Repeat(const Expr& group, int lanes) const {
-    std::vector<int> order;
-    for (int i = 0; i < lanes * group_; ++i) order.push_back(i % group_);
-    return Shuffle(group, std::move(order));
   }
 
   const ContractionSpec& s_;

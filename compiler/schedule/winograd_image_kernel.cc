@@ -181,19 +181,12 @@ class Emitter {
         // The last columns of a tile are the next one's first.
         for (int x = 0; x < n_ - m_; ++x) {
           const Expr behind = Load(rows_, from + (m_ * lanes + x * stride), stride);
-          d.push_back(b.Let("s", Shuffle(ConcatLanes(d[x], Repeat(behind, lanes)), next)));
+          d.push_back(b.Let("s", Shuffle(ConcatLanes(d[x], kernel::RepeatLanes(behind, lanes)), next)));
         }
         const std::vector<Expr> t = WinogradInput(b, d);
         for (int x = 0; x < n_; ++x) b.Store(transformed_, TransformedAt(Int(x), plane, y) + vector * lanes, t[x]);
       });
     });
-  }
-
-  // `lanes` lanes that are those of `v` again and again.
-  static Expr Repeat(const Expr& v, int lanes) {
-    std::vector<int> order;
-    for (int i = 0; i < lanes; ++i) order.push_back(i % v->type.lanes);
-    return v->type.lanes == 1 ? Broadcast(v, lanes) : Shuffle(v, std::move(order));
   }
 
   // [x][channel, phase along y][y][tile][phase along x]

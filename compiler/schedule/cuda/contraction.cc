@@ -158,7 +158,7 @@ class Emitter {
 
   // Tiles of both factors that shared memory has room for.
   int64_t MostStages() const {
-    int64_t bytes = 4 * block_.depth() * (tile_.rows + tile_.cols + 2 * (tensor_cores() ? kTensorRowPadding : kRowPadding));
+    int64_t bytes = TileBytes(tile_, block_.depth(), tensor_cores() ? kTensorRowPadding : kRowPadding);
     // Tiles may be rows of words along the sum (TileLoader).
     if (tensor_cores()) bytes = std::max(bytes, 4 * (block_.depth() + kRowPadding) * (tile_.rows + tile_.cols));
     return std::clamp(kSharedBytes / bytes, int64_t{2}, kMostStages);

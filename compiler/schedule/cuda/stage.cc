@@ -153,7 +153,7 @@ class StageEmitter {
     const std::vector<int64_t>& shape = d_.info(t).shape;
     if (t < d_.num_inputs()) {
       if (Expr immediate = Scheduler::Immediate(node_.inputs[t])) return immediate;
-      if (!results[t].planes.empty()) return PlanesOf(t, results[t].planes).Element(index);
+      if (!results[t].planes.empty()) return ReaderOf(t, results[t].planes).Element(index);
     }
     Buffer& buffer = buffers_[t];
     if (buffer == nullptr) {
@@ -163,7 +163,7 @@ class StageEmitter {
     return Load(buffer, kernel::FlatIndex(index, shape));
   }
 
-  const PlaneReader& PlanesOf(int t, const std::vector<PlaneRef>& planes) {
+  const PlaneReader& ReaderOf(int t, const std::vector<PlaneRef>& planes) {
     const auto it = planes_.find(t);
     if (it != planes_.end()) return it->second;
     const kernel::TensorInfo& info = d_.info(t);

@@ -21,8 +21,6 @@ constexpr int64_t kMostDepth = 32;
 // Of two tiles of both factors.
 constexpr int64_t kMostSharedBytes = 44 << 10;
 
-int64_t SharedBytes(const Tile& t, int64_t depth) { return 2 * 4 * depth * (t.rows + t.cols + 2 * kRowPadding); }
-
 // Instructions of a thread for all tiles; what guards against the axis' end takes is a guess.
 double Cost(const Tile& t, const SumBox& box) {
   const double term = InstructionsPerTerm(t) + (box.partial ? static_cast<double>(t.rows + t.cols) / t.threads() : 0);
@@ -53,7 +51,7 @@ SumBox ChooseSumBox(const std::vector<ReduceAxis>& axes, const Tile& tile) {
       SumBox box{j, chunk, chunk * inner, outer * CeilDiv(axes[j].extent, chunk), axes[j].extent % chunk != 0};
       if (box.depth < kTileDepth) continue;
       const bool fits = box.depth <= kMostDepth && box.depth * tile.thread_rows * tile.thread_cols <= kMostMacs &&
-                        SharedBytes(tile, box.depth) <= kMostSharedBytes;
+                        2 * TileBytes(tile, box.depth, kRowPadding) <= kMostSharedBytes;
       if (!fits && best) break;
       if (!best || Cost(tile, box) < Cost(tile, *best)) best = box;
       if (!fits) break;  // the least there is

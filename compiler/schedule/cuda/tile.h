@@ -18,6 +18,9 @@ inline constexpr int64_t kTileDepth = 8;
 // Words between the rows of tiles in shared memory.
 inline constexpr int64_t kRowPadding = 4, kTensorRowPadding = 8;
 
+// What a tile of both factors takes of shared memory where it is rows of items, so many words apart beyond their size.
+inline int64_t TileBytes(const Tile& t, int64_t depth, int64_t padding) { return 4 * depth * (t.rows + t.cols + 2 * padding); }
+
 // What a thread does without tensor cores, estimated: for each term of its sums (multiply-adds, reading factors, bringing its share of
 // those), and for each tile (waiting, and finding out where the next one is).
 double InstructionsPerTerm(const Tile& t);
