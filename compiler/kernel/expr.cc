@@ -305,6 +305,14 @@ Expr Mma(Expr a, Expr b, Expr c) {
   return e;
 }
 
+Expr LoadMatrices(Buffer shared, Expr row) {
+  assert(shared->kind == BufferKind::kShared && SizeOf(shared->scalar) == 4 && row->type == kIndexType);
+  auto e = New(Op::kLoadMatrices, Type(shared->scalar, 4));
+  e->buffer = std::move(shared);
+  e->args.push_back(std::move(row));
+  return e;
+}
+
 Expr FromArchitecture(int least) {
   return Binary(Op::kLe, Int(least, Type(Scalar::kInt32)), New(Op::kArchitecture, Type(Scalar::kInt32)));
 }

@@ -90,6 +90,7 @@ const char* Name(Op op) {
     case Op::kReduceMin: return "reduce_min";
     case Op::kWarpXor: return "warp_xor";
     case Op::kMma: return "mma";
+    case Op::kLoadMatrices: return "load_matrices";
     case Op::kArchitecture: return "architecture";
   }
   return "?";
@@ -189,6 +190,7 @@ class Printer {
       case Op::kSlice:
         return absl::StrCat("slice(", List(e->args), ", ", e->int_value, " x", e->type.lanes, ")");
       case Op::kWarpXor: return absl::StrCat("warp_xor(", List(e->args), ", ", e->int_value, ")");
+      case Op::kLoadMatrices: return absl::StrCat("load_matrices(", e->buffer->name, ", ", List(e->args), ")");
       case Op::kShuffle: return absl::StrCat("shuffle(", List(e->args), ", {", absl::StrJoin(e->shuffle, ","), "})");
       default: break;
     }
@@ -333,7 +335,8 @@ class Canonical {
       }
       case Op::kVar: absl::StrAppend(&text, " v", Number(*e->var)); break;
       case Op::kRead: absl::StrAppend(&text, " t", e->tensor); break;
-      case Op::kLoad: absl::StrAppend(&text, " ", Refer(*e->buffer)); break;
+      case Op::kLoad:
+      case Op::kLoadMatrices: absl::StrAppend(&text, " ", Refer(*e->buffer)); break;
       case Op::kReduce:
         absl::StrAppend(&text, " ", Name(e->combiner));
         for (const ReduceAxis& a : e->reduce_axes) absl::StrAppend(&text, " v", Number(*a.var), "<", a.extent);

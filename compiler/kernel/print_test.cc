@@ -95,6 +95,21 @@ TEST(PrintTest, FingerprintSeesEverythingElse) {
   EXPECT_NE(Fingerprint(k), base);
 }
 
+TEST(PrintTest, MatricesNameTheirMemory) {
+  const Buffer a = SharedBuffer("a", Scalar::kInt32, 64), b = SharedBuffer("b", Scalar::kInt32, 64);
+  EXPECT_EQ(ToString(LoadMatrices(a, Int(4))), "load_matrices(a, 4)");
+  Kernel k = Example("a", "i", 3);
+  auto fingerprint = [&](const Buffer& from) {
+    Block body;
+    body.Store(a, Int(0), Int(0, Scalar::kInt32));
+    body.Store(b, Int(0), Int(1, Scalar::kInt32));
+    body.Let("v", LoadMatrices(from, Int(4)));
+    k.body = body.Take();
+    return Fingerprint(k);
+  };
+  EXPECT_NE(fingerprint(a), fingerprint(b));
+}
+
 TEST(PrintTest, FingerprintOfSharedNodesStaysSmall) {
   Kernel k = Example("a", "i", 3);
   Expr e = Load(k.arguments[0], Int(0));

@@ -103,7 +103,7 @@ class Verifier {
   bool Diverges(const Expr& e) const {
     bool found = false;
     Visit(e, [&](const Expr& n) {
-      found = found || n->op == Op::kLoad || (n->op == Op::kVar && divergent_.count(n->var.get()) != 0);
+      found = found || n->op == Op::kLoad || n->op == Op::kLoadMatrices || (n->op == Op::kVar && divergent_.count(n->var.get()) != 0);
     });
     return found;
   }
@@ -290,6 +290,12 @@ absl::Status Verifier::CheckNode(const Expr& e) {
                       e->args[1]->type == first.WithLanes(2) &&
                       (type == Type(Scalar::kInt32, 4) || type == Type(Scalar::kFloat32, 4)) && e->args[2]->type == type,
                   "matrices of the wrong type");
+    case Op::kLoadMatrices:
+      if (!exchange_allowed_) return FailAt(e, "not the value of a let");
+      RETURN_IF_ERROR(CheckTogether("loading matrices"));
+      if (count != 1 || type.lanes != 4 || SizeOf(type.scalar) != 4 || first != kIndexType) return FailAt(e, "matrices of the wrong type");
+      RETURN_IF_ERROR(CheckAccess(e->buffer, e->args[0], type, nullptr));
+      return want(e->buffer->kind == BufferKind::kShared, "not of shared memory");
     case Op::kArchitecture: return want(count == 0 && type == Type(Scalar::kInt32) && kernel_.threads > 0, "bad constant");
     case Op::kReduceAdd:
     case Op::kReduceMax:
@@ -327,7 +333,7 @@ absl::Status Verifier::Statement(const StmtNode& s) {
     }
     case StmtKind::kLet:
       statement_ = absl::StrCat("let ", s.var ? s.var->name : "");
-      if (s.value && (s.value->op == Op::kWarpXor || s.value->op == Op::kMma)) {
+      if (s.value && (s.value->op == Op::kWarpXor || s.value->op == Op::kMma || s.value->op == Op::kLoadMatrices)) {
         for (const Expr& a : s.value->args) {
           RETURN_IF_ERROR(CheckExpr(a));
         }

@@ -187,6 +187,32 @@ TEST_F(VerifyThreadsTest, WarpsMultiplyMatricesTogether) {
   EXPECT_EQ(Check(std::move(types)), "malformed kernel k, let v: matrices of the wrong type in mma of type f32x4");
 }
 
+TEST_F(VerifyThreadsTest, WarpsLoadMatricesTogether) {
+  const Buffer words = SharedBuffer("words", Scalar::kInt32, 128);
+  Block good;
+  good.Let("v", LoadMatrices(words, thread_ * 4));
+  EXPECT_EQ(Check(std::move(good)), "");
+  Block stored;
+  stored.Set(RegisterBuffer("acc", Scalar::kInt32, 4, 1), 0, LoadMatrices(words, thread_ * 4));
+  EXPECT_EQ(Check(std::move(stored)), "malformed kernel k, store to acc: not the value of a let in load_matrices of type i32x4");
+  Block branch;
+  branch.If(thread_ < 3, [&](Block& inner) { inner.Let("v", LoadMatrices(words, Int(0))); });
+  EXPECT_EQ(Check(std::move(branch)), "malformed kernel k, let v: loading matrices where threads may differ");
+  Block divergent;  // what threads load differs
+  const Expr loaded = divergent.Let("v", LoadMatrices(words, Int(0)));
+  divergent.If(Slice(loaded, 0, 1) < Int(3, Scalar::kInt32), [&](Block& b) { b.Barrier(); });
+  EXPECT_EQ(Check(std::move(divergent)), "malformed kernel k, barrier: a barrier where threads may differ");
+  Block index;
+  index.Let("v", Raw(Op::kLoadMatrices, Type(Scalar::kInt32, 4), {Int(0, Scalar::kInt32)}));
+  EXPECT_EQ(Check(std::move(index)), "malformed kernel k, let v: matrices of the wrong type in load_matrices of type i32x4");
+  Block lanes;
+  lanes.Let("v", Raw(Op::kLoadMatrices, Type(Scalar::kInt32, 2), {Int(0)}));
+  EXPECT_EQ(Check(std::move(lanes)), "malformed kernel k, let v: matrices of the wrong type in load_matrices of type i32x2");
+  Block buffer;
+  buffer.Let("v", Raw(Op::kLoadMatrices, Type(Scalar::kInt32, 4), {Int(0)}));
+  EXPECT_EQ(Check(std::move(buffer)), "malformed kernel k, let v: a buffer is missing");
+}
+
 TEST_F(VerifyThreadsTest, ThreadsAreWarps) {
   k_.threads = 48;
   EXPECT_EQ(Check(Block()), "malformed kernel k: 48 threads");

@@ -133,7 +133,7 @@ class Counter {
       const auto it = depth_of_.find(e.var.get());
       return {Number(absl::StrCat("v", absl::Hex(reinterpret_cast<uintptr_t>(e.var.get())))), it == depth_of_.end() ? here : it->second};
     }
-    bool alone = e.op != Op::kLoad && e.op != Op::kMma && e.shuffle.empty();
+    bool alone = e.op != Op::kLoad && e.op != Op::kMma && e.op != Op::kLoadMatrices && e.shuffle.empty();
     std::string key = absl::StrCat(static_cast<int>(e.op), " ", static_cast<int>(e.type.scalar), " ", e.type.lanes, " ", e.int_value, " ",
                                    e.float_value);
     int depth = 0;
@@ -169,6 +169,10 @@ class Counter {
       if (e->buffer->kind == BufferKind::kRegister) return;
       if (e->args.size() > 1) Visit(e->args[1]);
       return Access(e->buffer, e->args[0], e->type.lanes);
+    }
+    if (e->op == Op::kLoadMatrices) {
+      VisitIndex(e->args[0]);
+      return total_.Add({1, 0, 0}, loops_.back().times);
     }
     for (const Expr& a : e->args) {
       const bool with_sum = e->op == Op::kAdd && a->op == Op::kMul && !IsFloat(e->type.scalar);

@@ -98,5 +98,18 @@ TEST_F(WorkTest, ProductsOfMatrices) {
   EXPECT_EQ(Count(5).products, 5 * 2 * 3);
 }
 
+// One instruction for four words of each thread.
+TEST_F(WorkTest, MatricesOfSharedMemory) {
+  k_.threads = 64;
+  k_.thread = MakeVar("thread");
+  const Buffer words = SharedBuffer("words", Scalar::kInt32, 1024);
+  b_.For("i", 0, 3, [&](Block& b, const Expr&) {
+    for (int64_t row : {0, 8}) b.Let("p", LoadMatrices(words, Use(k_.thread) + row));
+  });
+  const GpuWork work = Count(5);
+  EXPECT_EQ(work.instructions, 5 * 64 * 3 * (2 + 2));  // and the loop's
+  EXPECT_EQ(work.accesses, 0);
+}
+
 }  // namespace
 }  // namespace mgec::kernel

@@ -50,6 +50,13 @@ class KernelPrinter {
   Lanes LoadWords(const kernel::Expr& load, int bytes);
   void StoreWords(const kernel::StmtNode& s, const Lanes& values, int bytes);
 
+  // print_products.cc
+  Lanes PrintMma(const kernel::Expr& e);
+  Lanes PrintLoadMatrices(const kernel::Expr& e);
+  Lanes PrintDot(const kernel::Expr& e);
+  // The members of a new variable, like `wanted`, that holds `value`, an int4 or a float4.
+  Lanes Four(kernel::Scalar s, const std::string& wanted, const std::string& value);
+
   // print_expr.cc
   const Lanes& Print(const kernel::Expr& e);
   Lanes PrintNode(const kernel::Expr& e);
@@ -82,6 +89,8 @@ class KernelPrinter {
   std::unordered_map<const kernel::ExprNode*, std::optional<kernel::Range>> bounds_;
   std::vector<kernel::Expr> alive_;  // expressions made here, which the maps know by address
 };
+
+inline std::string Operand(const std::string& text, bool atom) { return atom ? text : absl::StrCat("(", text, ")"); }
 
 // As elements of memory, and as values.
 const char* MemoryTypeName(kernel::Scalar s);

@@ -4,7 +4,6 @@
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "compiler/codegen/cuda/kernel_printer.h"
 
 namespace mgec::codegen::cuda {
@@ -123,7 +122,6 @@ const char* InfixOf(Op op) {
 
 bool IsCompare(Op op) { return op >= Op::kLt && op <= Op::kNe; }
 
-std::string Operand(const std::string& text, bool atom) { return atom ? text : absl::StrCat("(", text, ")"); }
 
 }  // namespace
 
@@ -207,10 +205,9 @@ KernelPrinter::Lanes KernelPrinter::PrintLoad(const Expr& e) {
   if (memory && lanes % 4 == 0 && e->args.size() == 1 && index->type.lanes == 1 &&
       e->type.scalar == ScalarType::kFloat32 && e->buffer->alignment % 16 == 0 && Aligned(index, 4)) {
     for (int l = 0; l < lanes; l += 4) {
-      const std::string four = Identifier("v");
       const char* load = e->buffer->kind == kernel::BufferKind::kShared ? "load_shared4" : "load4";
-      Line(absl::StrCat("const float4 ", four, " = ", load, "(", name, ", ", IndexLane(index, l), ");"));
-      for (const char* member : {".x", ".y", ".z", ".w"}) result.push_back({four + member, true});
+      const Lanes four = Four(ScalarType::kFloat32, "v", absl::StrCat(load, "(", name, ", ", IndexLane(index, l), ")"));
+      result.insert(result.end(), four.begin(), four.end());
     }
     return result;
   }
@@ -280,31 +277,10 @@ KernelPrinter::Lanes KernelPrinter::PrintNode(const Expr& e) {
     }
     case Op::kWarpXor:
       return {{absl::StrCat("warp_xor(", Full(e->args[0]), ", ", e->int_value, ")"), true}};
-    case Op::kMma: {
-      std::vector<std::string> words;
-      for (const Expr& a : e->args) {
-        for (const Text& t : Print(a)) words.push_back(t.text);
-      }
-      const bool integers = e->type.scalar == ScalarType::kInt32;
-      const char* multiply = integers ? "mma_s8" : e->args[0]->type.scalar == ScalarType::kInt32 ? "mma_f16" : "mma_tf32";
-      const std::string four = Identifier("product");
-      Line(absl::StrCat("const ", integers ? "int4 " : "float4 ", four, " = ", multiply, "(", absl::StrJoin(words, ", "), ");"));
-      for (const char* member : {".x", ".y", ".z", ".w"}) result.push_back({four + member, true});
-      return result;
-    }
+    case Op::kMma: return PrintMma(e);
+    case Op::kLoadMatrices: return PrintLoadMatrices(e);
     case Op::kDot2:
-    case Op::kDot4: {
-      const Lanes a = Print(e->args[0]), b = Print(e->args[1]), c = Print(e->args[2]);
-      const int group = e->op == Op::kDot2 ? 2 : 4;
-      for (int l = 0; l < lanes; ++l) {
-        std::string sum = c[l].text;
-        for (int i = l * group; i < (l + 1) * group; ++i) {
-          sum = absl::StrCat("wrap_add(", sum, ", ", Operand(a[i].text, a[i].atom), " * ", Operand(b[i].text, b[i].atom), ")");
-        }
-        result.push_back({sum, true});
-      }
-      return result;
-    }
+    case Op::kDot4: return PrintDot(e);
     default: break;
   }
   std::vector<Lanes> args;

@@ -131,6 +131,33 @@ TEST(PrintKernelTest, WarpsMultiplyMatrices) {
             "  y[thread] = v_3;\n");
 }
 
+TEST(PrintKernelTest, WarpsLoadMatrices) {
+  for (const Scalar scalar : {Scalar::kInt32, Scalar::kFloat32}) {
+    Kernel k;
+    k.name = "k";
+    k.task = MakeVar("task");
+    k.threads = 32;
+    k.thread = MakeVar("thread");
+    k.arguments = {ArgumentBuffer("y", scalar, 64, 0, 4)};
+    const kernel::Buffer tile = kernel::SharedBuffer("tile", scalar, 128);
+    Block b;
+    const Expr v = b.Let("v", kernel::LoadMatrices(tile, Use(k.thread) * 4 + 64));
+    b.Store(k.arguments[0], Use(k.thread), Slice(v, 2, 1));
+    k.body = b.Take();
+    const std::string type = scalar == Scalar::kInt32 ? "int" : "float";
+    EXPECT_EQ(BodyOf(k),
+              "  const int task = blockIdx.x;\n"
+              "  const int thread = threadIdx.x;\n"
+              "  SHARED(" + type + ", tile, 128);\n"
+              "  const " + type + "4 matrices = load_matrices(tile, (thread * 4) + 64);\n"
+              "  const " + type + " v_0 = matrices.x;\n"
+              "  const " + type + " v_1 = matrices.y;\n"
+              "  const " + type + " v_2 = matrices.z;\n"
+              "  const " + type + " v_3 = matrices.w;\n"
+              "  y[thread] = v_2;\n");
+  }
+}
+
 TEST(PrintKernelTest, CopiesForThoseWhoCan) {
   Kernel k;
   k.name = "k";

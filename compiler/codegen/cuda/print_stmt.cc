@@ -28,7 +28,7 @@ const char* const kReserved[] = {
     "signed", "sizeof", "static", "struct", "switch", "template", "this", "true", "typedef", "union", "unsigned", "void",
     "volatile", "while", "and", "or", "not", "xor", "tasks", "task", "thread", "min", "max", "abs", "exp", "log", "sin",
     "cos", "tan", "pow", "sqrt", "floor", "ceil", "round", "trunc", "erf", "sigmoid", "round_tf32", "load4", "load_shared4", "store4", "float4",
-    "int4", "mma_s8", "mma_f16", "mma_tf32", "warp_xor", "copy_async", "commit_copies", "wait_copies", "warpSize", "threadIdx", "blockIdx", "blockDim", "gridDim", "y0", "y1", "j0", "j1", "index", "class",
+    "int4", "mma_s8", "mma_f16", "mma_tf32", "load_matrices", "warp_xor", "copy_async", "commit_copies", "wait_copies", "warpSize", "threadIdx", "blockIdx", "blockDim", "gridDim", "y0", "y1", "j0", "j1", "index", "class",
     "delete", "export", "namespace", "private", "public", "protected", "try", "catch", "throw", "using", "virtual"};
 
 // Calls f for every statement, outermost first.
@@ -198,6 +198,20 @@ void KernelPrinter::Print(const StmtNode& s) {
   }
 }
 
+namespace {
+
+// Loops whose steps wait for the block's other threads are long programs: repeated ones take registers and cache, and gain nothing.
+bool IsLong(const StmtNode& s) {
+  constexpr int64_t kFewSteps = 4;
+  int64_t begin, end;
+  const bool few = IsConst(s.begin, &begin) && IsConst(s.end, &end) && end - begin <= kFewSteps * s.step;
+  bool waits = false;
+  Walk(s.stmts, [&](const StmtNode& inner) { waits = waits || inner.kind == StmtKind::kBarrier; });
+  return waits && !few;
+}
+
+}  // namespace
+
 void KernelPrinter::PrintFor(const StmtNode& s) {
   Begin({s.begin, s.end});
   const std::string begin = Full(s.begin);
@@ -213,6 +227,7 @@ void KernelPrinter::PrintFor(const StmtNode& s) {
   vars_[s.var.get()] = {{name, true}};
   if (first && last) ranges_[s.var.get()] = {first->lo, std::max(first->lo, last->hi - 1)};
   if (!narrow) wide_.insert(s.var.get());
+  if (IsLong(s)) Line("#pragma unroll 1");
   Line(absl::StrCat("for (", narrow ? "int " : "long long ", name, " = ", begin, "; ", name, " < ", end, "; ",
                     s.step == 1 ? absl::StrCat("++", name) : absl::StrCat(name, " += ", s.step), ") {"));
   ++indent_;

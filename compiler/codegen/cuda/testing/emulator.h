@@ -85,9 +85,9 @@ inline void ResolveExchange(int first, int count) {
   for (int t = first; t < first + count; ++t) waiting += threads[t].state == State::kExchange ? 1 : 0;
   if (waiting == 0) return;
   thread_index.x = first;
-  const char* what = "warp_xor";
+  const char* what = nullptr;
   for (int t = first; t < first + count; ++t) {
-    if (threads[t].state == State::kExchange && threads[t].bits >= kInt8Product) what = "mma";
+    if (threads[t].state == State::kExchange) what = NameOfExchange(threads[t].bits);
   }
   if (waiting != kWarp) return Fail("%s: %lld of a warp's threads exchange, %lld do not", what, waiting, kWarp - waiting);
   uint32_t received[kWarp];
@@ -100,6 +100,7 @@ inline void ResolveExchange(int first, int count) {
   if (threads[first].bits == kInt8Product) MultiplyMatrices<int8_t, int32_t>(threads + first);
   if (threads[first].bits == kHalfProduct) MultiplyMatrices<_Float16, float>(threads + first);
   if (threads[first].bits == kTf32Product) MultiplyMatrices<float, float>(threads + first);
+  if (threads[first].bits == kMatrices) ShareRows(threads + first);
   for (int i = 0; i < kWarp; ++i) {
     threads[first + i].value = received[i];
     threads[first + i].state = State::kRunning;
@@ -188,6 +189,7 @@ int Launch(void (*kernel)(A...), void** arguments, unsigned grid, unsigned block
 #define mma_s8(...) emulator::Mma<int4, int>(emulator::kInt8Product, __LINE__, __VA_ARGS__)
 #define mma_f16(...) emulator::Mma<float4, int>(emulator::kHalfProduct, __LINE__, __VA_ARGS__)
 #define mma_tf32(...) emulator::Mma<float4, float>(emulator::kTf32Product, __LINE__, __VA_ARGS__)
+#define load_matrices(p, i) emulator::LoadMatrices(p, i, __LINE__)
 #define ARCHITECTURE emulator::architecture
 #define SHARED(type, name, size)                 \
   static emulator::Shared<type, size> name;      \

@@ -86,6 +86,31 @@ class Shared {
   const char* name_;
 };
 
+// --- Matrices in shared memory, as ldmatrix of the PTX manual reads them: m8n8 of b16, x4. ---
+
+// Tells each thread where the rows are that it gets a word of, one in each matrix.
+inline void ShareRows(Thread* warp) {
+  for (int lane = 0; lane < kWarp; ++lane) {
+    for (int m = 0; m < 4; ++m) warp[lane].a[m] = warp[8 * m + lane / 4].value;
+  }
+}
+inline int4 Four(int a, int b, int c, int d) { return {a, b, c, d}; }
+inline float4 Four(float a, float b, float c, float d) { return {a, b, c, d}; }
+
+template <typename T, int kSize>
+auto LoadMatrices(Shared<T, kSize>& from, int row, int line) {
+  static_assert(sizeof(T) == 4, "words");
+  if (row % 4 != 0) Fail("%s: element %lld begins no 16 bytes", "load_matrices", row, 0);
+  threads[thread_index.x].value = static_cast<uint32_t>(row);
+  threads[thread_index.x].bits = kMatrices;
+  Yield(State::kExchange, line);
+  const Thread& t = threads[thread_index.x];
+  const int word = static_cast<int>(thread_index.x % 4);
+  T v[4];
+  for (int m = 0; m < 4; ++m) v[m] = from.Read(static_cast<int>(t.a[m]) + word);
+  return Four(v[0], v[1], v[2], v[3]);
+}
+
 template <int kBytes, typename T, int kSize>
 void CopyAsync(Shared<T, kSize>& to, long long i, const void* from, bool inside) {
   static_assert(sizeof(T) == 4 && (kBytes == 4 || kBytes == 8 || kBytes == 16), "words");

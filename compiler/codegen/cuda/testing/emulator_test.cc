@@ -78,6 +78,39 @@ extern "C" __global__ void multiply_tf32(float* x, unsigned int tasks) {
 extern "C" __global__ void half_multiply(float* x, unsigned int tasks) {
   if (threadIdx.x < 16) mma_f16(0, 0, 0, 0, 0, 0, 0.0f, 0.0f, 0.0f, 0.0f);
 }
+// Matrix m has the words from 32m on, its rows in reverse. Word w of row r of matrix m, as its thread gets it, is element 32m + 4r + w
+// of the result.
+extern "C" __global__ void load(float* x, unsigned int tasks) {
+  SHARED(float, words, 128);
+  const int lane = threadIdx.x % 32;
+  if (threadIdx.x < 32) {
+    for (int i = 0; i < 4; ++i) words[4 * lane + i] = x[4 * lane + i];
+  }
+  __syncthreads();
+  const float4 v = load_matrices(words, 32 * (lane / 8) + 28 - 4 * (lane % 8));
+  if (threadIdx.x >= 32) return;
+  x[256 + lane] = v.x;
+  x[288 + lane] = v.y;
+  x[320 + lane] = v.z;
+  x[352 + lane] = v.w;
+}
+extern "C" __global__ void load_crooked(float* x, unsigned int tasks) {
+  SHARED(int, words, 128);
+  load_matrices(words, threadIdx.x == 9 ? 6 : 4);
+}
+extern "C" __global__ void load_outside(float* x, unsigned int tasks) {
+  SHARED(int, words, 128);
+  load_matrices(words, threadIdx.x == 9 ? 128 : 4);
+}
+extern "C" __global__ void load_early(float* x, unsigned int tasks) {
+  SHARED(float, words, 64);
+  words[threadIdx.x] = 1.0f;
+  load_matrices(words, 32);
+}
+extern "C" __global__ void half_load(float* x, unsigned int tasks) {
+  SHARED(int, words, 128);
+  if (threadIdx.x < 16) load_matrices(words, 0);
+}
 // Element i of the result is element 63 - i of x, which 16 threads copy, four each.
 extern "C" __global__ void copy_late(float* x, unsigned int tasks) {
   SHARED(float, tile, 64);
@@ -149,7 +182,8 @@ const std::vector<std::string> kNames = {"reverse",     "race",    "both_write",
                                          "half_a_warp", "outside", "unwritten",  "misaligned", "count",
                                          "multiply",    "multiply_bytes", "half_multiply",
                                          "copy_late",   "no_wait", "no_commit",  "no_barrier", "too_early",    "never_waits",
-                                         "crooked",     "multiply_tf32"};
+                                         "crooked",     "multiply_tf32", "load", "load_crooked", "load_outside",
+                                         "load_early",  "half_load"};
 
 class EmulatorTest : public testing::Test {
  protected:
@@ -283,6 +317,24 @@ TEST_F(EmulatorTest, FindsWrongCopies) {
   EXPECT_TRUE(absl::StrContains(RunOn("copy_late", 1, 0, 1, 75), "there are none before sm_80"));
 }
 
+TEST_F(EmulatorTest, LoadsMatrices) {
+  for (int order = 0; order < EmulatedKernels::kOrders; ++order) {
+    ASSERT_EQ(Run("load", 1, order), "");
+    for (int i = 0; i < 128; ++i) EXPECT_EQ(x_[256 + i], static_cast<float>(i / 32 * 32 + 28 - i % 32 / 4 * 4 + i % 4)) << i;
+  }
+}
+
+TEST_F(EmulatorTest, FindsWrongMatrices) {
+  for (int order = 0; order < EmulatedKernels::kOrders; ++order) {
+    for (const auto& [name, message] : std::map<std::string, std::string>{
+             {"load_crooked", "load_matrices: element 6 begins no 16 bytes"},
+             {"load_outside", "is outside its 128 elements"},
+             {"load_early", "while thread"}}) {
+      EXPECT_TRUE(absl::StrContains(Run(name, 1, order), message)) << name << ": " << Run(name, 1, order);
+    }
+  }
+}
+
 TEST_F(EmulatorTest, FindsRaces) {
   EXPECT_TRUE(absl::StrContains(Run("race"), "tile[")) << Run("race");
   EXPECT_TRUE(absl::StrContains(Run("both_write"), "written while thread 0 writes it")) << Run("both_write");
@@ -292,6 +344,7 @@ TEST_F(EmulatorTest, FindsDivergentBarriers) {
   EXPECT_TRUE(absl::StrContains(Run("some_leave"), "barrier: 63 threads wait and 1 have left")) << Run("some_leave");
   EXPECT_TRUE(absl::StrContains(Run("two_barriers"), "barrier: threads wait at line")) << Run("two_barriers");
   EXPECT_TRUE(absl::StrContains(Run("half_a_warp"), "warp_xor: 16 of a warp's threads exchange, 16 do not")) << Run("half_a_warp");
+  EXPECT_TRUE(absl::StrContains(Run("half_load"), "load_matrices: 16 of a warp's threads exchange, 16 do not")) << Run("half_load");
   EXPECT_TRUE(absl::StrContains(Run("half_multiply"), "mma: 16 of a warp's threads exchange, 16 do not")) << Run("half_multiply");
 }
 
