@@ -73,13 +73,16 @@ class Emitter {
       my_col_ = b.Let("thread_col", Binary(Op::kMod, thread, Int(tile_.cols / tile_.thread_cols))) * 4;
       return;
     }
-    const Expr warp = b.Let("warp", thread / Int(kWarp)), lane = b.Let("lane", Binary(Op::kMod, thread, Int(kWarp)));
+    const Expr warp = b.Let("warp", thread / Int(kWarp));
+    lane_ = b.Let("lane", Binary(Op::kMod, thread, Int(kWarp)));
     const int64_t across = tile_.cols / kWarpCols;  // warps
-    group_ = b.Let("group", lane / Int(4));
-    quad_ = b.Let("quad", Binary(Op::kMod, lane, Int(4)));
+    group_ = b.Let("group", lane_ / Int(4));
+    quad_ = b.Let("quad", Binary(Op::kMod, lane_, Int(4)));
     warp_col_ = Simplify(Binary(Op::kMod, warp, Int(across)) * kWarpCols, block_.ranges);
     if (warp_col_->op != Op::kInt) warp_col_ = b.Let("warp_col", warp_col_);
-    my_row_ = b.Let("thread_row", Simplify(warp / Int(across) * WarpRows() + group_, block_.ranges));
+    warp_row_ = Simplify(warp / Int(across) * WarpRows(), block_.ranges);
+    if (warp_row_->op != Op::kInt) warp_row_ = b.Let("warp_row", warp_row_);
+    my_row_ = b.Let("thread_row", warp_row_ + group_);
     if (interleaved_) my_col_ = b.Let("thread_col", Simplify(Binary(Op::kMod, warp, Int(across)) * (kWarpCols / kRun) + quad_, block_.ranges)) * kRun;
     else my_col_ = b.Let("thread_col", warp_col_ + quad_ * 2);
   }
@@ -108,6 +111,7 @@ class Emitter {
     const int64_t tiles = block_.tiles(), stages = std::clamp<int64_t>(tiles, 2, MostStages()), ahead = stages - 1;
     for (TileLoader* l : copied) l->Allocate(b, std::min(tiles, stages));
     for (TileLoader* l : passed) l->Allocate(b, std::min<int64_t>(tiles, 2));
+    if (tensor_cores()) LocateMatrices(b, loaders);
 
     auto copy = [&](Block& b, const Expr& tile, const Expr& at) {
       for (TileLoader* l : copied) l->Copy(b, tile, at);
@@ -154,6 +158,18 @@ class Emitter {
         });
       }
     });
+  }
+
+  // The rows that the thread is to find in shared memory (kLoadMatrices): eight of each matrix. Of rows there are matrices of eight
+  // and the next eight, with the first words and the next; of columns with the first words and the next, of eight and the next eight.
+  void LocateMatrices(Block& b, FactorLoaders& loaders) {
+    auto mod = [](const Expr& e, int64_t n) { return Binary(Op::kMod, e, Int(n)); };
+    if (loaders.rows.has_matrices()) {
+      loaders.rows.LocateRow(b, lane_ / Int(16) * 4, Simplify(warp_row_ + mod(lane_, 16), block_.ranges));
+    }
+    if (loaders.cols.has_matrices()) {
+      loaders.cols.LocateRow(b, mod(lane_ / Int(8), 2) * 4, Simplify(warp_col_ + lane_ / Int(16) * 8 + mod(lane_, 8), block_.ranges));
+    }
   }
 
   // Tiles of both factors that shared memory has room for.
@@ -205,12 +221,21 @@ class Emitter {
   // Of the words from number `first` on, as many as a product of matrices has.
   void MultiplyMatrices(Block& b, const TileLoader& rows, const Expr& row_tile, const TileLoader& cols, const Expr& col_tile,
                         int64_t first_word) {
+    // As tensor cores take them: rows g and g + 8 of A, and the words behind; for each column group of B both words.
+    auto rounded = [&](Expr words, const char* name) {
+      return p_.words == WordKind::kTf32 ? b.Let(name, kernel::Unary(Op::kRoundTf32, std::move(words))) : words;
+    };
     auto word = [&](const TileLoader& tile, const Expr& at, const Expr& item, int64_t depth, const char* name) {
-      const Expr memory = tile.Word(at, quad_ + (first_word + depth), item);
-      return b.Let(name, p_.words == WordKind::kTf32 ? kernel::Unary(Op::kRoundTf32, memory) : memory);
+      return rounded(b.Let(name, tile.Word(at, quad_ + (first_word + depth), item)), name);
     };
     std::vector<Expr> y;
     for (int64_t col = 0; col < kWarpCols; col += kMmaCols) {
+      if (cols.has_matrices()) {
+        const Expr two = rounded(b.Let("y", cols.Matrices(col_tile, first_word, col)), "y");
+        for (int first : {0, 2}) y.push_back(Slice(two, first, 2));
+        col += kMmaCols;
+        continue;
+      }
       const Expr item = warp_col_ + group_ + col;
       const Expr first = word(cols, col_tile, item, 0, "y");
       y.push_back(ConcatLanes(first, word(cols, col_tile, item, 4, "y")));
@@ -218,11 +243,10 @@ class Emitter {
     int64_t at = 0;
     for (int64_t row = 0; row < WarpRows(); row += kMmaRows) {
       Expr x;
-      for (int64_t depth : {0, 4}) {
-        for (int64_t half : {0, 8}) {
-          const Expr next = word(rows, row_tile, my_row_ + (row + half), depth, "x");
-          x = x == nullptr ? next : ConcatLanes(x, next);
-        }
+      if (rows.has_matrices()) x = rounded(b.Let("x", rows.Matrices(row_tile, first_word, row)), "x");
+      for (int i = 0; i < 4 && !rows.has_matrices(); ++i) {
+        const Expr next = word(rows, row_tile, my_row_ + (row + i % 2 * 8), i / 2 * 4, "x");
+        x = i == 0 ? next : ConcatLanes(x, next);
       }
       for (const Expr& columns : y) {
         b.Set(acc_, at, b.Let("sums", kernel::Mma(x, columns, Reg(acc_, at))));
@@ -381,7 +405,8 @@ class Emitter {
   const Expr first_row_, first_col_;
   Expr my_row_, my_col_;
   bool interleaved_ = false;  // tiles of columns are
-  Expr group_, quad_, warp_col_;  // with tensor cores: g and t of kMma, and the warp's first column
+  // With tensor cores: the number in the warp, g and t of kMma, and the warp's first row and column.
+  Expr lane_, group_, quad_, warp_row_, warp_col_;
   Buffer acc_;
 };
 
@@ -395,7 +420,8 @@ void EmitProduct(const GpuStage& s, const Product& p, kernel::Kernel* k) {
   BlockTile block{s, p, tile, Use(k->thread), {}, s.ranges};
   block.ranges[k->thread.get()] = {0, k->threads - 1};
   block.ranges[k->task.get()] = {0, k->tasks - 1};
-  if (!block.tensor_cores()) block.box = ChooseSumBox(p.sum->reduce_axes, tile);
+  if (block.tensor_cores()) block.box = FindTensorBox(p.sum->reduce_axes, block.elements());
+  else block.box = ChooseSumBox(p.sum->reduce_axes, tile);
   Block b;
   // Neighbouring blocks share rows, of which there are mostly fewer bytes.
   const Expr task = k->tasks == 1 ? Int(0) : Use(k->task);

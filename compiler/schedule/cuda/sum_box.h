@@ -3,6 +3,7 @@
 #define MGEC_COMPILER_SCHEDULE_CUDA_SUM_BOX_H_
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "compiler/kernel/tensor_expr.h"
@@ -19,16 +20,28 @@ struct SumBox {
   bool partial = false;                     // the last chunk of the axis is shorter than others
 };
 
-// The box that takes the least time with that tile of the result: `axes` have at least kTileDepth points.
+// The box that takes the least time with that tile of the result, without tensor cores: `axes` have at least kTileDepth points.
 SumBox ChooseSumBox(const std::vector<kernel::ReduceAxis>& axes, const Tile& tile);
 
-// Sets the variables of axes before the box's to those of tile `number`; returns where its chunk begins. `ranges` learns those of
-// variables that are added to `b`.
+// The axis along which neighbours of the sum differ: the last that is longer than 1.
+size_t InnermostAxis(const std::vector<kernel::ReduceAxis>& axes);
+
+// A box for tensor cores, whose words have so many elements along the sum: as many words as they multiply at a time, or twice as many
+// (TensorTileDepth). Empty where none divides the axes so.
+std::optional<SumBox> FindTensorBox(const std::vector<kernel::ReduceAxis>& axes, int elements);
+
+// Sets the variables of axes before the box's to those of tile `number`; returns where its chunk begins, which is seen to be a multiple
+// of the chunk. `ranges` learns those of variables that are added to `b`.
 kernel::Expr LocateBox(kernel::Block& b, const std::vector<kernel::ReduceAxis>& axes, const SumBox& box, const kernel::Expr& number,
                        kernel::Ranges* ranges, Values* values);
-// Sets the variables of axes behind the box's to those of term `place` of each tile; returns the index in its chunk.
+// Sets the variables of axes behind the box's to those of term `place` of each tile, a multiple of `run`; returns the index in its
+// chunk. Where runs do not leave the innermost axis, its variable is seen to be a multiple, too.
 kernel::Expr LocateInBox(kernel::Block& b, const std::vector<kernel::ReduceAxis>& axes, const SumBox& box, const kernel::Expr& place,
-                         kernel::Ranges* ranges, Values* values);
+                         int64_t run, kernel::Ranges* ranges, Values* values);
+
+// The same with term number `flat` of the whole sum: sets all variables.
+void LocateInSum(kernel::Block& b, const std::vector<kernel::ReduceAxis>& axes, const kernel::Expr& flat, int64_t run,
+                 kernel::Ranges* ranges, Values* values);
 
 }  // namespace mgec::schedule
 

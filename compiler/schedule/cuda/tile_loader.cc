@@ -83,8 +83,10 @@ void TileLoader::LocatePieces(Block& b) {
     const Expr at = Simplify(along_depth_ ? fast + i * lanes : slow + i * others, block_.ranges);
     Bound(at, depths, block_.ranges, &p.exists);
     p.depth = at * run_depth;
-    if (!block_.tensor_cores()) {
-      p.in_chunk = LocateInBox(b, block_.product.sum->reduce_axes, block_.box, p.depth, &block_.ranges, &p.values);
+    if (block_.box) {
+      const int elements = block_.elements();
+      const int64_t run = run_depth * elements;
+      p.in_chunk = LocateInBox(b, block_.product.sum->reduce_axes, *block_.box, p.depth * elements, run, &block_.ranges, &p.values);
     }
     by_depth.push_back(std::move(p));
   }
@@ -161,6 +163,14 @@ Expr TileLoader::Word(const Expr& at, const Expr& depth, const Expr& item, int l
   return Load(shared_, Place(at, depth, item), lanes);
 }
 
+void TileLoader::LocateRow(Block& b, const Expr& depth, const Expr& item) {
+  row_ = b.Let(name_ + "s_row", Place(Int(0), depth, item));
+}
+
+Expr TileLoader::Matrices(const Expr& at, int64_t depth, int64_t item) const {
+  return kernel::LoadMatrices(shared_, row_ + Place(at, Int(depth), Int(item)));
+}
+
 // Rows of tiles in shared memory lie further apart than they are long. Threads that go along the sum write to different banks
 // then, and those of a warp that read words for tensor cores read from different ones.
 int64_t TileLoader::Pitch() const {
@@ -176,12 +186,12 @@ Expr TileLoader::Place(const Expr& at, const Expr& depth, const Expr& item) cons
 TileLoader::Position TileLoader::LocateTile(Block& b, const Expr& number) const {
   Position tile;
   tile.ranges = block_.ranges;
-  if (block_.tensor_cores()) {
+  if (!block_.box) {
     tile.begin = number * block_.step();
     return tile;
   }
   if (number->op == Op::kVar) tile.ranges[number->var.get()] = {0, block_.tiles() - 1};
-  tile.begin = LocateBox(b, block_.product.sum->reduce_axes, block_.box, number, &tile.ranges, &tile.values);
+  tile.begin = LocateBox(b, block_.product.sum->reduce_axes, *block_.box, number, &tile.ranges, &tile.values);
   return tile;
 }
 
@@ -190,62 +200,53 @@ TileLoader::Term TileLoader::LocateTerm(Block& b, const Position& tile, const Pi
                                         bool clamped) const {
   Term term;
   term.ranges = tile.ranges;
-  if (block_.tensor_cores()) {
+  if (!block_.box) {
     const Expr depth = b.Let("depth", tile.begin + piece.depth * block_.elements() + number);
     term.values = ValuesAt(b, depth, piece.values, run, &term.ranges);
     if (block_.product.depth % block_.step() != 0) term.exists = depth < Int(block_.product.depth);
     return term;
   }
-  const kernel::ReduceAxis& axis = block_.product.sum->reduce_axes[block_.box.axis];
+  const std::vector<kernel::ReduceAxis>& axes = block_.product.sum->reduce_axes;
+  const kernel::ReduceAxis& axis = axes[block_.box->axis];
   term.values = piece.values;
   term.values.insert(tile.values.begin(), tile.values.end());
-  Expr index = tile.begin + piece.in_chunk;
-  if (block_.box.partial) {
+  Expr& index = term.values[axis.var.get()] = tile.begin + piece.in_chunk;
+  Expr& innermost = term.values.at(axes[InnermostAxis(axes)].var.get());
+  innermost = innermost + number;
+  if (block_.box->partial) {
     term.exists = index < Int(axis.extent);
     if (clamped) index = Min(index, Int(axis.extent - 1));
   }
-  term.values[axis.var.get()] = index;
   return term;
 }
 
 // The variables at number `depth` of the sum, a multiple of `run`, for the item whose place is `values`; behind the sum's end those
-// of its last `run` numbers. Where runs do not leave the last axis, its variable is seen to be a multiple, too.
+// of its last `run` numbers.
 Values TileLoader::ValuesAt(Block& b, const Expr& depth, Values values, int64_t run, Ranges* ranges) const {
   *ranges = block_.ranges;
   const int64_t total = block_.product.depth;
   const bool partial = total % block_.step() != 0;
   const Expr at = partial ? b.Let("inside", Min(depth, Int(total - run))) : depth;
   if (at->op == Op::kVar) (*ranges)[at->var.get()] = {0, total - 1};
-  Expr rest = at;
-  const std::vector<kernel::ReduceAxis>& axes = block_.product.sum->reduce_axes;
-  const int64_t last = axes.back().extent;
-  const bool multiple = run > 1 && last % run == 0;
-  for (size_t j = axes.size(); j-- > 0;) {
-    Expr index = rest;
-    if (j + 1 == axes.size() && multiple) {
-      const Expr unit = b.Let(axes[j].var->name, Simplify(Binary(Op::kMod, rest / Int(run), Int(last / run)), *ranges));
-      if (unit->op == Op::kVar) (*ranges)[unit->var.get()] = {0, last / run - 1};
-      index = unit * run;
-      if (j > 0) rest = b.Let("rest", Simplify(rest / Int(last), *ranges));
-    } else if (j > 0) {
-      index = b.Let(axes[j].var->name, Simplify(Binary(Op::kMod, rest, Int(axes[j].extent)), *ranges));
-      rest = b.Let("rest", Simplify(rest / Int(axes[j].extent), *ranges));
-    }
-    if (index->op == Op::kVar) (*ranges)[index->var.get()] = {0, axes[j].extent - 1};
-    values[axes[j].var.get()] = index;
-  }
+  LocateInSum(b, block_.product.sum->reduce_axes, at, run, ranges, &values);
   return values;
 }
 
 // Where a plain factor's term is in memory, with what is the same for all tiles first, so that it is computed once.
 Expr TileLoader::IndexOf(const Term& term, const Position& tile) const {
   const Expr index = Simplify(kernel::Substitute(plain_->load->args[0], term.values), term.ranges);
-  if (block_.tensor_cores()) return index;
-  std::vector<Expr> variables = {tile.begin};
-  for (const auto& value : tile.values) variables.push_back(value.second);
+  if (!block_.box) return index;
+  std::vector<Var> variables;
+  auto add = [&](const Expr& e) {
+    kernel::Visit(e, [&](const Expr& n) {
+      if (n->op == Op::kVar) variables.push_back(n->var);
+    });
+  };
+  add(tile.begin);
+  for (const auto& value : tile.values) add(value.second);
   kernel::Linear same = kernel::LinearOf(index), other;
   auto differs = [&](const std::pair<Expr, int64_t>& t) {
-    return std::any_of(variables.begin(), variables.end(), [&](const Expr& v) { return v->op == Op::kVar && DependsOn(t.first, v->var); });
+    return std::any_of(variables.begin(), variables.end(), [&](const Var& v) { return DependsOn(t.first, v); });
   };
   const auto middle = std::stable_partition(same.terms.begin(), same.terms.end(), [&](const auto& t) { return !differs(t); });
   other.terms.assign(middle, same.terms.end());
@@ -274,13 +275,13 @@ Expr HalfOf(const Expr& value) {
 // Piece number i by vectors of its numbers.
 void TileLoader::FetchRun(Block& b, const Position& tile, size_t i) {
   const int elements = block_.elements(), run = words_ * elements;
-  const Var& axis = block_.product.sum->reduce_axes.back().var;
+  const Var& axis = innermost().var;
   Term term = LocateTerm(b, tile, pieces_[i], 0, run, /*clamped=*/true);
   Values& values = term.values;
   Ranges& ranges = term.ranges;
   const Expr begin = values.at(axis.get());
   values.erase(axis.get());
-  ranges[axis.get()] = {0, block_.product.sum->reduce_axes.back().extent - 1};
+  ranges[axis.get()] = {0, innermost().extent - 1};
   Expr value = Simplify(kernel::Substitute(factor_.value, values), ranges);
   value = Simplify(kernel::Vectorize(value, axis, begin, run), ranges);
   if (block_.product.words == WordKind::kFloat16) value = Bitcast(Scalar::kUint16, HalfOf(value));
@@ -331,7 +332,7 @@ Expr TileLoader::Interleaved(const Expr& item) const {
 // How many words, neighbours along the sum, may be fetched at a time: 4, 2 or 1, of more than one number; 0: none. Within that
 // many numbers, counted from the first, nothing but what memory holds differs.
 int TileLoader::WordsInRuns() const {
-  const kernel::ReduceAxis& axis = block_.product.sum->reduce_axes.back();
+  const kernel::ReduceAxis& axis = innermost();
   bool plain = true;
   kernel::Visit(factor_.value, [&](const Expr& n) {
     if (n->op == Op::kLoad) plain = plain && kernel::StrideOf(n->args[0], axis.var) == (DependsOn(n->args[0], axis.var) ? 1 : 0);
@@ -347,7 +348,7 @@ int TileLoader::WordsInRuns() const {
 
 // Whether its loads run along memory with the last axis of the sum rather than with the factor's last dimension.
 bool TileLoader::RunsAlongDepth() const {
-  const Var& axis = block_.product.sum->reduce_axes.back().var;
+  const Var& axis = innermost().var;
   const Var& dim = block_.stage.vars[factor_.dims.back()];
   bool along = false, across = false;
   kernel::Visit(factor_.value, [&](const Expr& n) {

@@ -22,12 +22,12 @@ struct BlockTile {
   kernel::Expr thread;
   Values batch;  // of the dimensions that both factors have
   kernel::Ranges ranges;
-  SumBox box = {};  // of the sum, without tensor cores; with them, its terms are taken in order
+  std::optional<SumBox> box = {};  // tiles of the sum are so; empty: its terms are taken in order, by tensor cores
 
   int elements() const { return ElementsOf(product.words); }
-  int64_t depth() const { return tensor_cores() ? TensorTileDepth(product.depth, elements()) : box.depth; }  // of a tile, in words
-  int64_t step() const { return depth() * elements(); }  // the same in numbers
-  int64_t tiles() const { return tensor_cores() ? CeilDiv(product.depth, step()) : box.count; }
+  int64_t step() const { return box ? box->depth : TensorTileDepth(product.depth, elements()) * elements(); }  // numbers of a tile
+  int64_t depth() const { return step() / elements(); }  // the same in words
+  int64_t tiles() const { return box ? box->count : CeilDiv(product.depth, step()); }
   bool tensor_cores() const { return OnTensorCores(product.words); }
 };
 
@@ -60,6 +60,13 @@ class TileLoader {
   // in tiles of tensor cores.
   kernel::Expr Word(const kernel::Expr& at, const kernel::Expr& depth, const kernel::Expr& item, int lanes = 1) const;
 
+  // Whether words that tensor cores multiply lie as kLoadMatrices wants them: each item's together.
+  bool has_matrices() const { return by_item_; }
+  // To be called before Matrices: the thread says where the row is that it is to, four words from word `depth` of row `item` on.
+  void LocateRow(kernel::Block& b, const kernel::Expr& depth, const kernel::Expr& item);
+  // Four matrices of the tile at place number `at`, whose rows are so many words and items behind those.
+  kernel::Expr Matrices(const kernel::Expr& at, int64_t depth, int64_t item) const;
+
  private:
   // What a thread brings at a time: neighbouring words from (depth, item) of the tile on.
   struct Piece {
@@ -80,6 +87,7 @@ class TileLoader {
     kernel::Expr exists;  // null: always
     kernel::Ranges ranges;
   };
+  const kernel::ReduceAxis& innermost() const { return block_.product.sum->reduce_axes[InnermostAxis(block_.product.sum->reduce_axes)]; }
   kernel::Expr Place(const kernel::Expr& at, const kernel::Expr& depth, const kernel::Expr& item) const;
   int64_t Pitch() const;
   bool RunsAlongDepth() const;
@@ -109,6 +117,7 @@ class TileLoader {
   bool by_item_ = false;              // words of a row lie together in shared memory, rather than those of a depth
   std::vector<Piece> pieces_;         // that each thread brings
   kernel::Buffer shared_, staged_;
+  kernel::Expr row_;                  // LocateRow's, from the first of its tile on
 };
 
 }  // namespace mgec::schedule
