@@ -7,6 +7,7 @@
 
 #include "compiler/base/status_macros.h"
 #include "compiler/ops/conv.h"
+#include "compiler/kernel/work.h"
 #include "compiler/schedule/cuda/gpu_definition.h"
 #include "compiler/schedule/cuda/layout_cost.h"
 #include "compiler/schedule/cuda/product.h"
@@ -14,6 +15,7 @@
 namespace mgec::schedule {
 namespace {
 
+using graph::Attributes;
 using graph::Graph;
 using graph::Node;
 using graph::Shape;
@@ -22,15 +24,41 @@ using graph::Value;
 using Ints = std::vector<int64_t>;
 
 constexpr int64_t kFew = 8;
+// To find and store an element of the copy, as counted in PTX.
+constexpr int64_t kCopyCost = 11;
 
 // What is to be done for a node.
 struct Plan {
   const Node* conv = nullptr;       // the node, or in its body
   const Value *x = nullptr, *w = nullptr;  // outside
   ops::ConvParams params;
-  int64_t channels = 0;  // of the copy
   Shape image, weights;  // of the copies
+  int64_t after = 0;     // columns of zeros behind the image's
+  bool half = false;     // the image's copy holds the float16 numbers that tensor cores multiply in place of float32
+  int64_t channels() const { return image[1]; }
 };
+
+// The kernel's width with columns of zeros, so that a row of it fills words that tensor cores multiply at a time: a tile's terms are
+// then in the same place of every window (FindTensorBox). As it is where that would be many more terms.
+int64_t WidthOfWeights(const Shape& w, int64_t channels, int elements) {
+  const int64_t together = std::max<int64_t>(1, kTileDepth * elements / channels), width = CeilDiv(w[3], together) * together;
+  const int64_t products = CeilDiv(channels * w[2] * w[3], kTileDepth * elements);
+  return 4 * (channels * w[2] * width) <= 5 * products * kTileDepth * elements ? width : w[3];
+}
+
+// Shapes of copies that leave the result as it is.
+void ChooseShapes(const Shape& x, const Shape& w, int elements, Plan* plan) {
+  const ops::ConvParams& p = plan->params;
+  const int64_t channels = w[1] <= kFew / 2 ? kFew / 2 : kFew;
+  plan->weights = {w[0], channels, w[2], WidthOfWeights(w, channels, elements)};
+  const int64_t least = (p.out_w - 1) * p.stride[1] + (plan->weights[3] - 1) * p.dilation[1] + 1, most = least + p.stride[1] - 1;
+  int64_t width = std::max(least, x[3] + p.pad[1] + p.pad_after[1]);
+  // Rows of whole accesses.
+  const int64_t pixels = std::max<int64_t>(1, kernel::kGpuAccessBytes * elements / (4 * channels));
+  if (CeilDiv(width, pixels) * pixels <= most) width = CeilDiv(width, pixels) * pixels;
+  plan->after = width - x[3] - p.pad[1];
+  plan->image = {x[0], channels, x[2] + p.pad[0] + p.pad_after[0], width};
+}
 
 int64_t ZeroPoint(const Value* v) { return v->type.dtype.kind == graph::DTypeKind::kQuantized8Asymm ? v->type.dtype.zero_point : 0; }
 
@@ -63,32 +91,38 @@ absl::StatusOr<bool> MakePlan(Scheduler& s, const Node& node, Plan* plan) {
     if (std::count(node.inputs.begin(), node.inputs.end(), i == 0 ? plan->x : plan->w) != 1) return false;
   }
   ASSIGN_OR_RETURN(plan->params, ops::ConvParamsOf(ops::ContextOf(*plan->conv)));
-  const ops::ConvParams& p = plan->params;
-  plan->channels = w[1] <= kFew / 2 ? kFew / 2 : kFew;
-  const Shape& x = plan->x->type.shape;
-  plan->image = {x[0], plan->channels, x[2] + p.pad[0] + p.pad_after[0], x[3] + p.pad[1] + p.pad_after[1]};
-  plan->weights = {w[0], plan->channels, w[2], w[3]};
 
   ASSIGN_OR_RETURN(const kernel::Definition d, GpuDefinition(s, node));
   Product product;
   if (d.stages().size() != 1 || !FindProduct(d.stages()[0], &product) || !OnTensorCores(product.words)) return false;
+  ChooseShapes(plan->x->type.shape, w, ElementsOf(product.words), plan);
   // Columns are pixels, along which plain results lie in memory; rows are weights, which are gathered as well where those of one
   // output fill no words.
-  const int64_t numbers = NumbersBrought(product, /*rows=*/false), copied = numbers / w[1] * plan->channels;
+  const int64_t numbers = NumbersBrought(product, /*rows=*/false), copied = numbers / (w[1] * w[3]) * plan->channels() * plan->weights[3];
   const int64_t weights = product.depth % ElementsOf(product.words) == 0 ? 0 : NumbersBrought(product, /*rows=*/true);
-  const int64_t bytes = graph::NumElements(plan->image) * graph::ByteSize(plan->x->type.dtype);
-  const int64_t prepare = kLaunchCost + 2 * kCostPerByte * bytes + bytes / graph::ByteSize(plan->x->type.dtype) * kManyAxes.one;
-  return prepare + copied / plan->channels * kManyAxes.several < (numbers + weights) * kManyAxes.one;
+  plan->half = node.body != nullptr && product.words == WordKind::kFloat16 && plan->x->type.dtype.kind == graph::DTypeKind::kFloat32;
+  const int64_t elements = graph::NumElements(plan->image), bytes = elements * (plan->half ? 2 : graph::ByteSize(plan->x->type.dtype));
+  const int64_t prepare = kLaunchCost + kCostPerByte * (graph::ByteSize(plan->x->type) + bytes) + elements * kCopyCost;
+  const bool boxes = plan->channels() * plan->weights[3] % (kTileDepth * ElementsOf(product.words)) == 0;
+  const BringingCost& cost = boxes ? kBoxes : kManyAxes;
+  return prepare + copied / plan->channels() * cost.several < (numbers + weights) * kManyAxes.one;
 }
 
-// [OC, C, KH, KW] with zeros for channels that there are not.
-std::string PaddedWeights(const Value* w, int64_t channels) {
+// [OC, C, KH, KW] with zeros for channels and columns that there are not: those come last in a window, which may read them mirrored.
+std::string PaddedWeights(const Value* w, const Shape& padded, bool mirrored) {
   const std::string& data = *Scheduler::ConstantData(w);
   const Shape& shape = w->type.shape;
-  const size_t row = static_cast<size_t>(shape[1] * shape[2] * shape[3]) * graph::ByteSize(w->type.dtype);
-  const size_t padded = row / static_cast<size_t>(shape[1]) * static_cast<size_t>(channels);
-  std::string result(padded * static_cast<size_t>(shape[0]), '\0');
-  for (int64_t o = 0; o < shape[0]; ++o) std::memcpy(&result[o * padded], &data[o * row], row);
+  const size_t size = graph::ByteSize(w->type.dtype), row = static_cast<size_t>(shape[3]) * size;
+  std::string result(static_cast<size_t>(graph::NumElements(padded)) * size, '\0');
+  const int64_t first = mirrored ? padded[3] - shape[3] : 0;
+  const char* from = data.data();
+  for (int64_t o = 0; o < shape[0]; ++o) {
+    for (int64_t c = 0; c < shape[1]; ++c) {
+      for (int64_t y = 0; y < shape[2]; ++y, from += row) {
+        std::memcpy(&result[static_cast<size_t>(((o * padded[1] + c) * padded[2] + y) * padded[3] + first) * size], from, row);
+      }
+    }
+  }
   return result;
 }
 
@@ -109,7 +143,7 @@ std::vector<graph::TensorType> TypesOf(const Node& n) {
   return types;
 }
 
-std::unique_ptr<Graph> BodyWithoutPadding(const Node& node, const Plan& plan) {
+absl::StatusOr<std::unique_ptr<Graph>> BodyWithoutPadding(const Node& node, const Plan& plan) {
   auto body = std::make_unique<Graph>();
   std::unordered_map<const Value*, Value*> copies;
   // What the image and the weights are called inside, before and after conversions, have new shapes.
@@ -122,8 +156,15 @@ std::unique_ptr<Graph> BodyWithoutPadding(const Node& node, const Plan& plan) {
     std::vector<graph::TensorType> types = TypesOf(*n);
     if (const auto it = shapes.find(n->output()); it != shapes.end()) types[0].shape = it->second;
     if (n->op == "input") {
-      copies[n->output()] = body->AddInput(n->name, types[0]);
-      copies[n->output()]->origin = n->output()->origin;
+      const graph::DType dtype = types[0].dtype;
+      const bool half = plan.half && n->output() == plan.conv->inputs[0];
+      if (half) types[0].dtype = graph::DType(graph::DTypeKind::kFloat16);
+      Value* input = body->AddInput(n->name, types[0]);
+      if (half) {
+        ASSIGN_OR_RETURN(input, body->Add("cast", {input}, {{"dtype", ToString(dtype)}}, n->name));
+      }
+      copies[n->output()] = input;
+      input->origin = n->output()->origin;
       continue;
     }
     std::vector<Value*> inputs;
@@ -139,6 +180,25 @@ std::unique_ptr<Graph> BodyWithoutPadding(const Node& node, const Plan& plan) {
   return body;
 }
 
+// The image's copy, in one step.
+absl::StatusOr<Value*> AddPadded(Graph& g, Value* x, const Plan& plan, const std::string& name) {
+  const ops::ConvParams& p = plan.params;
+  const Attributes padding = {{"before", Ints{0, 0, p.pad[0], p.pad[1]}},
+                              {"after", Ints{0, plan.channels() - x->type.shape[1], p.pad_after[0], plan.after}},
+                              {"value", static_cast<double>(ZeroPoint(plan.x))}};
+  if (!plan.half) return g.Add("pad", {x}, padding, name);
+  auto fused = std::make_unique<Node>();
+  fused->op = "fused";
+  fused->name = name;
+  fused->inputs = {x};
+  fused->body = std::make_unique<Graph>();
+  Value* inner = fused->body->AddInput("x", x->type);
+  ASSIGN_OR_RETURN(inner, fused->body->Add("cast", {inner}, {{"dtype", ToString(graph::DType(graph::DTypeKind::kFloat16))}}, name));
+  ASSIGN_OR_RETURN(inner, fused->body->Add("pad", {inner}, padding, name));
+  fused->body->AddOutput(inner, "out");
+  return g.Insert(std::move(fused), {inner->type})->output();
+}
+
 }  // namespace
 
 absl::StatusOr<bool> ScheduleFewChannels(Scheduler& s, const Node& node) {
@@ -152,14 +212,11 @@ absl::StatusOr<bool> ScheduleFewChannels(Scheduler& s, const Node& node) {
     if (v == plan.x) {
       Value* x = g.AddInput("x", v->type);
       s.Place(x, s.placement(v));
-      const int64_t more = plan.channels - v->type.shape[1];
-      ASSIGN_OR_RETURN(Value * copy, g.Add("pad", {x}, {{"before", Ints{0, 0, p.pad[0], p.pad[1]}},
-                                                       {"after", Ints{0, more, p.pad_after[0], p.pad_after[1]}},
-                                                       {"value", static_cast<double>(ZeroPoint(v))}}, node.name));
+      ASSIGN_OR_RETURN(Value * copy, AddPadded(g, x, plan, node.name));
       s.WantChannelsLast(copy);
       inputs.push_back(copy);
     } else if (v == plan.w) {
-      inputs.push_back(g.AddConstant({v->type.dtype, plan.weights}, PaddedWeights(v, plan.channels), v->producer->name));
+      inputs.push_back(g.AddConstant({v->type.dtype, plan.weights}, PaddedWeights(v, plan.weights, p.flip), v->producer->name));
       s.PlaceConstant(inputs.back());
     } else {
       const Node& producer = *v->producer;
@@ -168,7 +225,9 @@ absl::StatusOr<bool> ScheduleFewChannels(Scheduler& s, const Node& node) {
     }
   }
   std::unique_ptr<Node> copy = WithoutPadding(node, plan, std::move(inputs));
-  if (node.body != nullptr) copy->body = BodyWithoutPadding(node, plan);
+  if (node.body != nullptr) {
+    ASSIGN_OR_RETURN(copy->body, BodyWithoutPadding(node, plan));
+  }
   g.AddOutput(g.Insert(std::move(copy), TypesOf(node))->output(), "out");
   RETURN_IF_ERROR(s.ScheduleInstead(g, node));
   return true;

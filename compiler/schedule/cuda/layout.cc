@@ -1,5 +1,6 @@
 #include "compiler/schedule/cuda/layout.h"
 
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -22,6 +23,7 @@ using kernel::Op;
 
 // To store a number of the result by itself, and with its neighbours.
 constexpr int64_t kStore = 8, kStoreTogether = 3;
+constexpr int64_t kStoredTogether = 8;  // that a thread has
 constexpr int64_t kNever = int64_t{1} << 50;
 
 // The input of the definition whose images a factor of a product reads; -1: none, or several.
@@ -32,6 +34,18 @@ int ImageOf(const Expr& factor, const kernel::Definition& d, const Node& node) {
     image = image == -1 || image == n->tensor ? n->tensor : -2;
   });
   return image < 0 ? -1 : image;
+}
+
+// The tensors, by number, whose elements the stage adds up or the like.
+std::set<int> Reduced(const kernel::Stage& stage) {
+  std::set<int> tensors;
+  kernel::Visit(stage.body, [&](const Expr& n) {
+    if (n->op != Op::kReduce) return;
+    kernel::Visit(n, [&](const Expr& m) {
+      if (m->op == Op::kRead) tensors.insert(m->tensor);
+    });
+  });
+  return tensors;
 }
 
 class LayoutChooser {
@@ -93,7 +107,9 @@ class LayoutChooser {
     }
     ASSIGN_OR_RETURN(const kernel::Definition d, GpuDefinition(s_, node));
     int product_image = -1;
+    std::set<int> reduced;
     for (const kernel::Stage& stage : d.stages()) {
+      reduced.merge(Reduced(stage));
       Product p;
       if (!FindProduct(stage, &p)) continue;
       for (bool rows : {true, false}) {
@@ -104,10 +120,11 @@ class LayoutChooser {
       }
       if (OnTensorCores(p.words)) AddResult(p, node);
     }
-    // What else is read and written at the same places.
+    // What else is read and written at the same places. Weights are packed as sums go along them.
     for (size_t i = 0; i < node.inputs.size(); ++i) {
-      if (static_cast<int>(i) == product_image) continue;
       const Value* v = node.inputs[i];
+      const bool weights = Scheduler::ConstantData(v) != nullptr && reduced.count(static_cast<int>(i)) != 0;
+      if (static_cast<int>(i) == product_image || weights) continue;
       if (d.stages().size() > 1 && product_image < 0) AddCost(v, 0, Traffic(v));
       for (const auto& out : node.outputs) AddDifference(v, out.get(), Traffic(v));
     }
@@ -121,6 +138,8 @@ class LayoutChooser {
     int axes = 0;
     for (const kernel::ReduceAxis& a : p.sum->reduce_axes) axes += a.extent > 1 ? 1 : 0;
     const BringingCost& cost = axes > 1 ? kManyAxes : kOneAxis;
+    // With channels innermost.
+    const BringingCost& ordered = axes > 1 && image->type.shape[1] % (kTileDepth * elements) == 0 ? kBoxes : cost;
     if (!OnTensorCores(p.words)) {
       // Without them sums are added up as they are defined, plane by plane: neighbours are pixels.
       AddCost(image, 0, numbers * kCostPerByte);
@@ -132,12 +151,15 @@ class LayoutChooser {
     if (together == 1 || together < elements) return AddCost(image, numbers * cost.one, numbers * cost.one);
     // Numbers that are made of what memory holds pass through registers.
     const bool copied = bytes == graph::ByteSize(image->type.dtype);
-    AddCost(image, numbers * cost.one, numbers / together * cost.several + (copied ? 0 : numbers * cost.each_of_several));
+    AddCost(image, numbers * cost.one, numbers / together * ordered.several + (copied ? 0 : numbers * ordered.each_of_several));
   }
 
   void AddResult(const Product& p, const Node& node) {
     const int64_t numbers = p.batches * p.rows.extent * p.cols.extent;
-    for (const auto& out : node.outputs) AddCost(out.get(), numbers * kStore, numbers * kStoreTogether);
+    for (const auto& out : node.outputs) {
+      const bool together = HasChannelsToMove(out->type.shape) && out->type.shape[1] % kStoredTogether == 0;
+      AddCost(out.get(), numbers * kStore, numbers * (together ? kStoreTogether : kStore));
+    }
   }
 
   Scheduler& s_;

@@ -14,11 +14,11 @@ inline constexpr int64_t kCostPerByte = 8;
 inline constexpr int64_t kLaunchCost = 3000 * 108 * 128;  // of an A100
 
 // To bring numbers of a factor to shared memory, as counted in PTX: one by itself (its place, the load, its place in a word), or
-// several at once. Where a sum has several axes, each place takes some divisions.
+// several at once. Where a sum has several axes, each place takes some divisions, unless tiles are boxes (sum_box.h).
 struct BringingCost {
   int64_t one, several, each_of_several;
 };
-inline constexpr BringingCost kOneAxis = {5, 8, 2}, kManyAxes = {40, 25, 2};
+inline constexpr BringingCost kOneAxis = {5, 8, 2}, kManyAxes = {40, 25, 2}, kBoxes = {8, 12, 2};
 
 // The numbers of a factor, of rows or columns, that all blocks together bring to shared memory.
 inline int64_t NumbersBrought(const Product& p, bool rows) {
