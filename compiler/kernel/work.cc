@@ -31,6 +31,14 @@ bool IsPowerOfTwo(const Expr& e) {
   return IsConst(e, &n) && n > 0 && (n & (n - 1)) == 0;
 }
 
+// 0 <= x and x < n: one comparison without sign.
+bool IsRangeTest(const ExprNode& e) {
+  if (e.op != Op::kAnd || e.args[0]->op != Op::kLe || e.args[1]->op != Op::kLt) return false;
+  int64_t first, last;
+  const Expr &from = e.args[0], &to = e.args[1];
+  return IsConst(from->args[0], &first) && first == 0 && IsConst(to->args[1], &last) && last > 0 && Equal(from->args[1], to->args[0]);
+}
+
 class Counter {
  public:
   explicit Counter(const Kernel& k) {
@@ -169,6 +177,10 @@ class Counter {
       if (e->buffer->kind == BufferKind::kRegister) return;
       if (e->args.size() > 1) Visit(e->args[1]);
       return Access(e->buffer, e->args[0], e->type.lanes);
+    }
+    if (IsRangeTest(*e)) {
+      Visit(e->args[1]->args[0]);
+      return total_.Add({1, 0, 0}, loops_[source.value < 0 ? loops_.size() - 1 : static_cast<size_t>(source.depth)].times);
     }
     if (e->op == Op::kLoadMatrices) {
       VisitIndex(e->args[0]);

@@ -98,6 +98,20 @@ TEST_F(WorkTest, ProductsOfMatrices) {
   EXPECT_EQ(Count(5).products, 5 * 2 * 3);
 }
 
+// One comparison without sign.
+TEST_F(WorkTest, TestsOfRanges) {
+  k_.threads = 64;
+  k_.thread = MakeVar("thread");
+  const Expr x = Use(k_.thread) + Int(-3);
+  auto instructions = [&](const Expr& condition) {
+    b_ = Block();
+    b_.Let("inside", condition);
+    return Count(1).instructions / 64;
+  };
+  EXPECT_EQ(instructions(And(Int(0) <= x, x < Int(20))), 1 + 1);
+  EXPECT_EQ(instructions(And(Int(1) <= x, x < Int(20))), 1 + 3);
+}
+
 // One instruction for four words of each thread.
 TEST_F(WorkTest, MatricesOfSharedMemory) {
   k_.threads = 64;
