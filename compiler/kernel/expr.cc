@@ -306,8 +306,8 @@ Expr Mma(Expr a, Expr b, Expr c) {
 }
 
 Expr LoadMatrices(Buffer shared, Expr row) {
-  assert(shared->kind == BufferKind::kShared && SizeOf(shared->scalar) == 4 && row->type == kIndexType);
-  auto e = New(Op::kLoadMatrices, Type(shared->scalar, 4));
+  assert(shared->kind == BufferKind::kShared && row->type == kIndexType);
+  auto e = New(Op::kLoadMatrices, Type(shared->scalar == Scalar::kFloat16 ? Scalar::kInt32 : shared->scalar, 4));
   e->buffer = std::move(shared);
   e->args.push_back(std::move(row));
   return e;

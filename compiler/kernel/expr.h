@@ -78,9 +78,10 @@ enum class Op : uint8_t {
              //   args[1]: words t and t + 4 of column g of B
              //   args[2] and the result: columns 2t and 2t + 1 of row g, then both of row g + 8.
              // Only as kWarpXor.
-  kLoadMatrices,  // four matrices of 8 x 4 words for kMma, of shared memory `buffer`, whose elements are words: row r of matrix m is
-                  // the four words from element args[0] of thread 8m + r on, a multiple of 4. Lane m of thread 4g + t is word t of
-                  // row g of matrix m. Only as kWarpXor.
+  kLoadMatrices,  // four matrices for kMma of shared memory `buffer`, each of eight rows of 16 bytes: row r of matrix m is what begins
+                  // with element args[0] of thread 8m + r, a multiple of 16 bytes. Where elements are words, lane m of thread 4g + t
+                  // is word t of row g of matrix m. Where they are float16, a matrix is turned: the word has number g of rows 2t and
+                  // 2t + 1, the former in its lower bits. Only as kWarpXor.
   kArchitecture,  // int32: what GPUs the code is made for, 80 for sm_80. A constant to the compiler of the printed code, so that
                   // what is in a branch on it need not exist for others.
 };
@@ -163,7 +164,7 @@ Expr Shuffle(Expr a, std::vector<int> lanes);
 Expr HorizontalReduce(Op op, Expr a);
 Expr WarpXor(Expr a, int bits);  // bits in [1, 31]
 Expr Mma(Expr a, Expr b, Expr c);  // int32 x 4, int32 x 2, and int32 or float32 x 4; or all float32
-Expr LoadMatrices(Buffer shared, Expr row);  // of int32 or float32; row is kIndexType
+Expr LoadMatrices(Buffer shared, Expr row);  // of int32, float32 or float16; row is kIndexType
 Expr FromArchitecture(int least);  // whether code is made for GPUs of this architecture or a later one
 Expr Min(Expr a, Expr b);
 Expr Max(Expr a, Expr b);

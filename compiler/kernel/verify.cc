@@ -294,8 +294,9 @@ absl::Status Verifier::CheckNode(const Expr& e) {
       if (!exchange_allowed_) return FailAt(e, "not the value of a let");
       RETURN_IF_ERROR(CheckTogether("loading matrices"));
       if (count != 1 || type.lanes != 4 || SizeOf(type.scalar) != 4 || first != kIndexType) return FailAt(e, "matrices of the wrong type");
-      RETURN_IF_ERROR(CheckAccess(e->buffer, e->args[0], type, nullptr));
-      return want(e->buffer->kind == BufferKind::kShared, "not of shared memory");
+      RETURN_IF_ERROR(CheckBuffer(e->buffer));
+      if (e->buffer->kind != BufferKind::kShared) return FailAt(e, "not of shared memory");
+      return want(type.scalar == (e->buffer->scalar == Scalar::kFloat16 ? Scalar::kInt32 : e->buffer->scalar), "matrices of the wrong type");
     case Op::kArchitecture: return want(count == 0 && type == Type(Scalar::kInt32) && kernel_.threads > 0, "bad constant");
     case Op::kReduceAdd:
     case Op::kReduceMax:
@@ -389,7 +390,7 @@ absl::Status Verifier::Statement(const StmtNode& s) {
         if (s.mask->type != Type(Scalar::kBool)) return Fail("the mask is no bool");
       }
       RETURN_IF_ERROR(CheckBuffer(s.buffer));
-      if (s.buffer->kind != BufferKind::kShared || SizeOf(s.buffer->scalar) != 4) return Fail("not to words of shared memory");
+      if (s.buffer->kind != BufferKind::kShared || SizeOf(s.buffer->scalar) == 1) return Fail("not to shared memory of words or halves");
       if (s.index->type != kIndexType) return Fail("the index is not an i64 scalar");
       const Buffer& from = s.value->buffer;
       if (s.value->op != Op::kLoad || s.value->args.size() != 1 || from->kind != BufferKind::kArgument ||

@@ -208,6 +208,12 @@ TEST_F(VerifyThreadsTest, WarpsLoadMatricesTogether) {
   Block lanes;
   lanes.Let("v", Raw(Op::kLoadMatrices, Type(Scalar::kInt32, 2), {Int(0)}));
   EXPECT_EQ(Check(std::move(lanes)), "malformed kernel k, let v: matrices of the wrong type in load_matrices of type i32x2");
+  Block halves;
+  halves.Let("v", LoadMatrices(SharedBuffer("halves", Scalar::kFloat16, 128), thread_ * 8));
+  EXPECT_EQ(Check(std::move(halves)), "");
+  Block bytes;
+  bytes.Let("v", LoadMatrices(SharedBuffer("bytes", Scalar::kInt8, 128), Int(0)));
+  EXPECT_EQ(Check(std::move(bytes)), "malformed kernel k, let v: matrices of the wrong type in load_matrices of type i8x4");
   Block buffer;
   buffer.Let("v", Raw(Op::kLoadMatrices, Type(Scalar::kInt32, 4), {Int(0)}));
   EXPECT_EQ(Check(std::move(buffer)), "malformed kernel k, let v: a buffer is missing");
@@ -260,7 +266,7 @@ TEST_F(VerifyThreadsTest, CopiesAreOfWholeAlignedWords) {
   };
   EXPECT_EQ(check(tile, Load(x_, Int(0), 2)), "malformed kernel k, copy to tile: 8 bytes at a time");
   EXPECT_EQ(check(tile, Load(wide, Int(0), 3)), "malformed kernel k, copy to tile: 12 bytes at a time");
-  EXPECT_EQ(check(bytes, Load(wide, Int(0))), "malformed kernel k, copy to bytes: not to words of shared memory");
+  EXPECT_EQ(check(bytes, Load(wide, Int(0))), "malformed kernel k, copy to bytes: not to shared memory of words or halves");
   EXPECT_EQ(check(tile, Load(tile, Int(0))), "malformed kernel k, copy to tile: not a load of neighbours from an argument");
 }
 

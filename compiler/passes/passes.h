@@ -50,8 +50,11 @@ PassResult Fuse(graph::Graph& g);
 // what they read and write. Float32 stay what the model says is float32, and what routines, scans and nodes of several results
 // read or write; tensors that dense convolutions would have to read channel by channel; and small ones, beside the largest, of
 // kernels that add up few terms for each element, where converting would take longer than it saves. It looks at the graph only,
-// and at sizes only beside each other: all targets, and batches of any size, round the same tensors.
+// and at sizes only beside each other: all CPUs, and batches of any size, round the same tensors.
 PassResult StoreFloat16(graph::Graph& g);
+// The same for GPUs, which read channels one by one anyway and convert for nothing: what is only better left alone on CPUs becomes
+// 16 bits wide as well. Graphs may have been through StoreFloat16.
+PassResult StoreFloat16OnGpu(graph::Graph& g);
 
 struct Pass {
   const char* name;

@@ -105,7 +105,7 @@ class Classes {
     }
   }
 
-  absl::Status Decide() {
+  absl::Status Decide(bool gpu) {
     for (const auto& n : g_.nodes()) {
       for (const auto& v : n->outputs) Include(*n, v.get());
     }
@@ -126,6 +126,7 @@ class Classes {
         AllValues(*n, [&](const Value* v) { return Of(v).is_float = true; });
         continue;
       }
+      if (gpu) continue;
       const DenseConv dense = DenseConvOf(*n);
       if (dense.conv != nullptr && ReadsSingles(dense)) Of(dense.x).is_float = true;
       ASSIGN_OR_RETURN(const bool light, IsLight(*n));
@@ -263,11 +264,9 @@ absl::Status ConvertOutput(Node& n, DTypeKind half) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
-PassResult StoreFloat16(Graph& g) {
+PassResult Store(Graph& g, bool gpu) {
   Classes classes(g);
-  RETURN_IF_ERROR(classes.Decide());
+  RETURN_IF_ERROR(classes.Decide(gpu));
   std::unordered_map<const Value*, DTypeKind> storage;
   for (const auto& n : g.nodes()) {
     for (const auto& v : n->outputs) {
@@ -321,5 +320,10 @@ PassResult StoreFloat16(Graph& g) {
   g.EraseDeadNodes();
   return true;
 }
+
+}  // namespace
+
+PassResult StoreFloat16(Graph& g) { return Store(g, /*gpu=*/false); }
+PassResult StoreFloat16OnGpu(Graph& g) { return Store(g, /*gpu=*/true); }
 
 }  // namespace mgec::passes

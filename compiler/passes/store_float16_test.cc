@@ -151,6 +151,37 @@ TEST(StoreFloat16Test, KeepsScatteredChannelsOfConvolutions) {
   EXPECT_EQ(sliced(3)[0], "tanh: f32[1,24,9,9]");
 }
 
+// GPUs do not mind; what has been narrowed before stays so.
+TEST(StoreFloat16Test, OnGpusScatteredAndSmallTensorsAre16BitsWide) {
+  graph::Graph g = Parsed(R"(graph {
+    %x = input() "x" : f16[1,24,9,9]
+    %w = input() "w" : f16[64,16,1,1]
+    %large = input() "large" : f16[1,64,40,40]
+    %1 = tanh(%x) : f16[1,24,9,9]
+    %2 = slice(%1) {begin=[0,3,0,0], end=[1,19,9,9], step=[1,1,1,1]} : f16[1,16,9,9]
+    %3 = conv2d(%2, %w) : f16[1,64,9,9]
+    %4 = pool2d(%3) {mode="max", stride=[2,2], window=[2,2]} : f16[1,64,4,4]
+    %5 = softmax(%4) {axis=1} : f16[1,64,4,4]
+    %6 = tanh(%large) : f16[1,64,40,40]
+    %7 = softmax(%6) {axis=1} : f16[1,64,40,40]
+    return %5 "y", %7 "z"
+  })");
+  ASSERT_TRUE(PromoteAndStore(g).ok());
+  auto wide = [&] {
+    std::vector<std::string> names;
+    for (const auto& n : g.nodes()) {
+      for (const auto& v : n->outputs) {
+        if (v->type.dtype.kind == DTypeKind::kFloat32 && n->op != "constant") names.push_back(ToString(v->type));
+      }
+    }
+    return names;
+  };
+  EXPECT_EQ(wide(), (Types{"f32[1,24,9,9]", "f32[1,16,9,9]", "f32[64,16,1,1]", "f32[1,64,9,9]", "f32[1,64,4,4]"}));
+  ASSERT_TRUE(StoreFloat16OnGpu(g).ok());
+  EXPECT_TRUE(Verify(g).ok()) << Verify(g);
+  EXPECT_EQ(wide(), Types{});
+}
+
 TEST(StoreFloat16Test, LeavesOtherGraphsAlone) {
   ExpectRewrite(StoreFloat16, R"(graph {
     %x = input() "x" : f32[2]

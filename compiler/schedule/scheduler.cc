@@ -293,7 +293,7 @@ absl::Status Scheduler::ScheduleApart(const Node& node) {
   }
   for (const graph::GraphOutput& o : node.body->outputs()) g.AddOutput(copies.at(o.value), o.name);
   RETURN_IF_ERROR(passes::Fuse(g).status());
-  RETURN_IF_ERROR(passes::StoreFloat16(g).status());
+  RETURN_IF_ERROR((target_.cuda ? passes::StoreFloat16OnGpu : passes::StoreFloat16)(g).status());
   return ScheduleInstead(g, node);
 }
 

@@ -34,6 +34,14 @@ DEVICE float4 load_matrices(const float* p, int i) {
   const int4 v = load_matrices(reinterpret_cast<const int*>(p), i);
   return make_float4(__int_as_float(v.x), __int_as_float(v.y), __int_as_float(v.z), __int_as_float(v.w));
 }
+// The same turned, of float16.
+DEVICE int4 load_turned(const unsigned short* p, int i) {
+  int4 v;
+  const unsigned place = static_cast<unsigned>(__cvta_generic_to_shared(p + i));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "r"(place));
+  return v;
+}
 template <typename T> DEVICE void store4(T* p, long long i, float a, float b, float c, float d) {
   *reinterpret_cast<float4*>(p + i) = make_float4(a, b, c, d);
 }

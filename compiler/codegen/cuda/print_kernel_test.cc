@@ -158,6 +158,29 @@ TEST(PrintKernelTest, WarpsLoadMatrices) {
   }
 }
 
+TEST(PrintKernelTest, WarpsTurnMatrices) {
+  Kernel k;
+  k.name = "k";
+  k.task = MakeVar("task");
+  k.threads = 32;
+  k.thread = MakeVar("thread");
+  k.arguments = {ArgumentBuffer("y", Scalar::kInt32, 64, 0, 4)};
+  Block b;
+  const Expr v = b.Let("v", kernel::LoadMatrices(kernel::SharedBuffer("tile", Scalar::kFloat16, 512), Use(k.thread) * 8));
+  b.Store(k.arguments[0], Use(k.thread), Slice(v, 0, 1));
+  k.body = b.Take();
+  EXPECT_EQ(BodyOf(k),
+            "  const int task = blockIdx.x;\n"
+            "  const int thread = threadIdx.x;\n"
+            "  SHARED(unsigned short, tile, 512);\n"
+            "  const int4 matrices = load_turned(tile, thread * 8);\n"
+            "  const int v_0 = matrices.x;\n"
+            "  const int v_1 = matrices.y;\n"
+            "  const int v_2 = matrices.z;\n"
+            "  const int v_3 = matrices.w;\n"
+            "  y[thread] = v_0;\n");
+}
+
 TEST(PrintKernelTest, CopiesForThoseWhoCan) {
   Kernel k;
   k.name = "k";

@@ -30,7 +30,8 @@ KernelPrinter::Lanes KernelPrinter::PrintMma(const Expr& e) {
 }
 
 KernelPrinter::Lanes KernelPrinter::PrintLoadMatrices(const Expr& e) {
-  return Four(e->type.scalar, "matrices", absl::StrCat("load_matrices(", NameOf(e->buffer), ", ", Full(e->args[0]), ")"));
+  const char* load = e->buffer->scalar == ScalarType::kFloat16 ? "load_turned(" : "load_matrices(";
+  return Four(e->type.scalar, "matrices", absl::StrCat(load, NameOf(e->buffer), ", ", Full(e->args[0]), ")"));
 }
 
 KernelPrinter::Lanes KernelPrinter::PrintDot(const Expr& e) {

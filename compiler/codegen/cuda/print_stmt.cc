@@ -28,7 +28,7 @@ const char* const kReserved[] = {
     "signed", "sizeof", "static", "struct", "switch", "template", "this", "true", "typedef", "union", "unsigned", "void",
     "volatile", "while", "and", "or", "not", "xor", "tasks", "task", "thread", "min", "max", "abs", "exp", "log", "sin",
     "cos", "tan", "pow", "sqrt", "floor", "ceil", "round", "trunc", "erf", "sigmoid", "round_tf32", "load4", "load_shared4", "store4", "float4",
-    "int4", "mma_s8", "mma_f16", "mma_tf32", "load_matrices", "warp_xor", "copy_async", "commit_copies", "wait_copies", "warpSize", "threadIdx", "blockIdx", "blockDim", "gridDim", "y0", "y1", "j0", "j1", "index", "class",
+    "int4", "mma_s8", "mma_f16", "mma_tf32", "load_matrices", "load_turned", "warp_xor", "copy_async", "commit_copies", "wait_copies", "warpSize", "threadIdx", "blockIdx", "blockDim", "gridDim", "y0", "y1", "j0", "j1", "index", "class",
     "delete", "export", "namespace", "private", "public", "protected", "try", "catch", "throw", "using", "virtual"};
 
 // Calls f for every statement, outermost first.

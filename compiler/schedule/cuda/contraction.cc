@@ -83,8 +83,8 @@ class Emitter {
     warp_row_ = Simplify(warp / Int(across) * WarpRows(), block_.ranges);
     if (warp_row_->op != Op::kInt) warp_row_ = b.Let("warp_row", warp_row_);
     my_row_ = b.Let("thread_row", warp_row_ + group_);
-    if (interleaved_) my_col_ = b.Let("thread_col", Simplify(Binary(Op::kMod, warp, Int(across)) * (kWarpCols / kRun) + quad_, block_.ranges)) * kRun;
-    else my_col_ = b.Let("thread_col", warp_col_ + quad_ * 2);
+    const int run = Run();
+    my_col_ = b.Let("thread_col", Simplify(Binary(Op::kMod, warp, Int(across)) * (kWarpCols / run) + quad_, block_.ranges)) * run;
   }
 
   struct FactorLoaders {
@@ -160,16 +160,18 @@ class Emitter {
     });
   }
 
-  // The rows that the thread is to find in shared memory (kLoadMatrices): eight of each matrix. Of rows there are matrices of eight
-  // and the next eight, with the first words and the next; of columns with the first words and the next, of eight and the next eight.
+  // The rows that the thread is to find in shared memory (kLoadMatrices), eight of each matrix. Matrices of rows are of eight and of the
+  // next eight, with the first words, then with the next; those of columns of eight, with both words, then of the next eight.
   void LocateMatrices(Block& b, FactorLoaders& loaders) {
-    auto mod = [](const Expr& e, int64_t n) { return Binary(Op::kMod, e, Int(n)); };
-    if (loaders.rows.has_matrices()) {
-      loaders.rows.LocateRow(b, lane_ / Int(16) * 4, Simplify(warp_row_ + mod(lane_, 16), block_.ranges));
-    }
-    if (loaders.cols.has_matrices()) {
-      loaders.cols.LocateRow(b, mod(lane_ / Int(8), 2) * 4, Simplify(warp_col_ + lane_ / Int(16) * 8 + mod(lane_, 8), block_.ranges));
-    }
+    const Expr in_matrix = Binary(Op::kMod, lane_, Int(8)), odd = Binary(Op::kMod, lane_ / Int(8), Int(2)), second = lane_ / Int(16);
+    auto locate = [&](TileLoader& tile, const Expr& first, const Expr& next_items, const Expr& next_words) {
+      const bool items = tile.rows() == TileLoader::Rows::kItems;
+      if (tile.rows() == TileLoader::Rows::kNone) return;
+      const Expr item = first + next_items * 8, depth = next_words * (items ? 4 : 8);
+      tile.LocateRow(b, items ? depth : depth + in_matrix, Simplify(items ? item + in_matrix : item, block_.ranges));
+    };
+    locate(loaders.rows, warp_row_, odd, second);
+    locate(loaders.cols, warp_col_, second, odd);
   }
 
   // Tiles of both factors that shared memory has room for.
@@ -230,7 +232,7 @@ class Emitter {
     };
     std::vector<Expr> y;
     for (int64_t col = 0; col < kWarpCols; col += kMmaCols) {
-      if (cols.has_matrices()) {
+      if (cols.rows() != TileLoader::Rows::kNone) {
         const Expr two = rounded(b.Let("y", cols.Matrices(col_tile, first_word, col)), "y");
         for (int first : {0, 2}) y.push_back(Slice(two, first, 2));
         col += kMmaCols;
@@ -243,8 +245,9 @@ class Emitter {
     int64_t at = 0;
     for (int64_t row = 0; row < WarpRows(); row += kMmaRows) {
       Expr x;
-      if (rows.has_matrices()) x = rounded(b.Let("x", rows.Matrices(row_tile, first_word, row)), "x");
-      for (int i = 0; i < 4 && !rows.has_matrices(); ++i) {
+      const bool matrices = rows.rows() != TileLoader::Rows::kNone;
+      if (matrices) x = rounded(b.Let("x", rows.Matrices(row_tile, first_word, row)), "x");
+      for (int i = 0; i < 4 && !matrices; ++i) {
         const Expr next = word(rows, row_tile, my_row_ + (row + i % 2 * 8), i / 2 * 4, "x");
         x = i == 0 ? next : ConcatLanes(x, next);
       }
@@ -331,12 +334,12 @@ class Emitter {
   }
 
   // Neighbouring columns that a thread has at a time; 0: none.
-  int Run() const { return !tensor_cores() ? 4 : interleaved_ ? kRun : 0; }
+  int Run() const { return !tensor_cores() ? 4 : interleaved_ ? kRun : 2; }
 
   // Runs of results are neighbours in memory, and exist together.
   bool StoresRuns() const {
     const size_t last = p_.cols.dims.back();
-    return Run() > 0 && s_.extents[last] % Run() == 0 && kernel::StrideOf(s_.offset, s_.vars[last]) == 1;
+    return s_.extents[last] % Run() == 0 && kernel::StrideOf(s_.offset, s_.vars[last]) == 1;
   }
 
   // The thread's runs: `at` in columns, and the values of all of its variables but the last, whose first is a multiple.

@@ -77,6 +77,25 @@ TEST(ContractionMmaTest, ProductsOfFloat16) {
   }
 }
 
+// Factors that lie along their rows or columns are copied as they are, and turned on the way to tensor cores: both, either, 16, 8 or 4
+// bytes at a time, with remainders.
+TEST(ContractionMmaTest, TurnedFloat16) {
+  uint32_t salt = 450;
+  for (const Ints& mkn : {Ints{72, 48, 136}, Ints{40, 37, 68}, Ints{34, 130, 38}, Ints{136, 64, 264}}) {
+    for (const bool ta : {false, true}) {
+      ScheduleTester t(salt++);
+      // Results of other steps: the user's memory is aligned to numbers only.
+      Value* x = t.Add("relu", {t.Input(Matrix(mkn[0], mkn[1], ta), DTypeKind::kFloat16)});
+      Value* y = t.Add("relu", {t.Input({mkn[1], mkn[2]}, DTypeKind::kFloat16)});
+      t.Expect(t.Add("relu", {t.Add("matmul", {x, y}, Transposed(ta, false))}));
+      t.set_tolerance(1e-3);
+      t.CheckCuda();
+      EXPECT_TRUE(t.KernelsContain("copy cols["));
+      EXPECT_EQ(t.KernelsContain("copy rows["), ta || mkn[1] % 2 == 0);
+    }
+  }
+}
+
 TEST(ContractionMmaTest, Float16Convolutions) {
   for (uint32_t i = 0; i < 2; ++i) {
     ScheduleTester t(500 + i);

@@ -48,6 +48,26 @@ TEST_P(CudaPlanesTest, NothingIsCopied) {
   for (const char* op : {"concat", "slice", "gather", "transpose", "identity"}) EXPECT_EQ(t.CountOps(op), 0) << op;
 }
 
+// Tensor cores get pixels that lie together, turned.
+TEST_P(CudaPlanesTest, Float16) {
+  ScheduleTester t(3);
+  t.set_tolerance(4e-3);
+  auto conv = [&](Value* x, int64_t channels) {
+    return t.Add("relu", {t.Add("conv2d", {x, t.Constant({channels, x->type.shape[1], 1, 1}, DTypeKind::kFloat16)})});
+  };
+  auto image = [&] { return conv(t.Input({GetParam(), 16, 8, 8}, DTypeKind::kFloat16), 16); };
+  Value* x = Concat(t, {image(), image()});
+  for (int i = 0; i < 2; ++i) {
+    x = Shuffled(t, x);
+    x = Concat(t, {conv(Channels(t, x, 16, 32), 16), Channels(t, x, 0, 16)});
+  }
+  t.Expect(conv(x, 8));
+  t.CheckCudaAfterPasses();
+  for (const char* op : {"concat", "slice", "gather", "transpose", "identity"}) EXPECT_EQ(t.CountOps(op), 0) << op;
+  EXPECT_TRUE(t.KernelsContain("] x8"));
+  EXPECT_TRUE(t.KernelsContain("mma("));
+}
+
 // Parts of different numbers of channels, of which some come more than once.
 TEST_P(CudaPlanesTest, AllKindsOfReaders) {
   ScheduleTester t(2);

@@ -10,6 +10,7 @@
 #include "compiler/kernel/work.h"
 #include "compiler/schedule/cuda/layout_cost.h"
 #include "compiler/schedule/cuda/min_cut.h"
+#include "compiler/schedule/cuda/planes.h"
 #include "compiler/schedule/cuda/product.h"
 #include "compiler/schedule/cuda/tensor_order.h"
 
@@ -17,13 +18,15 @@ namespace mgec::schedule {
 namespace {
 
 using graph::Node;
+using graph::Shape;
 using graph::Value;
 using kernel::Expr;
 using kernel::Op;
 
-// To store a number of the result by itself, and with its neighbours.
-constexpr int64_t kStore = 8, kStoreTogether = 3;
+// To store a number of the result by itself, with another, and with all of its neighbours.
+constexpr int64_t kStore = 8, kStorePair = 5, kStoreTogether = 3;
 constexpr int64_t kStoredTogether = 8;  // that a thread has
+constexpr int64_t kLookUp = 3;  // where a channel lies
 constexpr int64_t kNever = int64_t{1} << 50;
 
 // The input of the definition whose images a factor of a product reads; -1: none, or several.
@@ -34,6 +37,12 @@ int ImageOf(const Expr& factor, const kernel::Definition& d, const Node& node) {
     image = image == -1 || image == n->tensor ? n->tensor : -2;
   });
   return image < 0 ? -1 : image;
+}
+
+int64_t NumPixels(const Shape& shape) {
+  int64_t pixels = 1;
+  for (size_t i = 2; i < shape.size(); ++i) pixels *= shape[i];
+  return pixels;
 }
 
 // The tensors, by number, whose elements the stage adds up or the like.
@@ -105,6 +114,10 @@ class LayoutChooser {
       for (const Value* v : node.inputs) AddCost(v, 0, kLaunchCost + Traffic(v));
       return absl::OkStatus();
     }
+    if (MovesPlanes(s_, node)) {
+      AddMove(node);
+      return absl::OkStatus();
+    }
     ASSIGN_OR_RETURN(const kernel::Definition d, GpuDefinition(s_, node));
     int product_image = -1;
     std::set<int> reduced;
@@ -115,7 +128,7 @@ class LayoutChooser {
       for (bool rows : {true, false}) {
         const int image = ImageOf((rows ? p.rows : p.cols).value, d, node);
         if (image < 0) continue;
-        AddFactor(p, rows, node.inputs[image]);
+        AddFactor(p, rows, node.inputs[image], *node.output());
         product_image = image;
       }
       if (OnTensorCores(p.words)) AddResult(p, node);
@@ -131,8 +144,20 @@ class LayoutChooser {
     return absl::OkStatus();
   }
 
+  // Joining or selecting channels: nothing to do where all images are plain.
+  void AddMove(const Node& node) {
+    const Value* out = node.output();
+    const int64_t copy = kLaunchCost + Traffic(out);
+    AddCost(out, 0, copy);
+    for (const Value* v : node.inputs) {
+      if (!Movable(v)) continue;
+      if (Movable(out)) cut_.AddOneWay(values_.at(out), values_.at(v), copy);
+      else AddCost(v, 0, copy);
+    }
+  }
+
   // Bringing an image, a factor of the product, to shared memory.
-  void AddFactor(const Product& p, bool rows, const Value* image) {
+  void AddFactor(const Product& p, bool rows, const Value* image, const Value& result) {
     if (!Movable(image)) return;
     const int64_t elements = ElementsOf(p.words), numbers = NumbersBrought(p, rows);
     int axes = 0;
@@ -148,17 +173,26 @@ class LayoutChooser {
     const int64_t bytes = 4 / elements;  // of a number as tensor cores take it
     int64_t together = kernel::kGpuAccessBytes / bytes;
     while (image->type.shape[1] % together != 0) together /= 2;
-    if (together == 1 || together < elements) return AddCost(image, numbers * cost.one, numbers * cost.one);
+    // Neighbouring pixels of float16 are copied, too, and turned.
+    int64_t plain = numbers * (cost.one + (MovesPlanes(s_, *image->producer) ? kLookUp : 0));
+    const Shape& shape = image->type.shape;
+    if (p.words == WordKind::kFloat16 && axes == 1 && NumPixels(shape) == NumPixels(result.type.shape)) {
+      int64_t pixels = kernel::kGpuAccessBytes / bytes;
+      while (NumPixels(shape) % pixels != 0) pixels /= 2;
+      if (pixels > 1 && graph::ByteSize(image->type.dtype) == bytes) plain = numbers / pixels * cost.several;
+    }
+    if (together == 1 || together < elements) return AddCost(image, plain, numbers * cost.one);
     // Numbers that are made of what memory holds pass through registers.
     const bool copied = bytes == graph::ByteSize(image->type.dtype);
-    AddCost(image, numbers * cost.one, numbers / together * ordered.several + (copied ? 0 : numbers * ordered.each_of_several));
+    AddCost(image, plain, numbers / together * ordered.several + (copied ? 0 : numbers * ordered.each_of_several));
   }
 
   void AddResult(const Product& p, const Node& node) {
     const int64_t numbers = p.batches * p.rows.extent * p.cols.extent;
     for (const auto& out : node.outputs) {
-      const bool together = HasChannelsToMove(out->type.shape) && out->type.shape[1] % kStoredTogether == 0;
-      AddCost(out.get(), numbers * kStore, numbers * (together ? kStoreTogether : kStore));
+      if (!HasChannelsToMove(out->type.shape)) continue;
+      const bool together = out->type.shape[1] % kStoredTogether == 0, pairs = out->type.shape.back() % 2 == 0;
+      AddCost(out.get(), numbers * (pairs ? kStorePair : kStore), numbers * (together ? kStoreTogether : kStore));
     }
   }
 

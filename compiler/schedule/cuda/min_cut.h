@@ -24,6 +24,8 @@ class MinCut {
   }
   // What it costs if these two are not of one kind.
   void AddDifference(int a, int b, int64_t cost) { AddEdge(a, b, cost, cost); }
+  // What it costs if `a` is the first and `b` the second.
+  void AddOneWay(int a, int b, int64_t cost) { AddEdge(a, b, cost, 0); }
 
   // For each whether it is to be the second. Where both cost the same, as many as can be are the first.
   std::vector<bool> Solve();

@@ -30,7 +30,7 @@ TEST(MinCutTest, IsTheOptimum) {
   std::mt19937 random(7);
   for (int round = 0; round < 200; ++round) {
     constexpr int kThings = 8;
-    int64_t cost[kThings][2], difference[kThings][kThings] = {};
+    int64_t cost[kThings][2], difference[kThings][kThings] = {}, one_way[kThings][kThings] = {};
     MinCut cut(kThings);
     for (int i = 0; i < kThings; ++i) {
       for (int64_t& c : cost[i]) c = random() % 10;
@@ -38,13 +38,18 @@ TEST(MinCutTest, IsTheOptimum) {
       for (int j = 0; j < i; ++j) {
         difference[i][j] = random() % 3 == 0 ? random() % 6 : 0;
         cut.AddDifference(i, j, difference[i][j]);
+        one_way[i][j] = random() % 4 == 0 ? random() % 6 : 0;
+        cut.AddOneWay(i, j, one_way[i][j]);
       }
     }
     auto total = [&](const auto& second) {
       int64_t sum = 0;
       for (int i = 0; i < kThings; ++i) {
         sum += cost[i][second(i) ? 1 : 0];
-        for (int j = 0; j < i; ++j) sum += second(i) != second(j) ? difference[i][j] : 0;
+        for (int j = 0; j < i; ++j) {
+          if (second(i) != second(j)) sum += difference[i][j];
+          if (!second(i) && second(j)) sum += one_way[i][j];
+        }
       }
       return sum;
     };

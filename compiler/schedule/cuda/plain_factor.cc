@@ -120,7 +120,7 @@ std::optional<PlainFactor> AsPlainFactor(const Expr& value, WordKind kind) {
 
 int WordsAtATime(const GpuStage& stage, const Product& product, const Factor& factor, const PlainFactor& plain, bool along_sum) {
   const int elements = ElementsOf(product.words);
-  if (!along_sum && elements > 1) return 0;
+  if (!along_sum && product.words == WordKind::kInt8) return 0;
   std::vector<Var> vars;
   std::vector<int64_t> extents;
   if (along_sum) {

@@ -19,8 +19,8 @@ struct PlainFactor {
 std::optional<PlainFactor> AsPlainFactor(const kernel::Expr& value, WordKind kind);
 
 // How many words of a plain factor, neighbours in memory, may be copied at a time: 4, 2 or 1; 0: none. Along the sum or, of single
-// numbers, along the factor's dimensions: every so many words, counted from the first, are in memory or padding as a whole, and as
-// aligned as they are large.
+// numbers and of float16, along the factor's dimensions: every so many words, counted from the first, are in memory or padding as a
+// whole, and as aligned as they are large.
 int WordsAtATime(const GpuStage& stage, const Product& product, const Factor& factor, const PlainFactor& plain, bool along_sum);
 
 }  // namespace mgec::schedule

@@ -86,7 +86,10 @@ TEST_F(PlainFactorTest, RunsAlongTheFactor) {
   EXPECT_EQ(Words(across(floats_, 10), WordKind::kOne, false), 2);
   EXPECT_EQ(Words(across(loose_, 8), WordKind::kOne, false), 2);
   EXPECT_EQ(Words(across(floats_, 9), WordKind::kOne, false), 1);
-  EXPECT_EQ(Words(Cast(Scalar::kFloat32, across(halves_, 8)), WordKind::kFloat16, false), 0);
+  EXPECT_EQ(Words(Cast(Scalar::kFloat32, across(halves_, 8)), WordKind::kFloat16, false), 4);
+  EXPECT_EQ(Words(Cast(Scalar::kFloat32, across(halves_, 10)), WordKind::kFloat16, false), 1);
+  EXPECT_EQ(Words(Cast(Scalar::kFloat32, across(halves_, 9)), WordKind::kFloat16, false), 0);  // numbers are no words
+  EXPECT_EQ(Words(Cast(Scalar::kInt32, across(bytes_, 8)), WordKind::kInt8, false), 0);        // only float16 is turned
 }
 
 // What may be padding begins and ends with runs.

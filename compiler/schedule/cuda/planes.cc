@@ -66,6 +66,19 @@ int64_t UnitOf(const std::vector<PlaneRef>& planes, int64_t most) {
 
 bool MayBePlanes(const Scheduler& s, const Value* v) { return HasPlanes(s, v) && !s.IsOutput(v) && !s.WantsChannelsLast(v); }
 
+bool MovesPlanes(const Scheduler& s, const graph::Node& node) {
+  if (node.op != "concat" && node.op != "gather" && node.op != "slice") return false;
+  if (!MayBePlanes(s, node.output())) return false;
+  if (node.op == "concat") return node.attributes.Int("axis") == 1;
+  if (node.op == "gather") return node.attributes.Int("axis") == 1 && Scheduler::ConstantData(node.inputs[1]) != nullptr;
+  const Shape &in = node.inputs[0]->type.shape, &out = node.output()->type.shape;
+  const std::vector<int64_t> step = node.attributes.Ints("step");
+  for (size_t i = 0; i < in.size(); ++i) {
+    if (i != 1 && (out[i] != in[i] || step[i] != 1)) return false;
+  }
+  return true;
+}
+
 bool ConcatPlanes(Scheduler& s, const graph::Node& node) {
   if (node.attributes.Int("axis") != 1 || !MayBePlanes(s, node.output())) return false;
   std::vector<PlaneRef> planes;

@@ -14,6 +14,8 @@ namespace mgec::schedule {
 
 // Whether a node's result may be so: of images that are large enough, and are not written where the user wants them.
 bool MayBePlanes(const Scheduler& s, const graph::Value* v);
+// Whether a node does nothing but join or select channels of images that may be planes: it copies nothing where its operands are.
+bool MovesPlanes(const Scheduler& s, const graph::Node& node);
 // Place the result of a node where its operands are, if these may be planes themselves; of a selection, result and channels have
 // been looked at.
 bool ConcatPlanes(Scheduler& s, const graph::Node& node);

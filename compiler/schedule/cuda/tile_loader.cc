@@ -28,9 +28,10 @@ TileLoader::TileLoader(BlockTile& block, const Factor& factor, int64_t size, Exp
   if (!plain_) {
     words_ = along_sum ? WordsInRuns() : 0;
     run_ = words_ > 0;
-    if (!run_) words_ = 1;
+    if (!run_) words_ = block_.tensor_cores() ? GatheredWords() : 1;
   }
-  by_item_ = along_sum && (copied() || run_);
+  by_item_ = block_.tensor_cores() && (along_sum || !copied());
+  turned_ = copied() && !by_item_ && block_.elements() > 1;
   // A piece, at least, for each thread.
   while (size_ * block_.depth() / words_ < block_.tile.threads()) words_ /= 2;
 }
@@ -38,7 +39,7 @@ TileLoader::TileLoader(BlockTile& block, const Factor& factor, int64_t size, Exp
 void TileLoader::Allocate(Block& b, int64_t tiles) {
   const bool tensor_words = block_.elements() > 1;
   const Scalar word = tensor_words ? Scalar::kInt32 : block_.product.sum->type.scalar;
-  shared_ = kernel::SharedBuffer(name_ + "s", word, tiles * (by_item_ ? size_ : block_.depth()) * Pitch());
+  shared_ = kernel::SharedBuffer(name_ + "s", turned_ ? Scalar::kFloat16 : word, tiles * (by_item_ ? size_ : depth()) * Pitch());
   LocatePieces(b);
   if (!copied()) staged_ = kernel::RegisterBuffer(name_ + "s_next", word, 1, static_cast<int64_t>(pieces_.size()) * words_);
 }
@@ -65,8 +66,8 @@ void Bound(const Expr& index, int64_t extent, const Ranges& ranges, Expr* exists
 // Threads are neighbours along memory: along the sum or along items.
 void TileLoader::LocatePieces(Block& b) {
   const int64_t threads = block_.tile.threads();
-  const int64_t run_depth = by_item_ ? words_ : 1, run_items = by_item_ ? 1 : words_;
-  const int64_t depths = block_.depth() / run_depth, items = size_ / run_items;
+  const int64_t run_depth = by_item_ ? words_ : 1, run_items = by_item_ ? 1 : turned_ ? words_ * block_.elements() : words_;
+  const int64_t depths = depth() / run_depth, items = size_ / run_items;
   // Eight words along the sum are a sector of memory, and lie in different banks of shared memory.
   const int64_t lanes = along_depth_ ? LanesFor(std::min(depths, kTileDepth), threads) : LanesFor(items, threads);
   const int64_t others = threads / lanes;
@@ -84,9 +85,8 @@ void TileLoader::LocatePieces(Block& b) {
     Bound(at, depths, block_.ranges, &p.exists);
     p.depth = at * run_depth;
     if (block_.box) {
-      const int elements = block_.elements();
-      const int64_t run = run_depth * elements;
-      p.in_chunk = LocateInBox(b, block_.product.sum->reduce_axes, *block_.box, p.depth * elements, run, &block_.ranges, &p.values);
+      const int64_t run = turned_ ? 1 : run_depth * block_.elements();
+      p.in_chunk = LocateInBox(b, block_.product.sum->reduce_axes, *block_.box, NumberOf(p), run, &block_.ranges, &p.values);
     }
     by_depth.push_back(std::move(p));
   }
@@ -140,12 +140,24 @@ void TileLoader::Fetch(Block& b, const Expr& number) {
 }
 
 void TileLoader::FetchPiece(Block& b, const Position& tile, size_t i) {
-  Expr word;
-  for (int64_t j = 0; j < block_.elements(); ++j) {
-    const Expr bits = BitsOf(Element(LocateTerm(b, tile, pieces_[i], j, 1, /*clamped=*/true)), j);
-    word = word == nullptr ? bits : Binary(Op::kOr, word, bits);
+  const int64_t elements = block_.elements(), run = words_ * elements;
+  // Of numbers that do not leave the innermost axis the first is located.
+  const bool together = innermost().extent % run == 0;
+  const Term first = LocateTerm(b, tile, pieces_[i], 0, together ? run : 1, /*clamped=*/true);
+  for (int64_t w = 0; w < words_; ++w) {
+    Expr word;
+    for (int64_t j = 0; j < elements; ++j) {
+      const int64_t number = w * elements + j;
+      Term term = first;
+      if (together) AddToInnermost(&term, number);
+      else if (number > 0) term = LocateTerm(b, tile, pieces_[i], number, 1, /*clamped=*/true);
+      if (together) term.exists = nullptr;
+      const Expr bits = BitsOf(Element(term), j);
+      word = word == nullptr ? bits : Binary(Op::kOr, word, bits);
+    }
+    if (together && first.exists != nullptr) word = Select(first.exists, word, Cast(word->type, kernel::Float(0)));
+    b.Set(staged_, static_cast<int64_t>(i) * words_ + w, word);
   }
-  b.Set(staged_, static_cast<int64_t>(i), word);
 }
 
 void TileLoader::Put(Block& b, const Expr& at) {
@@ -168,7 +180,7 @@ void TileLoader::LocateRow(Block& b, const Expr& depth, const Expr& item) {
 }
 
 Expr TileLoader::Matrices(const Expr& at, int64_t depth, int64_t item) const {
-  return kernel::LoadMatrices(shared_, row_ + Place(at, Int(depth), Int(item)));
+  return kernel::LoadMatrices(shared_, row_ + Place(at, Int(turned_ ? depth * block_.elements() : depth), Int(item)));
 }
 
 // Rows of tiles in shared memory lie further apart than they are long. Threads that go along the sum write to different banks
@@ -180,7 +192,7 @@ int64_t TileLoader::Pitch() const {
 
 Expr TileLoader::Place(const Expr& at, const Expr& depth, const Expr& item) const {
   if (by_item_) return at * (size_ * Pitch()) + item * Pitch() + depth;
-  return at * (block_.depth() * Pitch()) + depth * Pitch() + item;
+  return at * (TileLoader::depth() * Pitch()) + depth * Pitch() + item;
 }
 
 TileLoader::Position TileLoader::LocateTile(Block& b, const Expr& number) const {
@@ -201,7 +213,7 @@ TileLoader::Term TileLoader::LocateTerm(Block& b, const Position& tile, const Pi
   Term term;
   term.ranges = tile.ranges;
   if (!block_.box) {
-    const Expr depth = b.Let("depth", tile.begin + piece.depth * block_.elements() + number);
+    const Expr depth = b.Let("depth", tile.begin + NumberOf(piece) + number);
     term.values = ValuesAt(b, depth, piece.values, run, &term.ranges);
     if (block_.product.depth % block_.step() != 0) term.exists = depth < Int(block_.product.depth);
     return term;
@@ -211,13 +223,17 @@ TileLoader::Term TileLoader::LocateTerm(Block& b, const Position& tile, const Pi
   term.values = piece.values;
   term.values.insert(tile.values.begin(), tile.values.end());
   Expr& index = term.values[axis.var.get()] = tile.begin + piece.in_chunk;
-  Expr& innermost = term.values.at(axes[InnermostAxis(axes)].var.get());
-  innermost = innermost + number;
+  AddToInnermost(&term, number);
   if (block_.box->partial) {
     term.exists = index < Int(axis.extent);
     if (clamped) index = Min(index, Int(axis.extent - 1));
   }
   return term;
+}
+
+void TileLoader::AddToInnermost(Term* term, int64_t number) const {
+  Expr& index = term->values.at(innermost().var.get());
+  index = index + number;
 }
 
 // The variables at number `depth` of the sum, a multiple of `run`, for the item whose place is `values`; behind the sum's end those
@@ -314,7 +330,7 @@ Expr TileLoader::BitsOf(const Expr& value, int64_t i) const {
 
 Values TileLoader::LocateItem(Block& b, const Expr& item) {
   Expr flat = first_ + (interleaved_ ? Interleaved(item) : item);
-  const int64_t run = copied() && !by_item_ ? words_ : 1;
+  const int64_t run = !copied() || by_item_ ? 1 : turned_ ? words_ * block_.elements() : words_;
   if (factor_.extent % size_ != 0) flat = Min(flat, Int(factor_.extent - run));
   Values values = block_.batch;
   Decompose(b, block_.stage, factor_.dims, b.Let(name_, flat), factor_.extent, &block_.ranges, &values);
@@ -344,6 +360,17 @@ int TileLoader::WordsInRuns() const {
     if (run > 1 && axis.extent % run == 0) return words;
   }
   return 0;
+}
+
+// How many words, neighbours along the sum, a thread gathers number by number, and stores at once. Best are those that do not leave the
+// innermost axis; where a tile is a box of several axes, all are so.
+int TileLoader::GatheredWords() const {
+  const std::vector<kernel::ReduceAxis>& axes = block_.product.sum->reduce_axes;
+  const bool behind = block_.box && block_.box->axis < InnermostAxis(axes);
+  constexpr int kMost = 4;
+  int words = kMost;
+  while (words > 1 && innermost().extent % (words * block_.elements()) != 0) words /= 2;
+  return words > 1 || behind ? words : kMost;
 }
 
 // Whether its loads run along memory with the last axis of the sum rather than with the factor's last dimension.

@@ -60,9 +60,12 @@ class TileLoader {
   // in tiles of tensor cores.
   kernel::Expr Word(const kernel::Expr& at, const kernel::Expr& depth, const kernel::Expr& item, int lanes = 1) const;
 
-  // Whether words that tensor cores multiply lie as kLoadMatrices wants them: each item's together.
-  bool has_matrices() const { return by_item_; }
-  // To be called before Matrices: the thread says where the row is that it is to, four words from word `depth` of row `item` on.
+  // How words that tensor cores multiply lie, and so how a warp finds matrices of them (kLoadMatrices): each item's together, or items
+  // of each float16 number together, which are turned on the way; or it finds words only.
+  enum class Rows { kItems, kTurned, kNone };
+  Rows rows() const { return by_item_ ? Rows::kItems : turned_ ? Rows::kTurned : Rows::kNone; }
+  // To be called before Matrices: the thread says where the row is that it is to, which begins with number `depth` (of kItems: word) of
+  // row `item`.
   void LocateRow(kernel::Block& b, const kernel::Expr& depth, const kernel::Expr& item);
   // Four matrices of the tile at place number `at`, whose rows are so many words and items behind those.
   kernel::Expr Matrices(const kernel::Expr& at, int64_t depth, int64_t item) const;
@@ -70,7 +73,7 @@ class TileLoader {
  private:
   // What a thread brings at a time: neighbouring words from (depth, item) of the tile on.
   struct Piece {
-    kernel::Expr depth, item;  // in words
+    kernel::Expr depth, item;  // in words; where they are turned, in numbers
     kernel::Expr exists;       // null: for all threads
     Values values;             // of the item's dimensions and, in boxes, of axes behind the box's
     kernel::Expr in_chunk;     // its index there
@@ -88,14 +91,19 @@ class TileLoader {
     kernel::Ranges ranges;
   };
   const kernel::ReduceAxis& innermost() const { return block_.product.sum->reduce_axes[InnermostAxis(block_.product.sum->reduce_axes)]; }
+  int64_t depth() const { return turned_ ? block_.step() : block_.depth(); }  // of a tile in shared memory
+  // Of a piece, in numbers.
+  kernel::Expr NumberOf(const Piece& p) const { return turned_ ? p.depth : p.depth * block_.elements(); }
   kernel::Expr Place(const kernel::Expr& at, const kernel::Expr& depth, const kernel::Expr& item) const;
   int64_t Pitch() const;
   bool RunsAlongDepth() const;
   int WordsInRuns() const;
+  int GatheredWords() const;
   kernel::Expr Interleaved(const kernel::Expr& item) const;
   void LocatePieces(kernel::Block& b);
   Values LocateItem(kernel::Block& b, const kernel::Expr& item);
   Position LocateTile(kernel::Block& b, const kernel::Expr& number) const;
+  void AddToInnermost(Term* term, int64_t number) const;
   Term LocateTerm(kernel::Block& b, const Position& tile, const Piece& piece, int64_t number, int64_t run, bool clamped) const;
   Values ValuesAt(kernel::Block& b, const kernel::Expr& depth, Values values, int64_t run, kernel::Ranges* ranges) const;
   kernel::Expr IndexOf(const Term& term, const Position& tile) const;
@@ -115,6 +123,7 @@ class TileLoader {
   bool run_ = false;                  // these pass through registers, as neighbours along the sum
   bool along_depth_;                  // neighbouring threads go along the sum
   bool by_item_ = false;              // words of a row lie together in shared memory, rather than those of a depth
+  bool turned_ = false;               // it holds float16 numbers, those of a depth together
   std::vector<Piece> pieces_;         // that each thread brings
   kernel::Buffer shared_, staged_;
   kernel::Expr row_;                  // LocateRow's, from the first of its tile on

@@ -100,7 +100,7 @@ inline void ResolveExchange(int first, int count) {
   if (threads[first].bits == kInt8Product) MultiplyMatrices<int8_t, int32_t>(threads + first);
   if (threads[first].bits == kHalfProduct) MultiplyMatrices<_Float16, float>(threads + first);
   if (threads[first].bits == kTf32Product) MultiplyMatrices<float, float>(threads + first);
-  if (threads[first].bits == kMatrices) ShareRows(threads + first);
+  if (threads[first].bits >= kMatrices) ShareRows(threads + first, threads[first].bits == kTurnedMatrices);
   for (int i = 0; i < kWarp; ++i) {
     threads[first + i].value = received[i];
     threads[first + i].state = State::kRunning;
@@ -190,6 +190,7 @@ int Launch(void (*kernel)(A...), void** arguments, unsigned grid, unsigned block
 #define mma_f16(...) emulator::Mma<float4, int>(emulator::kHalfProduct, __LINE__, __VA_ARGS__)
 #define mma_tf32(...) emulator::Mma<float4, float>(emulator::kTf32Product, __LINE__, __VA_ARGS__)
 #define load_matrices(p, i) emulator::LoadMatrices(p, i, __LINE__)
+#define load_turned(p, i) emulator::LoadTurned(p, i, __LINE__)
 #define ARCHITECTURE emulator::architecture
 #define SHARED(type, name, size)                 \
   static emulator::Shared<type, size> name;      \

@@ -88,35 +88,56 @@ class Shared {
 
 // --- Matrices in shared memory, as ldmatrix of the PTX manual reads them: m8n8 of b16, x4. ---
 
-// Tells each thread where the rows are that it gets a word of, one in each matrix.
-inline void ShareRows(Thread* warp) {
+// Tells each thread where the rows are that it gets a part of, in each matrix: row lane / 4 or, turned, two from 2 (lane % 4) on.
+inline void ShareRows(Thread* warp, bool turned) {
   for (int lane = 0; lane < kWarp; ++lane) {
-    for (int m = 0; m < 4; ++m) warp[lane].a[m] = warp[8 * m + lane / 4].value;
+    for (int m = 0; m < 4; ++m) {
+      const int first = 8 * m + (turned ? lane % 4 * 2 : lane / 4);
+      warp[lane].rows[2 * m] = warp[first].value;
+      warp[lane].rows[2 * m + 1] = warp[turned ? first + 1 : first].value;
+    }
   }
 }
 inline int4 Four(int a, int b, int c, int d) { return {a, b, c, d}; }
 inline float4 Four(float a, float b, float c, float d) { return {a, b, c, d}; }
 
+// Says where this thread's row is, and returns where those are that it gets a part of.
+inline const uint32_t* ExchangeRows(int row, int elements, int kind, int line) {
+  if (row % elements != 0) Fail("%s: element %lld begins no 16 bytes", "load_matrices", row, 0);
+  threads[thread_index.x].value = static_cast<uint32_t>(row);
+  threads[thread_index.x].bits = kind;
+  Yield(State::kExchange, line);
+  return threads[thread_index.x].rows;
+}
+
 template <typename T, int kSize>
 auto LoadMatrices(Shared<T, kSize>& from, int row, int line) {
   static_assert(sizeof(T) == 4, "words");
-  if (row % 4 != 0) Fail("%s: element %lld begins no 16 bytes", "load_matrices", row, 0);
-  threads[thread_index.x].value = static_cast<uint32_t>(row);
-  threads[thread_index.x].bits = kMatrices;
-  Yield(State::kExchange, line);
-  const Thread& t = threads[thread_index.x];
+  const uint32_t* rows = ExchangeRows(row, 4, kMatrices, line);
   const int word = static_cast<int>(thread_index.x % 4);
   T v[4];
-  for (int m = 0; m < 4; ++m) v[m] = from.Read(static_cast<int>(t.a[m]) + word);
+  for (int m = 0; m < 4; ++m) v[m] = from.Read(static_cast<int>(rows[2 * m]) + word);
+  return Four(v[0], v[1], v[2], v[3]);
+}
+
+template <int kSize>
+int4 LoadTurned(Shared<unsigned short, kSize>& from, int row, int line) {
+  const uint32_t* rows = ExchangeRows(row, 8, kTurnedMatrices, line);
+  const int number = static_cast<int>(thread_index.x % 32 / 4);
+  int v[4];
+  for (int m = 0; m < 4; ++m) {
+    const unsigned low = from.Read(static_cast<int>(rows[2 * m]) + number), high = from.Read(static_cast<int>(rows[2 * m + 1]) + number);
+    v[m] = static_cast<int>(low | high << 16);
+  }
   return Four(v[0], v[1], v[2], v[3]);
 }
 
 template <int kBytes, typename T, int kSize>
 void CopyAsync(Shared<T, kSize>& to, long long i, const void* from, bool inside) {
-  static_assert(sizeof(T) == 4 && (kBytes == 4 || kBytes == 8 || kBytes == 16), "words");
+  static_assert((sizeof(T) == 4 || sizeof(T) == 2) && (kBytes == 4 || kBytes == 8 || kBytes == 16), "words");
   Thread& t = threads[thread_index.x];
   if (architecture < 80) return Fail("%s: there are none before sm_80", "asynchronous copies", 0, 0);
-  if (i * 4 % kBytes != 0 || (inside && reinterpret_cast<uintptr_t>(from) % kBytes != 0)) {
+  if (i * static_cast<int>(sizeof(T)) % kBytes != 0 || (inside && reinterpret_cast<uintptr_t>(from) % kBytes != 0)) {
     return Fail("%s of %lld bytes at an address that is not aligned", "copy", kBytes, 0);
   }
   if (t.num_copies == kMaxCopies) return Fail("%s: more than %lld of a thread", "asynchronous copies", kMaxCopies, 0);

@@ -94,6 +94,26 @@ extern "C" __global__ void load(float* x, unsigned int tasks) {
   x[320 + lane] = v.z;
   x[352 + lane] = v.w;
 }
+// The same of matrices of float16, which the next get turned: numbers 2w and 2w + 1 of row r as matrix m is then.
+extern "C" __global__ void load_turned_halves(float* x, unsigned int tasks) {
+  SHARED(unsigned short, halves, 256);
+  const int lane = threadIdx.x % 32;
+  if (threadIdx.x < 32) {
+    for (int i = 0; i < 8; ++i) halves[8 * lane + i] = static_cast<unsigned short>(x[8 * lane + i]);
+  }
+  __syncthreads();
+  const int4 v = load_turned(halves, 64 * (lane / 8) + 56 - 8 * (lane % 8));
+  if (threadIdx.x >= 32) return;
+  const int words[4] = {v.x, v.y, v.z, v.w};
+  for (int m = 0; m < 4; ++m) {
+    x[64 * m + 2 * lane] = static_cast<float>(words[m] & 0xffff);
+    x[64 * m + 2 * lane + 1] = static_cast<float>(words[m] >> 16);
+  }
+}
+extern "C" __global__ void turned_crooked(float* x, unsigned int tasks) {
+  SHARED(unsigned short, halves, 256);
+  load_turned(halves, threadIdx.x == 9 ? 4 : 8);
+}
 extern "C" __global__ void load_crooked(float* x, unsigned int tasks) {
   SHARED(int, words, 128);
   load_matrices(words, threadIdx.x == 9 ? 6 : 4);
@@ -183,7 +203,7 @@ const std::vector<std::string> kNames = {"reverse",     "race",    "both_write",
                                          "multiply",    "multiply_bytes", "half_multiply",
                                          "copy_late",   "no_wait", "no_commit",  "no_barrier", "too_early",    "never_waits",
                                          "crooked",     "multiply_tf32", "load", "load_crooked", "load_outside",
-                                         "load_early",  "half_load"};
+                                         "load_early",  "half_load", "load_turned_halves", "turned_crooked"};
 
 class EmulatorTest : public testing::Test {
  protected:
@@ -324,10 +344,22 @@ TEST_F(EmulatorTest, LoadsMatrices) {
   }
 }
 
+TEST_F(EmulatorTest, TurnsMatrices) {
+  for (int order = 0; order < EmulatedKernels::kOrders; ++order) {
+    for (int i = 0; i < 256; ++i) x_[i] = static_cast<float>(i);
+    ASSERT_EQ(RunOn("load_turned_halves", 1, order, 1), "");
+    for (int i = 0; i < 256; ++i) {
+      const int row = i % 64 / 8, number = i % 8;  // of the turned matrix
+      EXPECT_EQ(x_[i], static_cast<float>(i / 64 * 64 + 8 * (7 - number) + row)) << i;
+    }
+  }
+}
+
 TEST_F(EmulatorTest, FindsWrongMatrices) {
   for (int order = 0; order < EmulatedKernels::kOrders; ++order) {
     for (const auto& [name, message] : std::map<std::string, std::string>{
              {"load_crooked", "load_matrices: element 6 begins no 16 bytes"},
+             {"turned_crooked", "load_matrices: element 4 begins no 16 bytes"},
              {"load_outside", "is outside its 128 elements"},
              {"load_early", "while thread"}}) {
       EXPECT_TRUE(absl::StrContains(Run(name, 1, order), message)) << name << ": " << Run(name, 1, order);

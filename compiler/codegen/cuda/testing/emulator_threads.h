@@ -42,7 +42,8 @@ struct Thread {
   int line;         // of the barrier or exchange
   int bits;         // of the exchange; kInt8Product and the like, kMatrices
   uint32_t value;   // offered, then received
-  uint32_t a[4], b[2], c[4];  // of a product of matrices: its part of both factors and of the sums; of loading some: a row each
+  uint32_t a[4], b[2], c[4];  // of a product of matrices: its part of both factors and of the sums
+  uint32_t rows[8];           // of loading matrices: where the rows are that it gets a part of, one or two of each
   Copy copies[kMaxCopies];    // those under way, in order
   int num_copies, groups;     // groups that have been committed
 };
@@ -85,10 +86,10 @@ T WarpXor(T v, int bits, int line) {
 
 // --- Products of matrices, with the fragments of the PTX manual: m16n8k32 of s8, m16n8k16 of f16 and m16n8k8 of tf32. ---
 
-constexpr int kInt8Product = 32, kHalfProduct = 33, kTf32Product = 34, kMatrices = 35;
+constexpr int kInt8Product = 32, kHalfProduct = 33, kTf32Product = 34, kMatrices = 35, kTurnedMatrices = 36;
 
 inline const char* NameOfExchange(int bits) {
-  return bits == kMatrices ? "load_matrices" : bits >= kInt8Product ? "mma" : "warp_xor";
+  return bits >= kMatrices ? "load_matrices" : bits >= kInt8Product ? "mma" : "warp_xor";
 }
 
 inline int64_t Element(const uint32_t* words, int i, int8_t) {
