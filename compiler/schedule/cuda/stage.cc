@@ -1,5 +1,5 @@
 // Schedules any definition on dense tensors for GPUs, stage by stage. By default each element is a thread; sums of products
-// are tiles (contraction.h), and so are transposes (transpose.h); the threads of a block share the work of other long
+// are tiles (contraction.h; few_rows.h), and so are transposes (transpose.h); the threads of a block share the work of other long
 // reductions, and several blocks that of those with few results (partial.h); a thread computes several results that are
 // neighbours (vectors.h) or whose windows overlap (window.h); a scan is a thread for each row or, where rows read each other, one
 // block. Stages that work row by row are one kernel (row_block.h).
@@ -9,6 +9,7 @@
 #include "compiler/kernel/lower.h"
 #include "compiler/kernel/work.h"
 #include "compiler/schedule/cuda/contraction.h"
+#include "compiler/schedule/cuda/few_rows.h"
 #include "compiler/schedule/cuda/gpu_definition.h"
 #include "compiler/schedule/cuda/partial.h"
 #include "compiler/schedule/cuda/planes.h"
@@ -82,7 +83,7 @@ class StageEmitter {
     const GpuStage flat{vars_, extents_, ranges_, body_, offset_, outs_[0]};
     if (scan_ != nullptr) {
       apart ? EmitRows(b, k) : EmitSteps(b, k);
-    } else if (count == 1 && EmitContraction(flat, &k)) {
+    } else if (count == 1 && (EmitContraction(flat, &k) || EmitFewRows(flat, &k))) {
       // complete
     } else if (const int64_t parts = may_divide ? Parts(elements) : 1; parts > 1) {
       return parts;
