@@ -39,6 +39,9 @@ PassResult FoldSpaceToDepth(graph::Graph& g);
 PassResult SplitMaxPooling(graph::Graph& g);
 // Zero padding goes into the convolution that reads it.
 PassResult FoldPadding(graph::Graph& g);
+// Pointwise nodes that follow a matrix product behind a reshape of its rows come before the reshape, where the product's kernel can
+// compute them. Reshapes of reshapes become one.
+PassResult SinkReshapes(graph::Graph& g);
 // Multiplication by a constant per output channel goes into a convolution's or matrix product's weights.
 PassResult FoldScales(graph::Graph& g);
 // Attention, softmax(f(Q K')) V, becomes one node, with the movements around it (ops/attention.h).

@@ -15,6 +15,7 @@ const std::vector<Pass>& Pipeline() {
       {"fold-space-to-depth", FoldSpaceToDepth},
       {"split-max-pooling", SplitMaxPooling},
       {"fold-padding", FoldPadding},
+      {"sink-reshapes", SinkReshapes},
       {"fold-scales", FoldScales},
       {"fold-constants", FoldConstants},
       {"eliminate-common-subexpressions", EliminateCommonSubexpressions},

@@ -165,13 +165,25 @@ BoundAttention BindAttention(Scheduler& s, const graph::Node& node, const ops::A
   return result;
 }
 
+namespace {
+
+// How many steps the node's members are by themselves.
+int StepsApart(const graph::Node& node) {
+  const auto& members = node.body->nodes();
+  return static_cast<int>(std::count_if(members.begin(), members.end(), [](const auto& n) {
+    return n->op != "input" && n->op != "constant" && n->op != "reshape";
+  }));
+}
+
+}  // namespace
+
 absl::StatusOr<bool> ScheduleAttention(Scheduler& s, const graph::Node& node) {
   const std::optional<ops::Attention> a = ops::AttentionOf(node);
   if (!a) return false;
   // Tensor cores multiply float16 faster than one kernel without them saves.
   const bool halves = a->scores->producer->attributes.String("factors") == "f16";
   const AttentionSpec unbound = AttentionSpecOf(*a);
-  if (s.target().cuda ? halves || !FusesOnGpu(unbound) : !FusesOnCpu(unbound, s.target())) {
+  if (s.target().cuda ? halves || !FusesOnGpu(unbound, StepsApart(node)) : !FusesOnCpu(unbound, s.target())) {
     RETURN_IF_ERROR(s.ScheduleApart(node));
     return true;
   }

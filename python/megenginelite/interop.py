@@ -35,18 +35,22 @@ def from_cuda_array_interface(data):
         interface = data.__cuda_array_interface__
     except AttributeError:
         raise ctypes.ArgumentError("expected an address or memory of a GPU, not %s" % type(data).__name__) from None
+    if interface.get("mask") is not None:
+        raise BufferError("arrays with a mask cannot be imported")
     dtype = np.dtype(interface["typestr"])
-    strides = interface.get("strides")
+    shape, strides = list(interface["shape"]), interface.get("strides")
     if strides is not None:
         strides = [stride // dtype.itemsize for stride in strides]
-    address = interface["data"][0]
+    address, readonly = interface["data"]
+    if 0 in shape:  # its address says nothing
+        return _on_gpu(address, 0, shape, strides, dtype, data)
     for gpu in range(gpu_count()):
         try:
             Buffer.wrap_gpu(address, 1, gpu, None)
         except RuntimeError:
             continue
         synchronize_gpu(gpu)
-        return _on_gpu(address, gpu, list(interface["shape"]), strides, dtype, data)
+        return _on_gpu(address, gpu, shape, strides, dtype, data, readonly)
     raise RuntimeError("the memory given is on no GPU")
 
 
@@ -57,7 +61,7 @@ def _layout(shape, dtype):
         raise BufferError("tensors cannot hold %s" % np.dtype(dtype)) from None
 
 
-def _on_gpu(address, gpu, shape, strides, dtype, owner):
+def _on_gpu(address, gpu, shape, strides, dtype, owner, readonly=False):
     """A LiteTensor over memory of a GPU, which `owner` keeps; strides in elements, or None for a dense one."""
     layout = _layout(shape, dtype)
     tensor = LiteTensor(layout, LiteDeviceType.LITE_CUDA, gpu)
@@ -69,5 +73,5 @@ def _on_gpu(address, gpu, shape, strides, dtype, owner):
     reach = 1 + sum((dim - 1) * stride for dim, stride in zip(data.shape, data.strides))
     size = reach * data.itemsize if data.elements > 0 else 0
     if size > 0:
-        data.use_memory(Buffer.wrap_gpu(address, size, gpu, owner), 0, data.nbytes, shared=True)
+        data.use_memory(Buffer.wrap_gpu(address, size, gpu, owner), 0, data.nbytes, shared=True, readonly=bool(readonly))
     return tensor

@@ -145,6 +145,11 @@ class TensorData:
         low, high = sum(r for r in reach if r < 0), sum(r for r in reach if r > 0)
         return self.offset + low, self.offset + high + self.itemsize
 
+    def _check_writable(self):
+        """As NumPy does for memory of the CPU."""
+        if self.readonly:
+            raise ValueError("assignment destination is read-only")
+
     def copied(self):
         """A NumPy array with a copy of the elements, wherever they are."""
         if self.on_host:
@@ -158,6 +163,7 @@ class TensorData:
         if self.on_host and other.on_host:
             self.array()[...] = other.array()
             return
+        self._check_writable()
         self.ensure_memory()
         other.ensure_memory()
         if self.elements > 0:
@@ -177,6 +183,7 @@ class TensorData:
         if self.on_host:
             self.array()[...] = 0
             return
+        self._check_writable()
         self.ensure_memory()
         if self.elements > 0:
             zero_elements(self.buffer, self.offset, self.strides, self.shape, self.itemsize)

@@ -97,7 +97,7 @@ Device::~Device() {
 
 Status Device::Check(Error error, const char* what) const {
   if (error == kSuccess) return Status();
-  if (Driver::Fatal(error)) lost_ = true;
+  NoteLoss(error);
   const Status status = driver_->Check(error, what);
   return Status(status.code(), Format("gpu%d%s%s: ", id_, name_.empty() ? "" : " ", name_.c_str()) + status.message());
 }
@@ -128,7 +128,7 @@ Result<std::shared_ptr<void>> Device::AllocateFromUser(size_t size, const std::s
     if (forks_ != ForkCount()) return;  // it is the parent's
     const Scope scope(*this);
     // The allocator may give it to others at once.
-    if (scope.status().ok()) driver_->cuCtxSynchronize();
+    if (scope.status().ok()) WaitToFree();
     allocator->Free(id_, m);
   });
   const Status status = CheckOnDevice(owner.get());
@@ -140,9 +140,10 @@ Result<std::shared_ptr<void>> Device::AllocateFromUser(size_t size, const std::s
 Status Device::CheckOnDevice(const void* memory) const {
   unsigned type = 0;
   int ordinal = -1;
-  const bool known = driver_->cuPointerGetAttribute(&type, kPointerMemoryType, Address(memory)) == kSuccess &&
-                     driver_->cuPointerGetAttribute(&ordinal, kPointerDeviceOrdinal, Address(memory)) == kSuccess;
-  if (known && type == kDeviceMemory && ordinal == id_) return Status();
+  Error error = driver_->cuPointerGetAttribute(&type, kPointerMemoryType, Address(memory));
+  if (error == kSuccess) error = driver_->cuPointerGetAttribute(&ordinal, kPointerDeviceOrdinal, Address(memory));
+  if (error == kSuccess && type == kDeviceMemory && ordinal == id_) return Status();
+  if (Driver::Fatal(error)) return Check(error, "ask where memory is");
   return Status(StatusCode::kInvalidArgument, Format("the memory given, %p, is not on gpu%d", memory, id_));
 }
 
@@ -165,18 +166,21 @@ Result<std::shared_ptr<Buffer>> Device::WrapMemory(void* data, size_t size, std:
   return Buffer::Wrap(data, size, std::move(owner), MemoryKind::kDevice, shared_from_this());
 }
 
-// The driver waits for the work that uses the memory, but does not promise to.
+// Before memory goes: the driver waits for the work that uses it, but does not promise to. Nobody is told here of work that has
+// failed; who opens the GPU next gets a new context.
+void Device::WaitToFree() const { NoteLoss(driver_->cuCtxSynchronize()); }
+
 void Device::Free(Pointer memory) const {
   const Scope scope(*this);
   if (!scope.status().ok()) return;
-  driver_->cuCtxSynchronize();
+  WaitToFree();
   driver_->cuMemFree_v2(memory);
 }
 
 void Device::FreePinned(void* memory) const {
   const Scope scope(*this);
   if (!scope.status().ok()) return;
-  driver_->cuCtxSynchronize();
+  WaitToFree();
   driver_->cuMemFreeHost(memory);
 }
 

@@ -108,6 +108,10 @@ class Device : public std::enable_shared_from_this<Device> {
   Result<std::shared_ptr<void>> AllocateFromDriver(size_t size);
   Result<std::shared_ptr<void>> AllocateFromUser(size_t size, const std::shared_ptr<Allocator>& allocator);
   Status CheckOnDevice(const void* memory) const;
+  void NoteLoss(Error error) const {
+    if (Driver::Fatal(error)) lost_ = true;
+  }
+  void WaitToFree() const;
   void Free(Pointer memory) const;
   void FreePinned(void* memory) const;
   void ReachMemoryOf(const Device& other);

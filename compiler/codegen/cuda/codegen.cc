@@ -13,6 +13,7 @@
 #include "compiler/codegen/cuda/nvrtc.h"
 #include "compiler/codegen/cuda/prelude.h"
 #include "compiler/codegen/cuda/print_kernel.h"
+#include "compiler/codegen/cuda/warp_products.h"
 #include "compiler/kernel/verify.h"
 
 namespace mgec::codegen::cuda {
@@ -22,6 +23,10 @@ using kernel::Kernel;
 
 // Small enough that threads have something to share, large enough that starting the compiler does not count.
 constexpr size_t kKernelsPerModule = 16;
+
+// What helps where NVRTC does not know an architecture.
+constexpr char kOlder[] = "; an older NVRTC does (PyPI's nvidia-cuda-nvrtc-cu12 from sm_50 on): let MGEC_NVRTC name it";
+constexpr char kNewer[] = "; a newer NVRTC may, and the PTX for the highest that it knows runs on later GPUs";
 
 struct Job {
   int architecture;
@@ -53,6 +58,13 @@ absl::StatusOr<Nvrtc::Result> CompileAlike(const Nvrtc& nvrtc, const std::string
   return std::move(seen.front());  // all are right
 }
 
+// What stands before kernels.
+std::string Preamble(int architecture) {
+  std::string text = absl::StrCat(Prelude(), Arithmetic());
+  if (architecture < kTensorCores) absl::StrAppend(&text, WarpFrom(), WarpProducts());
+  return text;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<int>> Architectures(std::vector<int> wanted) {
@@ -69,7 +81,8 @@ absl::StatusOr<std::vector<int>> Architectures(std::vector<int> wanted) {
     if (is_known(a)) continue;
     return absl::InvalidArgumentError(absl::StrCat("NVRTC ", nvrtc->major(), ".", nvrtc->minor(), " (", nvrtc->path(),
                                                    ") does not compile for sm_", a, "; it knows sm_",
-                                                   absl::StrJoin(known, ", sm_")));
+                                                   absl::StrJoin(known, ", sm_"),
+                                                   a < known.front() ? kOlder : a > known.back() ? kNewer : ""));
   }
   return wanted;
 }
@@ -96,7 +109,7 @@ absl::StatusOr<Code> Generate(absl::Span<const Kernel> kernels, const std::vecto
     for (size_t i; (i = next.fetch_add(1)) < jobs.size();) {
       Job& job = jobs[i];
       job.result = CompileAlike(
-          *nvrtc, absl::StrCat(Prelude(), Arithmetic(), PrintKernels(kernels.subspan(job.first, job.count))), job.architecture);
+          *nvrtc, absl::StrCat(Preamble(job.architecture), PrintKernels(kernels.subspan(job.first, job.count))), job.architecture);
       if (!options.progress) continue;
       std::lock_guard<std::mutex> lock(progress_mutex);
       options.progress(done += static_cast<int>(job.count), total);

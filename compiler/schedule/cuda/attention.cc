@@ -1,6 +1,7 @@
 #include "compiler/schedule/cuda/attention.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "compiler/schedule/cuda/tile.h"
@@ -17,25 +18,69 @@ using kernel::Op;
 using kernel::Reg;
 using kernel::Scalar;
 
-constexpr int kAcross = 16, kDown = 8, kThreads = kAcross * kDown;  // threads of a block, along keys and along queries
-constexpr int64_t kKeyTile = 64;  // keys of a block
+constexpr int kThreads = 128;     // of a block
 constexpr int64_t kChunk = 32;    // of the depth, and of the keys, that a tile of operands has
 constexpr int64_t kPadding = 4;   // between rows of tiles: threads that go along the depth write to different banks then
-constexpr int64_t kMostValueDepth = 256;   // of which each thread has the 16th part for each of its queries
-constexpr int64_t kFewBlocks = 2 * 132;    // with more, each has twice as many queries; an H100 has 132 processors
-constexpr int64_t kEnoughBlocks = 108;     // as many as an A100 has
-constexpr int64_t kManyScores = 16 << 20;  // what no cache of a GPU holds
+constexpr int64_t kMostValueDepth = 256;   // of which each thread has the 16th part, or less, for each of its queries
 
-// Queries of a block.
-int64_t QueryTile(const AttentionSpec& s) {
-  return s.value_depth <= kMostValueDepth / 2 && s.products() * CeilDiv(s.queries, 2 * kChunk) >= kFewBlocks ? 2 * kChunk : kChunk;
+// How the threads of a block share the scores of its queries and some keys: so many along keys, four of which each has, and along
+// queries.
+struct Variant {
+  int across, down;
+  int rows;      // queries of a thread: four at a time
+  double slow;   // the instructions for each multiply-add, compared with the first
+  int64_t queries() const { return int64_t{down} * rows; }
+  int64_t keys() const { return int64_t{across} * 4; }
+};
+constexpr Variant kVariants[] = {{16, 8, 8, 1.0}, {16, 8, 4, 1.15}, {32, 4, 4, 1.3}};
+
+// An A100 and an H100. What suits both is wanted.
+struct Processors {
+  double count, macs;  // and what each does in a clock
+};
+constexpr Processors kGpus[] = {{108, 64}, {132, 128}};
+constexpr double kLaunchClocks = 3000, kBytesPerClock = 16;  // of memory, for each processor
+// What multiply-adds take compared with nothing else to do: where a processor has one block, where it has others to go on with, and
+// where products are kernels of their own, which have few blocks as well.
+constexpr double kAlone = 2.0, kTogether = 1.3, kApart = 2.0;
+
+// The clocks of both GPUs together.
+double FusedClocks(const AttentionSpec& s, const Variant& v) {
+  const double blocks = static_cast<double>(s.products() * CeilDiv(s.queries, v.queries()));
+  const double macs = static_cast<double>(v.queries() * CeilDiv(s.keys, v.keys()) * v.keys() * (s.depth + s.value_depth)) * v.slow;
+  double clocks = 0;
+  for (const Processors& gpu : kGpus) {
+    clocks += kLaunchClocks + macs / gpu.macs * std::max(kAlone, kTogether * std::ceil(blocks / gpu.count));
+  }
+  return clocks;
+}
+
+double ApartClocks(const AttentionSpec& s, int launches) {
+  const double scores = static_cast<double>(s.products() * s.queries * s.keys);
+  const double macs = scores * static_cast<double>(s.depth + s.value_depth), bytes = 4 * sizeof(float) * scores;
+  double clocks = 0;
+  for (const Processors& gpu : kGpus) {
+    clocks += launches * kLaunchClocks + kApart * macs / (gpu.count * gpu.macs) + bytes / (gpu.count * kBytesPerClock);
+  }
+  return clocks;
+}
+
+Variant BestVariant(const AttentionSpec& s) {
+  const Variant* best = &kVariants[1];
+  for (const Variant& v : kVariants) {
+    // With more, what a thread keeps does not fit its registers.
+    if (v.rows > 4 && s.value_depth > kMostValueDepth / 2) continue;
+    if (FusedClocks(s, v) < FusedClocks(s, *best)) best = &v;
+  }
+  return *best;
 }
 
 class Emitter {
  public:
   explicit Emitter(const AttentionSpec& s)
-      : s_(s), tile_(QueryTile(s)), rows_(static_cast<int>(tile_ / kDown)), width_(s.value_depth <= 2 * kAcross ? 2 : 4),
-        groups_(static_cast<int>(CeilDiv(s.value_depth, kAcross * width_))) {}
+      : s_(s), variant_(BestVariant(s)), tile_(variant_.queries()), key_tile_(variant_.keys()), rows_(variant_.rows),
+        width_(s.value_depth <= 2 * variant_.across ? 2 : 4),
+        groups_(static_cast<int>(CeilDiv(s.value_depth, variant_.across * width_))) {}
 
   kernel::Kernel Build(const std::string& name) {
     using kernel::ArgumentBuffer;
@@ -44,9 +89,9 @@ class Emitter {
     v_ = ArgumentBuffer("v", s_.v.scalar, s_.v.size, kValues, SizeOf(s_.v.scalar));
     out_ = ArgumentBuffer("out", s_.out.scalar, s_.out.size, kAttended, SizeOf(s_.out.scalar));
     // Chunks of queries and keys or, later, of values.
-    const int64_t operands = kChunk * std::max(tile_ + kKeyTile + 2 * kPadding, value_pitch());
+    const int64_t operands = kChunk * std::max(tile_ + key_tile_ + 2 * kPadding, value_pitch());
     tiles_ = kernel::SharedBuffer("tiles", Scalar::kFloat32, operands);
-    weights_ = kernel::SharedBuffer("weights", Scalar::kFloat32, kKeyTile * (tile_ + kPadding));
+    weights_ = kernel::SharedBuffer("weights", Scalar::kFloat32, key_tile_ * (tile_ + kPadding));
     scores_ = kernel::RegisterBuffer("scores", Scalar::kFloat32, 1, rows_ * 4);
     sums_ = kernel::RegisterBuffer("sums", Scalar::kFloat32, 1, rows_ * columns());
     max_ = kernel::RegisterBuffer("max", Scalar::kFloat32, 1, rows_);
@@ -63,8 +108,8 @@ class Emitter {
     k.arguments.insert(k.arguments.end(), s_.extra.begin(), s_.extra.end());
     Block b;
     thread_ = Use(k.thread);
-    down_ = b.Let("down", thread_ / Int(kAcross));
-    across_ = b.Let("across", Binary(Op::kMod, thread_, Int(kAcross)));
+    down_ = b.Let("down", thread_ / Int(variant_.across));
+    across_ = b.Let("across", Binary(Op::kMod, thread_, Int(variant_.across)));
     // Neighbouring blocks share keys and values.
     const Expr task = k.tasks == 1 ? Int(0) : Use(k.task);
     first_ = strips == 1 ? Int(0) : b.Let("first", Binary(Op::kMod, task, Int(strips)) * tile_);
@@ -78,7 +123,7 @@ class Emitter {
       b.Set(total_, i, Float(0));
     }
     for (int i = 0; i < sums_->size; ++i) b.Set(sums_, i, Float(0));
-    b.For("key", Int(0), Int(s_.keys), kKeyTile, [&](Block& b, const Expr& key) {
+    b.For("key", Int(0), Int(s_.keys), key_tile_, [&](Block& b, const Expr& key) {
       EmitScores(b, key);
       EmitWeights(b, key);
       EmitSums(b, key);
@@ -90,11 +135,11 @@ class Emitter {
 
  private:
   int columns() const { return groups_ * width_; }  // of the result, of a thread
-  int64_t value_pitch() const { return int64_t{kAcross} * columns(); }
+  int64_t value_pitch() const { return int64_t{variant_.across} * columns(); }
 
   // Query number i of a thread: groups of four, which are one access, apart so that neighbouring threads' are neighbours.
-  Expr Row(int i) const { return down_ * 4 + (i / 4 * (kDown * 4) + i % 4); }
-  Expr Column(int i) const { return across_ * width_ + (i / width_ * (kAcross * width_) + i % width_); }
+  Expr Row(int i) const { return down_ * 4 + (i / 4 * (variant_.down * 4) + i % 4); }
+  Expr Column(int i) const { return across_ * width_ + (i / width_ * (variant_.across * width_) + i % width_); }
 
   // Brings `items` x kChunk elements of a matrix to shared memory, zeros where it has none: element (row, col), of which this is
   // the tile from (first_row, first_col) on, goes to `at` + col * col_pitch + row * row_pitch. `rows` and `cols` are the tile's.
@@ -129,11 +174,11 @@ class Emitter {
   // The sums of products of the thread's queries with four keys.
   void EmitScores(Block& b, const Expr& key) {
     for (int i = 0; i < scores_->size; ++i) b.Set(scores_, i, Float(0));
-    const int64_t q_pitch = tile_ + kPadding, k_pitch = kKeyTile + kPadding, k_at = kChunk * q_pitch;
+    const int64_t q_pitch = tile_ + kPadding, k_pitch = key_tile_ + kPadding, k_at = kChunk * q_pitch;
     b.For("depth", Int(0), Int(s_.depth), kChunk, [&](Block& b, const Expr& depth) {
       b.Barrier();
       Bring(b, {s_.q, q_, q_base_, first_, depth, tile_, kChunk, s_.queries, s_.depth, 0, 1, q_pitch});
-      Bring(b, {s_.k, k_, k_base_, key, depth, kKeyTile, kChunk, s_.keys, s_.depth, k_at, 1, k_pitch});
+      Bring(b, {s_.k, k_, k_base_, key, depth, key_tile_, kChunk, s_.keys, s_.depth, k_at, 1, k_pitch});
       b.Barrier();
       b.For("d", 0, std::min(kChunk, s_.depth), [&](Block& b, const Expr& d) {
         std::vector<Expr> x, y;
@@ -147,8 +192,8 @@ class Emitter {
   }
 
   // `x` of all threads that share the queries, combined.
-  static Expr Together(Block& b, Expr x, const std::function<Expr(Expr, Expr)>& combine) {
-    for (int bits = kAcross / 2; bits > 0; bits /= 2) {
+  Expr Together(Block& b, Expr x, const std::function<Expr(Expr, Expr)>& combine) const {
+    for (int bits = variant_.across / 2; bits > 0; bits /= 2) {
       const Expr own = b.Let("own", x), other = b.Let("other", kernel::WarpXor(own, bits));
       x = combine(own, other);
     }
@@ -187,7 +232,7 @@ class Emitter {
   }
 
   void EmitSums(Block& b, const Expr& key) {
-    b.For("part", Int(0), Int(kKeyTile), kChunk, [&](Block& b, const Expr& part) {
+    b.For("part", Int(0), Int(key_tile_), kChunk, [&](Block& b, const Expr& part) {
       b.Barrier();
       Bring(b, {s_.v, v_, v_base_, b.Let("first_key", key + part), Int(0), kChunk, value_pitch(), s_.keys, s_.value_depth, 0, value_pitch(), 1});
       b.Barrier();
@@ -217,7 +262,7 @@ class Emitter {
           auto store = [&](Block& b) {
             b.Store(out_, to + query * s_.out.row_stride + Column(c) * s_.out.col_stride, Cast(s_.out.scalar, Reg(sums_, i * columns() + c) * scale));
           };
-          if (s_.value_depth % (kAcross * width_) == 0) store(b);
+          if (s_.value_depth % (variant_.across * width_) == 0) store(b);
           else b.If(Column(c) < Int(s_.value_depth), store);
         }
       });
@@ -225,7 +270,8 @@ class Emitter {
   }
 
   const AttentionSpec& s_;
-  const int64_t tile_;  // queries of the block
+  const Variant variant_;
+  const int64_t tile_, key_tile_;  // queries of the block, and keys that it takes at a time
   const int rows_;      // queries of a thread
   const int width_, groups_;  // columns of the result that are neighbours, and how many times so many, of a thread
   Buffer q_, k_, v_, out_, tiles_, weights_;
@@ -236,10 +282,8 @@ class Emitter {
 
 }  // namespace
 
-bool FusesOnGpu(const AttentionSpec& s) {
-  if (s.value_depth > kMostValueDepth) return false;
-  const int64_t blocks = s.products() * CeilDiv(s.queries, QueryTile(s));
-  return blocks >= kEnoughBlocks || s.products() * s.queries * s.keys >= kManyScores;
+bool FusesOnGpu(const AttentionSpec& s, int launches_apart) {
+  return s.value_depth <= kMostValueDepth && FusedClocks(s, BestVariant(s)) < ApartClocks(s, launches_apart);
 }
 
 kernel::Kernel GpuAttentionKernel(const AttentionSpec& spec, const std::string& name) { return Emitter(spec).Build(name); }

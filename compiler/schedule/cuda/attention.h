@@ -8,10 +8,10 @@
 
 namespace mgec::schedule {
 
-// Whether one kernel is expected to be faster than the products and softmax by themselves: where there are blocks enough for a
-// large GPU (by themselves, products are divided along the keys, too), or so many scores that memory decides. Not for values too
-// long for a thread block's registers.
-bool FusesOnGpu(const AttentionSpec& spec);
+// Whether one kernel is expected to be faster than the products, softmax and the movements around them by themselves, which are so
+// many launches: those take their time, and write and read scores; few blocks leave most of a large GPU idle, which separate products
+// divide along the keys, too. Not for values too long for a thread block's registers.
+bool FusesOnGpu(const AttentionSpec& spec, int launches_apart);
 
 kernel::Kernel GpuAttentionKernel(const AttentionSpec& spec, const std::string& name);
 

@@ -22,16 +22,15 @@ TEST(CudaAttentionTest, RandomShapes) {
   }
 }
 
-// Large tiles, with values of the usual depths.
+// Large tiles, with long values.
 TEST(CudaAttentionTest, ManyQueries) {
-  for (const Ints& de : {Ints{36, 64}, Ints{4, 128}}) {
-    ScheduleTester t(200 + static_cast<uint32_t>(de[0]));
-    const int64_t batch = 133, m = 33, n = de[0] == 4 ? 20 : 66;
-    Value* scores = MatMul(t, t.Input({batch, m, de[0]}), t.Input({batch, n, de[0]}), true);
-    t.Expect(MatMul(t, Softmax(t, t.Add("true_div", {scores, t.Scalar(4)})), t.Input({batch, n, de[1]})));
-    t.CheckCuda();
-    EXPECT_EQ(t.CountOps("attention"), 1);
-  }
+  ScheduleTester t(200);
+  const int64_t batch = 216, m = 61, n = 60;
+  Value* scores = MatMul(t, t.Input({batch, m, 4}), t.Input({batch, n, 4}), true);
+  t.Expect(MatMul(t, Softmax(t, t.Add("true_div", {scores, t.Scalar(4)})), t.Input({batch, n, 128})));
+  t.CheckCuda();
+  EXPECT_EQ(t.CountOps("attention"), 1);
+  EXPECT_TRUE(t.KernelsContain("scores[31]")) << "eight queries a thread";
 }
 
 TEST(CudaAttentionTest, HeadsAndMasks) {
@@ -68,12 +67,24 @@ TEST(CudaAttentionTest, TransposedOperands) {
   EXPECT_EQ(t.CountOps("attention"), 1);
 }
 
-// Too few blocks, values that are too long, float16: as separate kernels.
+// Where there are few blocks, they have fewer queries, and more of their threads go along keys.
+TEST(CudaAttentionTest, FewBlocks) {
+  for (const Ints& s : {Ints{2, 37, 100, 20, 64}, Ints{1, 18, 70, 9, 40}, Ints{3, 20, 20, 8, 70}}) {
+    ScheduleTester t(550 + static_cast<uint32_t>(s[0]));
+    Value* scores = MatMul(t, t.Input({s[0], s[1], s[3]}), t.Input({s[0], s[2], s[3]}), true);
+    t.Expect(MatMul(t, Softmax(t, scores), t.Input({s[0], s[2], s[4]})));
+    t.CheckCuda();
+    EXPECT_EQ(t.CountOps("attention"), 1);
+    EXPECT_TRUE(t.KernelsContain("/ 32"));
+  }
+}
+
+// Too few blocks for so many keys, values that are too long, float16: as separate kernels.
 TEST(CudaAttentionTest, WhatOthersDoBetter) {
-  for (const Ints& s : {Ints{3, 20, 8, 8}, Ints{110, 4, 3, 300}}) {
+  for (const Ints& s : {Ints{1, 16, 3000, 16, 16}, Ints{110, 4, 4, 3, 300}}) {
     ScheduleTester t(600 + static_cast<uint32_t>(s[0]));
-    Value* scores = MatMul(t, t.Input({s[0], s[1], s[2]}), t.Input({s[0], s[1], s[2]}), true);
-    t.Expect(MatMul(t, Softmax(t, scores), t.Input({s[0], s[1], s[3]})));
+    Value* scores = MatMul(t, t.Input({s[0], s[1], s[3]}), t.Input({s[0], s[2], s[3]}), true);
+    t.Expect(MatMul(t, Softmax(t, scores), t.Input({s[0], s[2], s[4]})));
     t.CheckCuda();
     EXPECT_EQ(t.CountOps("attention"), 0);
   }

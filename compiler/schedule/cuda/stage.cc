@@ -1,17 +1,20 @@
 // Schedules any definition on dense tensors for GPUs, stage by stage. By default each element is a thread; sums of products
-// are tiles (contraction.h), and so are transposes (transpose.h); the threads of a block share the work of other long
+// are tiles (contraction.h; few_rows.h), and so are transposes (transpose.h); the threads of a block share the work of other long
 // reductions, and several blocks that of those with few results (partial.h); a thread computes several results that are
-// neighbours (vectors.h) or whose windows overlap (window.h); a scan is a thread for each row or, where rows read each other, one block.
+// neighbours (vectors.h) or whose windows overlap (window.h); a scan is a thread for each row or, where rows read each other, one
+// block. Stages that work row by row are one kernel (row_block.h).
 #include <algorithm>
 
 #include "compiler/base/status_macros.h"
 #include "compiler/kernel/lower.h"
 #include "compiler/kernel/work.h"
 #include "compiler/schedule/cuda/contraction.h"
+#include "compiler/schedule/cuda/few_rows.h"
 #include "compiler/schedule/cuda/gpu_definition.h"
 #include "compiler/schedule/cuda/partial.h"
 #include "compiler/schedule/cuda/planes.h"
 #include "compiler/schedule/cuda/reduce.h"
+#include "compiler/schedule/cuda/row_block.h"
 #include "compiler/schedule/cuda/split_sums.h"
 #include "compiler/schedule/cuda/transpose.h"
 #include "compiler/schedule/cuda/vectors.h"
@@ -80,7 +83,7 @@ class StageEmitter {
     const GpuStage flat{vars_, extents_, ranges_, body_, offset_, outs_[0]};
     if (scan_ != nullptr) {
       apart ? EmitRows(b, k) : EmitSteps(b, k);
-    } else if (count == 1 && EmitContraction(flat, &k)) {
+    } else if (count == 1 && (EmitContraction(flat, &k) || EmitFewRows(flat, &k))) {
       // complete
     } else if (const int64_t parts = may_divide ? Parts(elements) : 1; parts > 1) {
       return parts;
@@ -101,14 +104,32 @@ class StageEmitter {
         if (!reader.touches().empty()) info.bytes += graph::NumElements(d_.info(t).shape) * SizeOf(d_.info(t).scalar);
       }
     }
-    for (const auto& planes : planes_) {
-      info.touches.insert(info.touches.end(), planes.second.touches().begin(), planes.second.touches().end());
-    }
+    AddTouches(&info);
     s_.program().AddStep(std::move(k), std::move(bindings_), std::move(info));
     return 1;
   }
 
+  // Adds one step for all stages.
+  void EmitRowByRow(const RowBlocks& rows, const std::vector<Placement>& results) {
+    kernel::Kernel k;
+    k.name = OpName(node_);
+    k.task = kernel::MakeVar("task");
+    AddOut(static_cast<int>(d_.stages().size()) - 1, results);
+    EmitRowBlocks(d_, rows, [&](int t, const std::vector<Expr>& index) { return Access(t, index, results); }, outs_[0], &k);
+    k.arguments = arguments_;
+    plan::StepInfo info = s_.Info(node_, OpName(node_));
+    AddTouches(&info);
+    s_.program().AddStep(std::move(k), std::move(bindings_), std::move(info));
+  }
+
  private:
+  // What is read by way of the arena.
+  void AddTouches(plan::StepInfo* info) const {
+    for (const auto& planes : planes_) {
+      info->touches.insert(info->touches.end(), planes.second.touches().begin(), planes.second.touches().end());
+    }
+  }
+
   void AddOut(int stage, const std::vector<Placement>& results) {
     const kernel::TensorInfo& info = d_.stages()[stage].info;
     const Placement& p = results[d_.num_inputs() + stage];
@@ -314,14 +335,20 @@ absl::Status ScheduleGenericCuda(Scheduler& s, const graph::Node& node) {
     return p;
   };
   const std::vector<int> outputs = d.outputs();
+  const RowBlocks rows = RowBlocksOf(d);
   for (int t = d.num_inputs(); t < d.num_inputs() + static_cast<int>(d.stages().size()); ++t) {
     const auto it = std::find(outputs.begin(), outputs.end(), t);
     if (it == outputs.end()) {
-      placements.push_back(scratch(t));
+      placements.push_back(rows.threads > 0 ? Placement() : scratch(t));
       continue;
     }
     placements.push_back(s.NewPlain(node.output(static_cast<int>(it - outputs.begin()))));
     placements.back().channels_last = operands.channels_last[it - outputs.begin()];
+  }
+  if (rows.threads > 0) {
+    StageEmitter(s, node, d).EmitRowByRow(rows, placements);
+    s.Place(node.output(), placements.back());
+    return absl::OkStatus();
   }
   int divided = -1;  // this stage is the combination of divided reductions; those before it are their parts, or done
   for (int i = 0; i < static_cast<int>(d.stages().size());) {

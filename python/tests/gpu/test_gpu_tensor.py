@@ -198,6 +198,27 @@ def test_cuda_array_interface():
         alias.set_data_by_share("text")
 
 
+class _Exporter:
+    def __init__(self, **interface):
+        self.__cuda_array_interface__ = dict({"shape": (2, 3), "typestr": "<f4", "version": 3}, **interface)
+
+
+def test_cuda_arrays_that_are_empty_read_only_or_masked():
+    tensor = on_gpu(iota([2, 3]))
+    address = tensor.get_ctypes_memory().value
+    empty = LiteTensor(device_type=CUDA)
+    empty.set_data_by_share(_Exporter(shape=(0, 3), data=(0, False)))
+    assert empty.layout.shapes == [0, 3] and empty.to_numpy().shape == (0, 3)
+    locked = LiteTensor(device_type=CUDA)
+    locked.set_data_by_share(_Exporter(data=(address, True)))
+    for write in locked.fill_zero, lambda: locked.set_data_by_copy(iota([2, 3])), lambda: locked.copy_from(on_gpu(iota([2, 3]))):
+        with pytest.raises(ValueError, match="read-only"):
+            write()
+    np.testing.assert_array_equal(locked.to_numpy(), iota([2, 3]))
+    with pytest.raises(BufferError, match="mask"):
+        LiteTensor(device_type=CUDA).set_data_by_share(_Exporter(data=(address, False), mask=object()))
+
+
 def test_devices():
     count = lite.LiteGlobal.get_device_count(CUDA)
     assert count >= 1
