@@ -147,13 +147,13 @@ absl::StatusOr<Value*> ImportEye(ImportContext& c) {
   return c.Cast(c.graph().AddConstant({graph::DTypeKind::kFloat32, {rows, columns}}, std::move(data), c.name()), dtype);
 }
 
-// A tensor of a given shape that nobody has written to yet: zeros.
+// A tensor of a given shape that nobody has written to yet: zeros. Deconvolutions with output_padding say by it how large
+// their result is.
 absl::StatusOr<Value*> ImportAlloc(ImportContext& c) {
   ASSIGN_OR_RETURN(const std::vector<int64_t> shape, c.Ints(0));
-  graph::DType dtype = graph::DTypeKind::kFloat32;
-  if (c.op().output_dtype.has_value()) {
-    ASSIGN_OR_RETURN(dtype, ToGraphDType(*c.op().output_dtype));
-  }
+  const fbs::DTypeEnum type = c.Param<fbs::param::DType>().dtype();
+  if (IsQuantized(type)) return Unsupported("a quantized type, which has no scale here");
+  ASSIGN_OR_RETURN(const graph::DType dtype, ToGraphDType(DType{type}));
   ASSIGN_OR_RETURN(Value * zero, c.Cast(c.graph().AddScalar(0), dtype));
   return c.Add("broadcast", {zero}, {{"shape", shape}});
 }
