@@ -73,14 +73,16 @@ absl::StatusOr<Values> ImportReshape(ImportContext& c) {
 }
 
 absl::StatusOr<Values> ImportBroadcast(ImportContext& c) {
-  ASSIGN_OR_RETURN(const Extents to, ExtentsOfOperand(c, 1));
+  ASSIGN_OR_RETURN(Extents to, ExtentsOfOperand(c, 1));
   const Extents from = c.shapes().Of(c.input(0));
   if (from.size() > to.size()) return absl::InvalidArgumentError("the result has fewer dimensions than x");
   for (size_t i = 0; i < from.size(); ++i) {
-    const Extent& wanted = to[i + to.size() - from.size()];
-    if (from[i] != Extent(1) && from[i] != wanted) {
+    Extent& wanted = to[i + to.size() - from.size()];
+    if (from[i] == Extent(1) || from[i] == wanted) continue;
+    if (!from[i].fixed() || wanted.fixed()) {
       return Unsupported("a shape that depends on other values than x", "dimensions of size 1, or of the size of x");
     }
+    wanted = from[i];  // nothing else is possible, whatever is computed
   }
   const Shape shape = c.shapes().Most(to);
   Value* y = c.input(0);
@@ -223,8 +225,8 @@ void RegisterDynamic(Registry& r) {
         "Copy", "MarkDynamicVar", "MarkNoBroadcastElemwise", "PersistentOutputStorage", "VirtualDep", "AssertEqual",
         "Dimshuffle", "AxisAddRemove", "Split", "Convolution", "Convolution3D", "ConvBiasForward", "Pooling",
         "AdaptivePooling", "BatchNorm", "LayerNorm", "GeneralNorm", "ROIAlign", "ROIPooling", "Resize",
-        "ConvolutionBackwardData", "Convolution3DBackwardData", "Flip", "GroupNorm", "Images2Neibs", "IncrSubtensor",
-        "IndexingSetOneHot", "InstanceNorm", "LRN", "Remap", "SetSubtensor", "WarpAffine", "WarpPerspective"}) {
+        "ConvolutionBackwardData", "Convolution3DBackwardData", "Flip", "GroupNorm", "Images2Neibs",
+        "IndexingSetOneHot", "InstanceNorm", "LRN", "Remap", "WarpAffine", "WarpPerspective"}) {
     if (r.Find(type) != nullptr) r.AddFollowing(type);
   }
   r.AddDynamic("GetVarShape", ImportGetVarShape);

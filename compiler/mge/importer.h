@@ -185,6 +185,7 @@ void RegisterCond(Registry& registry);
 void RegisterDynamic(Registry& registry);  // with those of RegisterDynamicAlong
 void RegisterDynamicAlong(Registry& registry);
 void RegisterDynamicIndex(Registry& registry);
+void RegisterDynamicWrite(Registry& registry);
 
 }  // namespace mgec::mge
 
