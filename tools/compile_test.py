@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import time
 
@@ -85,7 +86,24 @@ def test_unsupported_models_leave_no_file(tool, folder):
     assert files(folder) == ["lenet.mge", "strange.mge"]
 
 
-@pytest.mark.parametrize("output", ["missing/out.mgec", ".", "lenet.mge"])
+def test_outputs_that_are_no_files_of_their_own(tool, folder):
+    os.symlink("/dev/null", folder / "nothing")
+    tool("compile", "lenet.mge", "-o", "nothing")
+    assert os.readlink(folder / "nothing") == "/dev/null" and stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    (folder / "real.mgec").write_bytes(b"old")
+    os.symlink("real.mgec", folder / "link.mgec")
+    tool("compile", "lenet.mge", "-o", "link.mgec")
+    assert os.readlink(folder / "link.mgec") == "real.mgec" and (folder / "real.mgec").read_bytes().startswith(b"MGEC")
+
+
+def test_names_may_be_anything(tool, folder):
+    name = "\u6a21\u578b of 100% \u00e9.mge"
+    shutil.copy(folder / "lenet.mge", folder / name)
+    assert name + "   MegEngine 1.13.0" in tool("compile", name)
+    assert name + "c" in files(folder)
+
+
+@pytest.mark.parametrize("output", ["missing/out.mgec", ".", "lenet.mge", "./lenet.mge"])
 def test_unwritable_outputs_leave_nothing(tool, folder, output):
     before = (folder / "lenet.mge").read_bytes()
     assert tool("compile", "lenet.mge", "-o", output, ok=False).startswith("error: ")

@@ -71,13 +71,27 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
 }
 
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes) {
-  std::string temporary = path + ".XXXXXX";
+  struct stat info;
+  const bool exists = stat(path.c_str(), &info) == 0;
+  // A device or a pipe, such as /dev/null, is written to: a file in its place would be the end of it.
+  if (exists && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
+    Fd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (fd.get() < 0 || !WriteAll(fd.get(), bytes) || !fd.Close()) return SystemError("write", path);
+    return absl::OkStatus();
+  }
+  // Of a link, what it points to is replaced.
+  std::string target = path;
+  if (char* resolved = exists ? realpath(path.c_str(), nullptr) : nullptr; resolved != nullptr) {
+    target = resolved;
+    std::free(resolved);
+  }
+  std::string temporary = target + ".XXXXXX";
   Fd fd(mkstemp(temporary.data()));
   if (fd.get() < 0) return SystemError("write", path);
   const mode_t mask = umask(0);
   umask(mask);
   const bool written = WriteAll(fd.get(), bytes) && fchmod(fd.get(), 0666 & ~mask) == 0 && fsync(fd.get()) == 0 &&
-                       fd.Close() && rename(temporary.c_str(), path.c_str()) == 0;
+                       fd.Close() && rename(temporary.c_str(), target.c_str()) == 0;
   if (written) return absl::OkStatus();
   const absl::Status status = SystemError("write", path);
   unlink(temporary.c_str());

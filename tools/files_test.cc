@@ -1,5 +1,6 @@
 #include "tools/files.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -63,6 +64,34 @@ TEST_F(FilesTest, FailedWritesLeaveEverythingAsItWas) {
   EXPECT_FALSE(WriteFileAtomically(At("folder"), "x").ok());
   EXPECT_EQ(Entries(), 1);
   EXPECT_TRUE(fs::is_directory(At("folder")));
+}
+
+TEST_F(FilesTest, DevicesStayDevices) {
+  // As /dev/null is, wherever the test may make one; a pipe is there for everybody.
+  ASSERT_EQ(mkfifo(At("pipe").c_str(), 0600), 0);
+  const int reader = open(At("pipe").c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  EXPECT_TRUE(WriteFileAtomically(At("pipe"), "through").ok());
+  char text[8] = {};
+  EXPECT_EQ(read(reader, text, sizeof(text)), 7);
+  EXPECT_STREQ(text, "through");
+  close(reader);
+  EXPECT_TRUE(fs::is_fifo(At("pipe")));
+  EXPECT_EQ(Entries(), 1);
+  fs::create_symlink("/dev/null", At("null"));
+  EXPECT_TRUE(WriteFileAtomically(At("null"), "x").ok());
+  EXPECT_TRUE(fs::is_symlink(At("null")));
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+}
+
+TEST_F(FilesTest, LinksStayLinks) {
+  fs::create_directory(At("folder"));
+  ASSERT_TRUE(WriteFileAtomically(At("folder/a"), "old").ok());
+  fs::create_symlink("folder/a", At("link"));
+  ASSERT_TRUE(WriteFileAtomically(At("link"), "new").ok());
+  EXPECT_TRUE(fs::is_symlink(At("link")));
+  EXPECT_EQ(*ReadFile(At("folder/a")), "new");
+  EXPECT_EQ(Entries(), 2);
 }
 
 TEST_F(FilesTest, ReadErrorsNameTheFile) {

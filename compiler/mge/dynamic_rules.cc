@@ -311,6 +311,25 @@ absl::StatusOr<Value*> AddFollowed(ImportContext& c, absl::string_view op, Value
   return y;
 }
 
+absl::StatusOr<Extents> ExtentsOfOperand(ImportContext& c, int i, int64_t free) {
+  const Shape& shape = c.shape(i);
+  if (shape.size() != 1 || shape[0] > kMaxRank || c.shapes().IsDynamic(c.input(i))) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("operand ", i, " of shape ", graph::ToString(shape), " cannot be a list of at most 7 numbers"));
+  }
+  Extents extents;
+  for (int64_t k = 0; k < shape[0]; ++k) {
+    if (k == free) {
+      extents.emplace_back();
+      continue;
+    }
+    ASSIGN_OR_RETURN(const Extent e, c.shapes().ExtentAt(c.input(i), k));
+    if (e.factor < 0) return absl::InvalidArgumentError(absl::StrCat("element ", k, " of the shape is negative"));
+    extents.push_back(e);
+  }
+  return extents;
+}
+
 absl::StatusOr<Value*> Repack(graph::Graph& g, DynamicShapes& shapes, Value* x, const Extents& to) {
   const Extents from = shapes.Of(x);
   if (from == to) return x;

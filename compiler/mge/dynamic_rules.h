@@ -22,6 +22,9 @@ absl::StatusOr<Values> ImportAndFollow(ImportContext& c,
 absl::StatusOr<Value*> AddFollowed(ImportContext& c, absl::string_view op, Values inputs,
                                    graph::Attributes attributes = {});
 
+// The elements of operand i, each a size that may depend on values. Element `free` is not looked at.
+absl::StatusOr<Extents> ExtentsOfOperand(ImportContext& c, int i, int64_t free = -1);
+
 // The elements of x that count, as a tensor of other sizes of as many elements in the same order.
 absl::StatusOr<Value*> Repack(graph::Graph& g, DynamicShapes& shapes, Value* x, const Extents& to);
 // x with the elements that count at the front, row-major by their own sizes. The shape stays.

@@ -165,6 +165,7 @@ std::vector<Number> DynamicShapes::Compute(const Value* v, int depth) {
   const size_t count = static_cast<size_t>(graph::NumElements(v->type.shape));
   const DTypeKind kind = v->type.dtype.kind;
   if (n.op == "constant") return OfConstant(n);
+  if (n.inputs.empty()) return {};  // an input of the network
   if (n.op == "nms_keep" && v->index == 1) {
     return std::vector<Number>(count, {0, static_cast<double>(n.attributes.Int("max_output")), std::nullopt});
   }

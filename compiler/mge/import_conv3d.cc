@@ -80,8 +80,17 @@ struct ConvNd {
   bool flip = false;
 };
 
-// x [N, C, ..], w [G, OC/G, IC/G, ..]: two or three dimensions.
-absl::StatusOr<Value*> Convolve(ImportContext& c, Value* x, Value* w, ConvNd p) {
+// The same elements in the shape, whose first dimension has `first` elements that count.
+absl::StatusOr<Value*> ReshapeCounted(ImportContext& c, Value* x, const Shape& shape, const Extent& first) {
+  ASSIGN_OR_RETURN(Value * y, c.Reshape(x, shape));
+  Extents extents(1, first);
+  for (size_t i = 1; i < shape.size(); ++i) extents.emplace_back(shape[i]);
+  c.shapes().Set(y, extents);
+  return y;
+}
+
+// x [N, C, ..], w [G, OC/G, IC/G, ..]: two or three dimensions. Of N volumes, `images` count; of images, Follow() knows.
+absl::StatusOr<Value*> Convolve(ImportContext& c, Value* x, Value* w, ConvNd p, const Extent& images) {
   const size_t dims = p.stride.size();
   for (size_t i = 0; i < dims; ++i) {
     const int64_t extent = x->type.shape[2 + i];
@@ -110,27 +119,28 @@ absl::StatusOr<Value*> Convolve(ImportContext& c, Value* x, Value* w, ConvNd p) 
   const int64_t span = in[2] - ((kernel[3] - 1) * p.dilation[0] + 1);
   if (span < 0 || in[1] % groups != 0) return absl::InvalidArgumentError("the window does not fit the image");
   const int64_t depth = span / p.stride[0] + 1;
+  const Extent all = images * Extent(depth);
   Values slices;
   for (int64_t k = 0; k < kernel[3]; ++k) {
     const int64_t first = k * p.dilation[0];
     ASSIGN_OR_RETURN(Value * slice, CutAxis(c, x, 2, first, first + (depth - 1) * p.stride[0] + 1, p.stride[0]));
     ASSIGN_OR_RETURN(slice, c.Transpose(slice, {0, 2, 1, 3, 4}));
-    ASSIGN_OR_RETURN(slice, c.Reshape(slice, {in[0] * depth, groups, in[1] / groups, in[3], in[4]}));
+    ASSIGN_OR_RETURN(slice, ReshapeCounted(c, slice, {in[0] * depth, groups, in[1] / groups, in[3], in[4]}, all));
     slices.push_back(slice);
   }
   if (p.flip) std::reverse(slices.begin(), slices.end());
-  Value* images = slices[0];
+  Value* stack = slices[0];
   if (slices.size() > 1) {
-    ASSIGN_OR_RETURN(images, c.Add("concat", slices, {{"axis", int64_t{2}}}));
+    ASSIGN_OR_RETURN(stack, c.Add("concat", slices, {{"axis", int64_t{2}}}));
   }
-  ASSIGN_OR_RETURN(images, c.Reshape(images, {in[0] * depth, in[1] * kernel[3], in[3], in[4]}));
+  ASSIGN_OR_RETURN(stack, c.Reshape(stack, {in[0] * depth, in[1] * kernel[3], in[3], in[4]}));
   ASSIGN_OR_RETURN(w, c.Transpose(w, {0, 1, 3, 2, 4, 5}));
   ASSIGN_OR_RETURN(w, c.Reshape(w, {groups, kernel[1], kernel[3] * kernel[2], kernel[4], kernel[5]}));
   auto tail = [](const Shape& s) { return Shape(s.begin() + 1, s.end()); };
-  ASSIGN_OR_RETURN(Value * y, Convolve(c, images, w, {tail(p.stride), tail(p.before), tail(p.after), tail(p.dilation),
-                                                      p.flip}));
+  const ConvNd flat = {tail(p.stride), tail(p.before), tail(p.after), tail(p.dilation), p.flip};
+  ASSIGN_OR_RETURN(Value * y, Convolve(c, stack, w, flat, all));
   const Shape out = y->type.shape;
-  ASSIGN_OR_RETURN(y, c.Reshape(y, {in[0], depth, out[1], out[2], out[3]}));
+  ASSIGN_OR_RETURN(y, ReshapeCounted(c, y, {in[0], depth, out[1], out[2], out[3]}, images));
   return c.Transpose(y, {0, 2, 1, 3, 4});
 }
 
@@ -147,7 +157,7 @@ absl::StatusOr<Value*> WithGroups(ImportContext& c, Value* w, bool grouped, size
 
 // The image whose convolution with w, [G, OC/G, IC/G, ..], would see x as a gradient; `out` has its extents, if given.
 absl::StatusOr<Value*> Deconvolve(ImportContext& c, Value* x, Value* w, const Shape& stride, const Shape& pad,
-                                  const Shape& dilation, bool flip, Shape out) {
+                                  const Shape& dilation, bool flip, Shape out, const Extent& images) {
   const size_t dims = stride.size();
   if (x->type.shape.size() != dims + 2) {
     return absl::InvalidArgumentError(absl::StrCat("shape ", graph::ToString(x->type.shape), " does not fit"));
@@ -169,7 +179,7 @@ absl::StatusOr<Value*> Deconvolve(ImportContext& c, Value* x, Value* w, const Sh
     p.after.push_back(out[i] - extent - p.before[i] + reach);
   }
   ASSIGN_OR_RETURN(w, c.Transpose(w, perm));
-  return Convolve(c, x, w, p);
+  return Convolve(c, x, w, p, images);
 }
 
 // The operands are the weights, the image, and maybe a tensor that has the shape of the result.
@@ -187,7 +197,7 @@ absl::StatusOr<Value*> ImportDeconv(ImportContext& c) {
     out.assign(like->type.shape.begin() + 2, like->type.shape.end());
   }
   ASSIGN_OR_RETURN(Value * y, Deconvolve(c, x, w, {p.stride_h(), p.stride_w()}, {p.pad_h(), p.pad_w()},
-                                         {p.dilate_h(), p.dilate_w()}, p.mode() == ConvolutionMode::CONVOLUTION, out));
+                                         {p.dilate_h(), p.dilate_w()}, p.mode() == ConvolutionMode::CONVOLUTION, out, Extent()));
   if (!graph::IsFloating(y->type.dtype)) {
     ASSIGN_OR_RETURN(const graph::DType dtype, OutputType(c, y->type.dtype));
     ASSIGN_OR_RETURN(y, FromSums(c, y, dtype));
@@ -206,6 +216,10 @@ absl::StatusOr<Value*> ImportConv3d(ImportContext& c, bool backward) {
   RETURN_IF_ERROR(c.RequireFloat(1));
   const bool grouped = p.sparse() == param::Convolution3DSparse::GROUP;
   if (x->type.shape.size() != 5) return absl::InvalidArgumentError("the image does not have 5 dimensions");
+  const Extents extents = c.shapes().Of(x);
+  for (size_t i = 1; i < extents.size(); ++i) {
+    if (!extents[i].fixed()) return Unsupported("images whose extents depend on values", "a number of images that does");
+  }
   const bool channels_last = p.format() == param::Convolution3DFormat::NDHWC;
   if (channels_last) {
     if (w->type.shape.size() != (grouped ? 6u : 5u)) return absl::InvalidArgumentError("the weights do not fit NDHWC");
@@ -214,7 +228,7 @@ absl::StatusOr<Value*> ImportConv3d(ImportContext& c, bool backward) {
   }
   ASSIGN_OR_RETURN(w, WithGroups(c, w, grouped, 3));
   if (!backward) {
-    ASSIGN_OR_RETURN(Value * y, Convolve(c, x, w, {stride, pad, pad, dilation, flip}));
+    ASSIGN_OR_RETURN(Value * y, Convolve(c, x, w, {stride, pad, pad, dilation, flip}, extents[0]));
     return channels_last ? c.Transpose(y, {0, 2, 3, 4, 1}) : y;
   }
   Shape out;
@@ -222,7 +236,7 @@ absl::StatusOr<Value*> ImportConv3d(ImportContext& c, bool backward) {
     const auto first = c.shape(2).begin() + (channels_last ? 1 : 2);
     out.assign(first, first + 3);
   }
-  ASSIGN_OR_RETURN(Value * y, Deconvolve(c, x, w, stride, pad, dilation, flip, out));
+  ASSIGN_OR_RETURN(Value * y, Deconvolve(c, x, w, stride, pad, dilation, flip, out, extents[0]));
   return channels_last ? c.Transpose(y, {0, 2, 3, 4, 1}) : y;
 }
 

@@ -1,6 +1,7 @@
 // Subtensor and its relatives where the size of an axis, a bound or an index depends on values.
 #include <algorithm>
 
+#include "compiler/mge/computed_range.h"
 #include "compiler/mge/dynamic_rules.h"
 #include "compiler/mge/index_items.h"
 
@@ -9,23 +10,6 @@ namespace {
 
 using graph::DTypeKind;
 
-Value* OneInt(ImportContext& c, int64_t v) { return c.graph().AddInts({v}); }
-
-absl::StatusOr<std::vector<int64_t>> Known(ImportContext& c, int operand) {
-  const std::vector<Number> numbers = c.shapes().NumbersOf(c.input(operand));
-  if (numbers.size() != 1) return absl::InvalidArgumentError(absl::StrCat("operand ", operand, " is not one number"));
-  if (!numbers[0].constant()) return std::vector<int64_t>();
-  return std::vector<int64_t>{static_cast<int64_t>(numbers[0].least)};
-}
-
-// index where it is not negative, index + size elsewhere.
-absl::StatusOr<Value*> Wrapped(ImportContext& c, Value* index, Value* size) {
-  ASSIGN_OR_RETURN(Value * negative, AddFollowed(c, "lt", {index, OneInt(c, 0)}));
-  ASSIGN_OR_RETURN(negative, AddFollowed(c, "cast", {negative}, {{"dtype", std::string("bool")}}));
-  ASSIGN_OR_RETURN(Value * shifted, AddFollowed(c, "add", {index, size}));
-  return AddFollowed(c, "where", {negative, shifted, index});
-}
-
 // The elements begin, begin + step, .. of axis `a.axis` of y, up to end, by Python's rules.
 absl::StatusOr<Value*> CutAxis(ImportContext& c, Value* y, const AxisIndex& a) {
   DynamicShapes& shapes = c.shapes();
@@ -33,13 +17,7 @@ absl::StatusOr<Value*> CutAxis(ImportContext& c, Value* y, const AxisIndex& a) {
   Extents extents = shapes.Of(y);
   const Extent old = extents[axis];
   const int64_t most = y->type.shape[axis];
-  int64_t step = 1;
-  if (a.step.has_value()) {
-    ASSIGN_OR_RETURN(const std::vector<int64_t> known, Known(c, *a.step));
-    if (known.empty()) return Unsupported("a step that depends on values", "constant steps");
-    step = known[0];
-  }
-  if (step == 0) return absl::InvalidArgumentError("the step of a range is 0");
+  ASSIGN_OR_RETURN(const int64_t step, StepOf(c, a));
   if (old.fixed()) {
     // Known numbers select as they do where nothing depends on values.
     Ranges ranges(y->type.shape);
@@ -53,20 +31,12 @@ absl::StatusOr<Value*> CutAxis(ImportContext& c, Value* y, const AxisIndex& a) {
       return s;
     }
   }
-  // What is known of a bound: nothing where it is not given, and not constant.
-  const auto bounds = [&](std::optional<int> operand) -> absl::StatusOr<std::optional<Number>> {
-    if (!operand.has_value()) return std::optional<Number>();
-    const std::vector<Number> numbers = shapes.NumbersOf(c.input(*operand));
-    if (numbers.size() != 1) return absl::InvalidArgumentError("a bound of a range is not one number");
-    return std::optional<Number>(numbers[0]);
-  };
-  ASSIGN_OR_RETURN(const std::optional<Number> begin, bounds(a.begin));
-  ASSIGN_OR_RETURN(const std::optional<Number> end, bounds(a.end));
-  const bool from_start = step == 1 && (!begin.has_value() || (begin->constant() && begin->least == 0));
-  if (from_start && (!end.has_value() || (end->extent.has_value() && *end->extent == old))) return y;
-  const auto prefix = [&](const Extent& count) -> absl::StatusOr<Value*> {
+  ASSIGN_OR_RETURN(const std::optional<Number> begin, BoundOf(c, a.begin));
+  ASSIGN_OR_RETURN(const ComputedRange range, ComputedRangeOf(c, y, a));
+  if (FromFirst(step, begin)) {
+    if (range.count == old) return y;
     Shape last = y->type.shape;
-    last[axis] = std::min(most, shapes.Most(count));
+    last[axis] = std::min(most, shapes.Most(range.count));
     Value* part = y;
     if (last[axis] < most) {
       ASSIGN_OR_RETURN(part, c.Add("slice", {y}, {{"begin", Shape(last.size(), 0)},
@@ -75,51 +45,15 @@ absl::StatusOr<Value*> CutAxis(ImportContext& c, Value* y, const AxisIndex& a) {
     } else {  // another value, of another size
       ASSIGN_OR_RETURN(part, c.Add("identity", {y}));
     }
-    extents[axis] = count;
+    extents[axis] = range.count;
     shapes.Set(part, extents);
     return part;
-  };
-  // The first elements, as many as are known to be there.
-  if (from_start && old.fixed() && end->least >= 0 && end->most <= static_cast<double>(most)) {
-    ASSIGN_OR_RETURN(const Extent count, shapes.ExtentAt(c.input(*a.end), 0));
-    return prefix(count);
   }
-
-  ASSIGN_OR_RETURN(Value * size, shapes.AsValue(old));
-  ASSIGN_OR_RETURN(Value * last, c.Add("sub", {size, OneInt(c, 1)}));
-  Value* const lowest = OneInt(c, step > 0 ? 0 : -1);
-  Value* const highest = step > 0 ? size : last;
-  const auto bound = [&](std::optional<int> operand, Value* otherwise) -> absl::StatusOr<Value*> {
-    if (!operand.has_value()) return otherwise;
-    ASSIGN_OR_RETURN(Value * v, shapes.Element(c.input(*operand), 0));
-    ASSIGN_OR_RETURN(v, Wrapped(c, v, size));
-    ASSIGN_OR_RETURN(v, c.Add("max", {v, lowest}));
-    return c.Add("min", {v, highest});
-  };
-  ASSIGN_OR_RETURN(Value * first, bound(a.begin, step > 0 ? lowest : highest));
-  ASSIGN_OR_RETURN(Value * past, bound(a.end, step > 0 ? highest : lowest));
-  const int64_t pace = std::abs(step);
-  ASSIGN_OR_RETURN(Value * span, step > 0 ? c.Add("sub", {past, first}) : c.Add("sub", {first, past}));
-  ASSIGN_OR_RETURN(span, c.Add("add", {span, OneInt(c, pace - 1)}));
-  ASSIGN_OR_RETURN(span, c.Add("max", {span, OneInt(c, 0)}));
-  ASSIGN_OR_RETURN(Value * count, c.Add("floor_div", {span, OneInt(c, pace)}));
-  // How many these can be.
-  int64_t room = most;
-  if (step > 0 && begin.has_value() && begin->least >= 0) room -= std::min<int64_t>(most, static_cast<int64_t>(begin->least));
-  if (step > 0 && begin.has_value() && begin->most < 0) room = std::min<int64_t>(room, static_cast<int64_t>(-begin->least));
-  if (step > 0 && end.has_value() && end->least >= 0) {
-    const double from = begin.has_value() && begin->least >= 0 ? begin->least : 0;
-    room = std::min<int64_t>(room, static_cast<int64_t>(std::max(0.0, end->most - from)));
-  }
-  if (step > 0 && end.has_value() && end->most < 0) room = std::max<int64_t>(0, room + static_cast<int64_t>(end->most));
-  room = (room + pace - 1) / pace;
-  const Extent result = shapes.Count(count, room);
-  if (from_start) return prefix(result);
-  std::vector<int64_t> numbers(room);
-  for (int64_t i = 0; i < room; ++i) numbers[i] = i * step;
-  ASSIGN_OR_RETURN(Value * index, c.Add("add", {c.graph().AddInts(numbers), first}));
+  std::vector<int64_t> numbers(shapes.Most(range.count));
+  for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<int64_t>(i) * step;
+  ASSIGN_OR_RETURN(Value * index, c.Add("add", {c.graph().AddInts(numbers), range.first}));
   ASSIGN_OR_RETURN(Value * part, c.Add("gather", {y, index}, {{"axis", axis}}));
-  extents[axis] = result;
+  extents[axis] = range.count;
   shapes.Set(part, extents);
   return part;
 }
@@ -130,7 +64,7 @@ absl::StatusOr<Value*> PickAt(ImportContext& c, Value* y, const AxisIndex& a) {
   Extents extents = shapes.Of(y);
   ASSIGN_OR_RETURN(Value * index, shapes.Element(c.input(*a.index), 0));
   ASSIGN_OR_RETURN(Value * size, shapes.AsValue(extents[a.axis]));
-  ASSIGN_OR_RETURN(index, Wrapped(c, index, size));
+  ASSIGN_OR_RETURN(index, FromStart(c, index, size));
   ASSIGN_OR_RETURN(Value * part, c.Add("gather", {y, index}, {{"axis", a.axis}}));
   extents[a.axis] = Extent(1);
   shapes.Set(part, extents);
@@ -181,7 +115,7 @@ absl::StatusOr<Values> ImportIndexing(ImportContext& c) {
     const Extent& e = extents[index.axes[k]];
     if (!e.fixed()) {
       ASSIGN_OR_RETURN(Value * size, c.shapes().AsValue(e));
-      ASSIGN_OR_RETURN(index.values[k], Wrapped(c, index.values[k], size));
+      ASSIGN_OR_RETURN(index.values[k], FromStart(c, index.values[k], size));
     }
     inputs.push_back(index.values[k]);
   }
@@ -212,53 +146,11 @@ absl::StatusOr<Values> ImportOneHot(ImportContext& c) {
   return Values{y};
 }
 
-// Writes at index tensors whose size depends on values: those that do not count point outside, where nothing is written.
-absl::StatusOr<Values> WriteAt(ImportContext& c, const char* mode) {
-  if (c.num_inputs() < 3) return absl::InvalidArgumentError("has no values or no index");
-  ASSIGN_OR_RETURN(const std::vector<AxisIndex> items, ReadItems(c, 2));
-  const IndexTensors index = IndexTensorsOf(c, items);
-  DynamicShapes& shapes = c.shapes();
-  if (index.axes.size() != items.size() || shapes.IsDynamic(c.input(0))) {
-    return Unsupported("writing to ranges, or to operands, whose size depends on values", "writing at index tensors");
-  }
-  Values inputs = {c.input(0), nullptr};
-  for (Value* v : index.values) {
-    const Extents extents = shapes.Of(v);
-    for (size_t axis = 0; axis < extents.size(); ++axis) {
-      ASSIGN_OR_RETURN(v, MaskTail(c, v, static_cast<int64_t>(axis), "highest"));
-    }
-    inputs.push_back(v);
-  }
-  // What reading there would give has the shape and the sizes of the values.
-  Values reads = inputs;
-  reads.erase(reads.begin() + 1);
-  ASSIGN_OR_RETURN(Value * read, AddFollowed(c, "gather_nd", reads, {{"axes", index.axes}}));
-  Value* values = c.input(1);
-  const Extents wanted = shapes.Of(read), given = shapes.Of(values);
-  if (given.size() > wanted.size()) return absl::InvalidArgumentError("the values have too many dimensions");
-  for (size_t i = 0; i < given.size(); ++i) {
-    if (given[i] != Extent(1) && given[i] != wanted[i + wanted.size() - given.size()]) {
-      return Unsupported("operands whose sizes depend on different values", "operands that were selected alike");
-    }
-  }
-  if (values->type.shape != read->type.shape) {
-    ASSIGN_OR_RETURN(values, c.Add("broadcast", {values}, {{"shape", read->type.shape}}));
-  }
-  inputs[1] = values;
-  ASSIGN_OR_RETURN(Value * y, c.Add("scatter_nd", inputs, {{"axes", index.axes}, {"mode", std::string(mode)}}));
-  return Values{y};
-}
-
-absl::StatusOr<Values> ImportSetIndexing(ImportContext& c) { return WriteAt(c, "set"); }
-absl::StatusOr<Values> ImportIncrIndexing(ImportContext& c) { return WriteAt(c, "add"); }
-
 }  // namespace
 
 void RegisterDynamicIndex(Registry& r) {
-  r.AddDynamic("IndexingIncrMultiAxisVec", ImportIncrIndexing);
   r.AddDynamic("IndexingMultiAxisVec", ImportIndexing);
   r.AddDynamic("IndexingOneHot", ImportOneHot);
-  r.AddDynamic("IndexingSetMultiAxisVec", ImportSetIndexing);
   r.AddDynamic("Subtensor", ImportSubtensor);
 }
 

@@ -195,12 +195,71 @@ TEST(DynamicTest, WritesToAllThatCounts) {
   cut.Output(cut.Op("Elemwise", {part(1, 2), part(0, -1)},
                     [](auto& b) { return param::CreateElemwise(b, param::ElemwiseMode::SUB); }));
   EXPECT_EQ(RunModel(cut, Floats{1, 2, -3, 4, 5, 7})[0].as<float>(), (Floats{1, 2}));
+}
 
+int InRange(TestModel& m, const char* op, std::vector<int> inputs, const Item& item) {
+  const std::vector<Item> items = {item};
+  return m.Op(op, std::move(inputs), [&](auto& b) { return param::CreateIndexDescMaskDumpDirect(b, &items); });
+}
+
+constexpr bool kYes = true, kNo = false;
+const Item kRange(0, kYes, kYes, kNo, kNo), kFrom(0, kYes, kNo, kNo, kNo), kTo(0, kNo, kYes, kNo, kNo),
+    kAll(0, kYes, kYes, kYes, kNo);
+
+// Of the rows that were taken, {1, 2}, {5, 6}, {7, 8}.
+TEST(DynamicTest, WritesSomeOfWhatWasTaken) {
+  TestModel m;
+  const int rows = PositiveRows(m, m.Input("x", {4, 2}));
   // The last row that counts is not the last that there is.
-  TestModel last;
-  const int some = PositiveRows(last, last.Input("x", {3, 2}));
-  last.Output(At(last, "SetSubtensor", {some, last.Floats({1}, {9}), last.Ints({-1})}, 0));
-  EXPECT_THAT(last.Text(), HasSubstr("slice_update of operands whose size depends on values"));
+  m.Output(At(m, "SetSubtensor", {rows, m.Floats({2}, {9, 10}), m.Ints({-1})}, 0));
+  m.Output(At(m, "IncrSubtensor", {rows, m.Floats({1}, {100}), m.Ints({0})}, 0));
+  m.Output(At(m, "SetSubtensor", {rows, m.Floats({1}, {9}), m.Ints({3})}, 0));  // there is none
+  m.Output(InRange(m, "SetSubtensor", {rows, m.Floats({1}, {0}), m.Ints({-2})}, kFrom));
+  m.Output(InRange(m, "SetSubtensor", {rows, m.Floats({2, 2}, {-1, -2, -3, -4}), m.Ints({0}), m.Ints({2})}, kRange));
+  const int every_other = m.Floats({2, 2}, {10, 20, 30, 40});
+  m.Output(InRange(m, "IncrSubtensor", {rows, every_other, m.Ints({-1}), m.Ints({-4}), m.Ints({-2})}, kAll));
+  const auto r = RunModel(m, Floats{1, 2, -3, 4, 5, 6, 7, 8});
+  ASSERT_EQ(r.size(), 6u);
+  for (const Result& one : r) EXPECT_EQ(one.shape, (graph::Shape{3, 2}));
+  EXPECT_EQ(r[0].as<float>(), (Floats{1, 2, 5, 6, 9, 10}));
+  EXPECT_EQ(r[1].as<float>(), (Floats{101, 102, 5, 6, 7, 8}));
+  EXPECT_EQ(r[2].as<float>(), (Floats{1, 2, 5, 6, 7, 8}));
+  EXPECT_EQ(r[3].as<float>(), (Floats{1, 2, 0, 0, 0, 0}));
+  EXPECT_EQ(r[4].as<float>(), (Floats{-1, -2, -3, -4, 7, 8}));
+  EXPECT_EQ(r[5].as<float>(), (Floats{31, 42, 5, 6, 17, 28}));
+}
+
+// A cache that grows: what is written where the network's input says.
+TEST(DynamicTest, WritesAtAnInputOfTheNetwork) {
+  TestModel m;
+  const int x = m.Input("x", {1}, DTypeEnum::Int32);
+  const int cache = m.Ints({10, 11, 12, 13, 14});
+  const int next =
+      m.Op("Elemwise", {x, m.Ints({2})}, [](auto& b) { return param::CreateElemwise(b, param::ElemwiseMode::ADD); });
+  // Values are broadcast to as many as there are places, as MegEngine's programs do.
+  const int size = m.Op("GetVarShapeV1", {InRange(m, "Subtensor", {cache, x, next}, kRange)},
+                        [](auto& b) { return param::CreateOptionalAxisV1(b, 7); });
+  m.Output(At(m, "SetSubtensor", {cache, m.Ints({7}), x}, 0));
+  m.Output(InRange(m, "SetSubtensor", {cache, m.Op("Broadcast", {m.Ints({8, 9}), size}), x, next}, kRange));
+  const auto r = RunModel(m, Ints{1});
+  ASSERT_EQ(r.size(), 2u);
+  EXPECT_EQ(r[0].as<int32_t>(), (Ints{10, 7, 12, 13, 14}));
+  EXPECT_EQ(r[1].as<int32_t>(), (Ints{10, 8, 9, 13, 14}));
+}
+
+// What was taken, in a tensor of fixed size.
+TEST(DynamicTest, FillsTheBeginningWithWhatWasTaken) {
+  TestModel m;
+  const int taken = Positive(m, m.Input("x", {3}));
+  const int size = m.Op("GetVarShapeV1", {taken}, [](auto& b) { return param::CreateOptionalAxisV1(b, 7); });
+  m.Output(InRange(m, "SetSubtensor", {m.Floats({4}, {-1, -1, -1, -1}), taken, size}, kTo));
+  EXPECT_EQ(RunModel(m, Floats{5, -2, 6})[0].as<float>(), (Floats{5, 6, -1, -1}));
+  EXPECT_EQ(RunModel(m, Floats{-5, -2, -6})[0].as<float>(), (Floats{-1, -1, -1, -1}));
+
+  TestModel two;
+  const int x = two.Input("x", {3});
+  two.Output(InRange(two, "SetSubtensor", {Positive(two, x), CondTake(two, x, x, CondTakeMode::LT), two.Ints({2})}, kTo));
+  EXPECT_THAT(two.Text(), HasSubstr("sizes depend on different values"));
 }
 
 TEST(DynamicTest, OneHot) {
@@ -217,25 +276,111 @@ TEST(DynamicTest, OneHot) {
   EXPECT_EQ(r[0].as<int32_t>(), (Ints{0, 0, 1, 0, 1, 0}));
 }
 
-TEST(DynamicTest, PadsOtherAxes) {
-  const auto pad = [](TestModel& m, int axis) {
-    const int rows = PositiveRows(m, m.Input("x", {3, 2}));
-    m.Output(m.Op("Padding", {rows}, [&](auto& b) {
-      param::PaddingBuilder p(b);
-      if (axis == 0) p.add_back_offset_dim0(1);
-      if (axis == 1) p.add_front_offset_dim1(1);
-      p.add_padding_val(7);
-      p.add_padding_mode(param::PaddingMode::CONSTANT);
-      return p.Finish();
-    }));
-  };
-  TestModel columns, rows;
-  pad(columns, 1);
-  const auto r = RunModel(columns, Floats{1, 2, -3, 4, 5, 6});
+// Of x, whose second row is not taken: {1, 2}, {5, 6}, {7, 8}.
+std::vector<Result> Padded(param::PaddingMode mode, int axis, int before, int after) {
+  TestModel m;
+  const int rows = PositiveRows(m, m.Input("x", {4, 2}));
+  m.Output(m.Op("Padding", {rows}, [&](auto& b) {
+    param::PaddingBuilder p(b);
+    if (axis == 0) p.add_front_offset_dim0(before);
+    if (axis == 0) p.add_back_offset_dim0(after);
+    if (axis == 1) p.add_front_offset_dim1(before);
+    if (axis == 1) p.add_back_offset_dim1(after);
+    p.add_padding_val(9);
+    p.add_padding_mode(mode);
+    return p.Finish();
+  }));
+  return RunModel(m, Floats{1, 2, -3, 4, 5, 6, 7, 8});
+}
+
+TEST(DynamicTest, Pads) {
+  using param::PaddingMode;
+  auto r = Padded(PaddingMode::CONSTANT, 1, 1, 0);
   ASSERT_EQ(r.size(), 1u);
-  EXPECT_EQ(r[0].as<float>(), (Floats{7, 1, 2, 7, 5, 6}));
-  pad(rows, 0);
-  EXPECT_THAT(rows.Text(), HasSubstr("pad of operands whose size depends on values"));
+  EXPECT_EQ(r[0].as<float>(), (Floats{9, 1, 2, 9, 5, 6, 9, 7, 8}));
+  r = Padded(PaddingMode::CONSTANT, 0, 1, 2);
+  ASSERT_EQ(r.size(), 1u);
+  EXPECT_EQ(r[0].shape, (graph::Shape{6, 2}));
+  EXPECT_EQ(r[0].as<float>(), (Floats{9, 9, 1, 2, 5, 6, 7, 8, 9, 9, 9, 9}));
+  r = Padded(PaddingMode::REPLICATE, 0, 1, 2);
+  ASSERT_EQ(r.size(), 1u);
+  EXPECT_EQ(r[0].as<float>(), (Floats{1, 2, 1, 2, 5, 6, 7, 8, 7, 8, 7, 8}));
+  r = Padded(PaddingMode::REFLECT, 0, 2, 1);
+  ASSERT_EQ(r.size(), 1u);
+  EXPECT_EQ(r[0].as<float>(), (Floats{7, 8, 5, 6, 1, 2, 5, 6, 7, 8, 5, 6}));
+}
+
+// Around nothing there is padding all the same.
+TEST(DynamicTest, PadsWhatIsEmpty) {
+  TestModel m;
+  const int taken = Positive(m, m.Input("x", {3}));
+  m.Output(m.Op("Padding", {taken}, [](auto& b) {
+    param::PaddingBuilder p(b);
+    p.add_front_offset_dim0(1);
+    p.add_back_offset_dim0(1);
+    p.add_padding_val(7);
+    return p.Finish();
+  }));
+  const auto r = RunModel(m, Floats{-1, -2, -3});
+  ASSERT_EQ(r.size(), 1u);
+  EXPECT_EQ(r[0].as<float>(), (Floats{7, 7}));
+}
+
+// Volumes: of each the two slices one below the other, and the slices apart again.
+TEST(DynamicTest, ConvolvesVolumes) {
+  TestModel m;
+  const int rows = PositiveRows(m, m.Input("x", {3, 3}));
+  const int volumes =
+      m.Op("ReshapeV1", {rows, m.Ints({-1, 1, 3, 1, 1})}, [](auto& b) { return param::CreateOptionalAxisV1(b, 0); });
+  const int y = m.Op("Convolution3D", {volumes, m.Floats({1, 1, 2, 1, 1}, {10, 1})},
+                     [](auto& b) { return param::Convolution3DBuilder(b).Finish(); });
+  m.Output(y);
+  m.Output(m.Op("Convolution3DBackwardData", {m.Floats({1, 1, 2, 1, 1}, {10, 1}), y},
+                [](auto& b) { return param::Convolution3DBuilder(b).Finish(); }));
+  const auto r = RunModel(m, Floats{1, 2, 3, -4, 5, 6, 7, 8, 9});
+  ASSERT_EQ(r.size(), 2u);
+  EXPECT_EQ(r[0].shape, (graph::Shape{2, 1, 2, 1, 1}));
+  EXPECT_EQ(r[0].as<float>(), (Floats{12, 23, 78, 89}));
+  EXPECT_EQ(r[1].shape, (graph::Shape{2, 1, 3, 1, 1}));
+  EXPECT_EQ(r[1].as<float>(), (Floats{120, 242, 23, 780, 968, 89}));
+}
+
+// Of slices of one volume that were chosen, the window sees several.
+TEST(DynamicTest, RefusesVolumesOfUnknownDepth) {
+  TestModel m;
+  const int rows = PositiveRows(m, m.Input("x", {3, 3}));
+  const int volume =
+      m.Op("ReshapeV1", {rows, m.Ints({1, 1, -1, 1, 3})}, [](auto& b) { return param::CreateOptionalAxisV1(b, 2); });
+  m.Output(m.Op("Convolution3D", {volume, m.Floats({1, 1, 1, 1, 1}, {1})},
+                [](auto& b) { return param::Convolution3DBuilder(b).Finish(); }));
+  EXPECT_THAT(m.Text(), HasSubstr("images whose extents depend on values"));
+}
+
+TEST(DynamicTest, AllocatesForWhatWasTaken) {
+  TestModel m;
+  const int taken = Positive(m, m.Input("x", {3}));
+  const int size = m.Op("GetVarShapeV1", {taken}, [](auto& b) { return param::CreateOptionalAxisV1(b, 7); });
+  m.Output(m.Op("Alloc", {size}, [](auto& b) { return param::CreateDType(b, DTypeEnum::Int32); }));
+  const auto r = RunModel(m, Floats{1, -2, 3});
+  ASSERT_EQ(r.size(), 1u);
+  EXPECT_EQ(r[0].as<int32_t>(), (Ints{0, 0}));
+}
+
+// A bound that the user gives: of it nothing is known when the model is compiled.
+TEST(DynamicTest, CutsAtAnInputOfTheNetwork) {
+  TestModel m;
+  const int x = m.Input("x", {2}, DTypeEnum::Int32);
+  std::vector<Item> items = {Item(0, true, true, false, false)};
+  const auto part = [&](int i) {
+    std::vector<Item> one = {Item(0, false, false, false, true)};
+    return m.Op("Subtensor", {x, m.Ints({i})},
+                [&](auto& b) { return param::CreateIndexDescMaskDump(b, b.CreateVectorOfStructs(one)); });
+  };
+  m.Output(m.Op("Subtensor", {m.Ints({10, 11, 12, 13, 14}), part(0), part(1)},
+                [&](auto& b) { return param::CreateIndexDescMaskDump(b, b.CreateVectorOfStructs(items)); }));
+  const auto r = RunModel(m, Ints{1, -1});
+  ASSERT_EQ(r.size(), 1u);
+  EXPECT_EQ(r[0].as<int32_t>(), (Ints{11, 12, 13}));
 }
 
 // Of some images: each has its own result, and there are as many.

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "compiler/mge/dynamic_rules.h"
 #include "compiler/mge/index_items.h"
 
 namespace mgec::mge {
@@ -147,15 +148,24 @@ absl::StatusOr<Value*> ImportEye(ImportContext& c) {
   return c.Cast(c.graph().AddConstant({graph::DTypeKind::kFloat32, {rows, columns}}, std::move(data), c.name()), dtype);
 }
 
-// A tensor of a given shape that nobody has written to yet: zeros.
+// A tensor of a given shape that nobody has written to yet: zeros. Deconvolutions with output_padding say by it how large
+// their result is.
 absl::StatusOr<Value*> ImportAlloc(ImportContext& c) {
-  ASSIGN_OR_RETURN(const std::vector<int64_t> shape, c.Ints(0));
-  graph::DType dtype = graph::DTypeKind::kFloat32;
-  if (c.op().output_dtype.has_value()) {
-    ASSIGN_OR_RETURN(dtype, ToGraphDType(*c.op().output_dtype));
+  const fbs::DTypeEnum type = c.Param<fbs::param::DType>().dtype();
+  if (IsQuantized(type)) return Unsupported("a quantized type, which has no scale here");
+  ASSIGN_OR_RETURN(const graph::DType dtype, ToGraphDType(DType{type}));
+  Extents extents;
+  if (const absl::StatusOr<std::vector<int64_t>> known = c.Ints(0); known.ok()) {
+    for (const int64_t extent : *known) extents.emplace_back(extent);
+  } else if (NeedsComputedOperand(known.status())) {
+    ASSIGN_OR_RETURN(extents, ExtentsOfOperand(c, 0));
+  } else {
+    return known.status();
   }
   ASSIGN_OR_RETURN(Value * zero, c.Cast(c.graph().AddScalar(0), dtype));
-  return c.Add("broadcast", {zero}, {{"shape", shape}});
+  ASSIGN_OR_RETURN(Value * y, c.Add("broadcast", {zero}, {{"shape", c.shapes().Most(extents)}}));
+  c.shapes().Set(y, extents);
+  return y;
 }
 
 }  // namespace

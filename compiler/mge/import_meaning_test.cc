@@ -320,7 +320,7 @@ TEST(MeaningTest, NormalizesABatchByItself) {
 
 TEST(MeaningTest, AllocatesZeros) {
   TestModel m;
-  m.Output(m.Op("Alloc", {m.Ints({2, 3})}));
+  m.Output(m.Op("Alloc", {m.Ints({2, 3})}, [](auto& b) { return param::CreateDType(b, fbs::DTypeEnum::Float32); }));
   EXPECT_EQ(Results(m), Floats(6, 0.0f));
 }
 

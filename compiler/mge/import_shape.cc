@@ -1,7 +1,6 @@
-// Operators that change the shape: GetVarShape, Reshape, Broadcast, Dimshuffle, AxisAddRemove, Concat, Split, Padding.
+// Operators that change the shape: GetVarShape, Reshape, Broadcast, Dimshuffle, AxisAddRemove, Concat, Split.
 #include <algorithm>
 
-#include "absl/strings/ascii.h"
 #include "compiler/mge/importer.h"
 
 namespace mgec::mge {
@@ -136,30 +135,6 @@ absl::StatusOr<Values> ImportSplit(ImportContext& c) {
   return parts;
 }
 
-std::string PaddingModeText(param::PaddingMode mode) {
-  return EnumText(EnumNamePaddingMode(mode), static_cast<uint32_t>(mode));
-}
-
-absl::Status CheckPadding(const Operator& op) {
-  const param::PaddingMode mode = op.Param<param::Padding>()->padding_mode();
-  if (EnumNamePaddingMode(mode)[0] != '\0') return absl::OkStatus();
-  return Unsupported(absl::StrCat("padding_mode=", PaddingModeText(mode)), "REPLICATE, REFLECT, CONSTANT");
-}
-
-absl::StatusOr<Value*> ImportPadding(ImportContext& c) {
-  const auto& p = c.Param<param::Padding>();
-  const size_t rank = c.shape(0).size();  // at most 7
-  const Shape front = {p.front_offset_dim0(), p.front_offset_dim1(), p.front_offset_dim2(), p.front_offset_dim3(),
-                       p.front_offset_dim4(), p.front_offset_dim5(), p.front_offset_dim6()};
-  const Shape back = {p.back_offset_dim0(), p.back_offset_dim1(), p.back_offset_dim2(), p.back_offset_dim3(),
-                      p.back_offset_dim4(), p.back_offset_dim5(), p.back_offset_dim6()};
-  return c.Add("pad", {c.input(0)},
-               {{"before", Shape(front.begin(), front.begin() + rank)},
-                {"after", Shape(back.begin(), back.begin() + rank)},
-                {"mode", absl::AsciiStrToLower(PaddingModeText(p.padding_mode()))},
-                {"value", static_cast<double>(p.padding_val())}});
-}
-
 }  // namespace
 
 void RegisterShape(Registry& r) {
@@ -168,9 +143,9 @@ void RegisterShape(Registry& r) {
   r.Add("Concat", ImportConcat);
   r.Add("Dimshuffle", ImportDimshuffle);
   r.Add("GetVarShape", ImportGetVarShape);
-  r.Add("Padding", ImportPadding, CheckPadding);
   r.Add("Reshape", ImportReshape);
   r.AddMany("Split", ImportSplit);
+  RegisterPadding(r);
 }
 
 }  // namespace mgec::mge

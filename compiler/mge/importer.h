@@ -170,7 +170,8 @@ void RegisterRoi(Registry& registry);
 void RegisterNorm(Registry& registry);
 void RegisterReduce(Registry& registry);
 void RegisterLinalg(Registry& registry);
-void RegisterShape(Registry& registry);
+void RegisterShape(Registry& registry);    // with those of RegisterPadding
+void RegisterPadding(Registry& registry);
 void RegisterIndex(Registry& registry);
 void RegisterScatter(Registry& registry);
 void RegisterRandom(Registry& registry);
@@ -181,8 +182,10 @@ void RegisterAttention(Registry& registry);
 void RegisterSelect(Registry& registry);
 void RegisterCond(Registry& registry);
 // After the others: what they do with sizes that depend on values.
-void RegisterDynamic(Registry& registry);
+void RegisterDynamic(Registry& registry);  // with those of RegisterDynamicAlong
+void RegisterDynamicAlong(Registry& registry);
 void RegisterDynamicIndex(Registry& registry);
+void RegisterDynamicWrite(Registry& registry);
 
 }  // namespace mgec::mge
 

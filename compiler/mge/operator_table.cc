@@ -20,7 +20,7 @@ constexpr OperatorInfo kOperators[] = {
     {"AdaptivePoolingV1", P::AdaptivePooling, 2, 2, O::kOne},
     {"AddUpdate", P::MGBAddUpdate, 2, 2, O::kOne},
     {"AffineInt", P::Empty, 3, 3, O::kOne},
-    {"Alloc", P::Empty, 1, 1, O::kOne},
+    {"Alloc", P::ParamDType, 1, 1, O::kOne},
     {"Argmax", P::Axis, 1, 1, O::kOne},
     {"Argmin", P::Axis, 1, 1, O::kOne},
     {"Argsort", P::Argsort, 1, 1, O::kTwo},

@@ -63,6 +63,7 @@ const Registry& AllImporters() {
     // What these add to operators of all families: operands whose size depends on values.
     RegisterDynamic(*r);
     RegisterDynamicIndex(*r);
+    RegisterDynamicWrite(*r);
     return r;
   }();
   return *registry;

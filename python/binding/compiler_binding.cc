@@ -11,6 +11,7 @@
 #include "compiler/compile.h"
 #include "compiler/kernel/target.h"
 #include "compiler/plan/artifact.h"
+#include "tools/compile_command.h"
 
 #define MGECPY_API extern "C" __attribute__((visibility("default")))
 
@@ -63,4 +64,36 @@ MGECPY_API int mgecpy_compile(const void* model, size_t size, const char* name, 
   *result = Copy(bytes);  // null where there is no memory left
   *result_size = bytes.size();
   return artifact.ok() ? 0 : -1;
+}
+
+// The flags of the command line, as tools/compile_command.h has them; Python has the same in compiler_binding.py.
+struct mgecpy_command {
+  const char *model, *output, *target, *emit, *tuning_db;
+  const char* const* input_shapes;
+  size_t num_input_shapes;
+  int winograd, cuda_tf32, json, time, threads, tune_threads;
+  double tune;
+};
+
+// Runs the command and returns the status of the process. What it prints is freed with mgecpy_compiler_free(); null where there is
+// no memory for it.
+MGECPY_API int mgecpy_compile_command(const mgecpy_command* c, char** out, char** err) {
+  mgec::CompileCommand command;
+  command.model = c->model;
+  command.output = c->output;
+  command.target = c->target;
+  command.emit = c->emit;
+  command.tuning_db = c->tuning_db;
+  command.input_shapes.assign(c->input_shapes, c->input_shapes + c->num_input_shapes);
+  command.winograd = c->winograd != 0;
+  command.cuda_tf32 = c->cuda_tf32 != 0;
+  command.json = c->json != 0;
+  command.time = c->time != 0;
+  command.threads = c->threads;
+  command.tune_threads = c->tune_threads;
+  command.tune = c->tune;
+  const mgec::CommandResult result = mgec::RunCompileCommand(command);
+  *out = Copy(result.out);
+  *err = Copy(result.err);
+  return result.status;
 }

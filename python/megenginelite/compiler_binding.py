@@ -42,6 +42,22 @@ _library.mgecpy_compile.argtypes = [
 ]
 
 
+class _Command(ctypes.Structure):  # mgecpy_command
+    _fields_ = (
+        [(name, ctypes.c_char_p) for name in ("model", "output", "target", "emit", "tuning_db")]
+        + [("input_shapes", ctypes.POINTER(ctypes.c_char_p)), ("num_input_shapes", ctypes.c_size_t)]
+        + [(name, ctypes.c_int) for name in ("winograd", "cuda_tf32", "json", "time", "threads", "tune_threads")]
+        + [("tune", ctypes.c_double)]
+    )
+
+
+_library.mgecpy_compile_command.argtypes = [
+    ctypes.POINTER(_Command),
+    ctypes.POINTER(ctypes.c_void_p),
+    ctypes.POINTER(ctypes.c_void_p),
+]
+
+
 def version():
     """The compiler's version."""
     return _library.mgecpy_compiler_version().decode()
@@ -85,3 +101,27 @@ def compile(model, name, input_shapes=(), threads=1, targets="", winograd=True, 
     if status != 0:
         raise RuntimeError(text.decode("utf-8", "replace"))
     return text
+
+
+def _take(pointer):
+    """The text that the library gave, which is freed."""
+    if not pointer.value:
+        raise MemoryError("no memory for what the compiler prints")
+    try:
+        return ctypes.string_at(pointer).decode("utf-8", "replace")
+    finally:
+        _library.mgecpy_compiler_free(pointer)
+
+
+def run_command(input_shapes, **flags):
+    """Compiles as the command line is told to; returns the exit status and what goes to stdout and to stderr.
+
+    The flags are those of tools/compile: paths and texts ("" for none), numbers, and True or False.
+    """
+    for name in ("model", "output", "target", "emit", "tuning_db"):
+        flags[name] = os.fsencode(flags[name])
+    shapes = _array(ctypes.c_char_p, [os.fsencode(shape) for shape in input_shapes])
+    command = _Command(input_shapes=shapes, num_input_shapes=len(input_shapes), **flags)
+    out, err = ctypes.c_void_p(), ctypes.c_void_p()
+    status = _library.mgecpy_compile_command(ctypes.byref(command), ctypes.byref(out), ctypes.byref(err))
+    return status, _take(out), _take(err)

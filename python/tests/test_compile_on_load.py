@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import megenginelite as lite
-from megenginelite import __main__ as command_line
 from megenginelite import compile_cache, model
 
 LENET = "testdata/nets/lenet5/"
@@ -173,86 +172,3 @@ def test_get_model_io_info():
     info = lite.get_model_io_info(LENET + "model.mge")
     assert [io.name for io in info.inputs] == ["data"]
     assert info.inputs[0].config_layout.shapes == [1, 1, 32, 32]
-
-
-def test_command_line(tmp_path, capsys):
-    output = tmp_path / "lenet.mgec"
-    assert command_line.main(["compile", LENET + "model.mge", "-o", str(output), "--input-shape", "data=2x1x32x32"]) == 0
-    assert "wrote" in capsys.readouterr().out
-    data = np.load(LENET + "input_data.npy")
-    got = run(str(output), np.concatenate([data, data]))
-    np.testing.assert_allclose(got[1:], np.load(LENET + "output_0.npy"), rtol=1e-4, atol=1e-4)
-    assert command_line.main(["compile", str(tmp_path / "none.mge")]) == 1
-    assert "none.mge" in capsys.readouterr().err
-    assert list(tmp_path.glob("*.mgec")) == [output]
-    assert command_line.main(["compile", LENET + "model.mge", "-o", str(output), "--target", "x86-64-v3"]) == 0
-    assert b"x86-64-v4" not in content(output)
-    assert command_line.main(["compile", LENET + "model.mge", "-o", str(output), "--target", "z80"]) == 1
-    assert "z80" in capsys.readouterr().err
-
-
-UNET = "testdata/nets/unet_bilinear/"  # convolutions that Winograd's algorithm takes
-
-
-def compiled(output, model, flags):
-    """What the command line makes of a model."""
-    status = command_line.main(["compile", model, "-o", str(output)] + flags)
-    return content(output) if status == 0 else None
-
-
-def skip_without_nvrtc(capsys):
-    error = capsys.readouterr().err
-    if "code for CUDA needs NVIDIA's runtime compiler" in error:
-        pytest.skip("there is no NVRTC")
-    assert not error
-
-
-# Each flag of tools/compile that decides what is compiled is there, and makes the same bytes.
-@pytest.mark.parametrize(
-    "net, flags",
-    [
-        (UNET, ["--target=x86-64-v3"]),
-        (UNET, ["--target=x86-64-v3", "--nowinograd"]),
-        (UNET, ["--target=x86-64-v3", "--threads=1", "--input-shape=data=Nx3x32x32"]),
-        (UNET, ["--target=x86-64-v3", "--input-shape=data=1x3x32x32", "--input-shape=data=2x3x32x32"]),
-        (LENET, ["--target=cuda:sm_80,x86-64-v3"]),
-        (LENET, ["--target=cuda:sm_80", "--cuda-tf32"]),
-    ],
-)
-def test_command_line_does_what_the_tool_does(tmp_path, capsys, net, flags):
-    got = compiled(tmp_path / "got.mgec", net + "model.mge", flags)
-    skip_without_nvrtc(capsys)
-    want = tmp_path / "want.mgec"
-    subprocess.run(["tools/compile", net + "model.mge", "-o", str(want)] + flags, check=True, stdout=subprocess.DEVNULL)
-    assert got == content(want)
-
-
-def test_flags_make_a_difference(tmp_path, capsys):
-    output = tmp_path / "out.mgec"
-    assert compiled(output, UNET + "model.mge", ["--target=x86-64-v3"]) != compiled(
-        output, UNET + "model.mge", ["--target=x86-64-v3", "--nowinograd"]
-    )
-    tf32 = compiled(output, LENET + "model.mge", ["--target=cuda:sm_80", "--cuda-tf32"])
-    skip_without_nvrtc(capsys)
-    assert tf32 != compiled(output, LENET + "model.mge", ["--target=cuda:sm_80"])
-
-
-@pytest.mark.parametrize(
-    "flags, message",
-    [
-        (["--cuda-tf32"], "--cuda-tf32 is for GPUs: name cuda among the targets"),
-        (["--cuda-tf32", "--target=x86-64-v3"], "--cuda-tf32 is for GPUs"),
-        (["--input-shape=a=1", "--input-shape=b=1", "--input-shape=b=2", "--input-shape=b=3", "--input-shape=a=2"],
-         "--input-shape a is given 2 times, another input 3 times"),
-        (["-o", LENET + "model.mge"], "is the model itself"),
-    ],
-)
-def test_command_line_explains_mistakes(capsys, flags, message):
-    assert command_line.main(["compile", LENET + "model.mge"] + flags) == 1
-    assert message in capsys.readouterr().err
-
-
-def test_command_line_refuses_other_numbers_of_threads(capsys):
-    with pytest.raises(SystemExit):
-        command_line.main(["compile", LENET + "model.mge", "--threads=1025"])
-    assert "must be in [0, 1024]" in capsys.readouterr().err
