@@ -8,6 +8,7 @@
 #include "compiler/ops/conv.h"
 #include "compiler/ops/op.h"
 #include "compiler/passes/passes.h"
+#include "compiler/schedule/channel_parts.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/cuda/few_channels.h"
 #include "compiler/schedule/cuda/layout.h"
@@ -237,7 +238,10 @@ void Scheduler::Offer(const std::vector<Choice>& alternatives) {
 }
 
 absl::Status Scheduler::ScheduleNode(const Node& node) {
+  if (!node.outputs.empty() && placed(node.output())) return absl::OkStatus();  // scheduled with a node before it
   BeginNode(node);
+  ASSIGN_OR_RETURN(const bool in_parts, ScheduleInChannelParts(*this, node));
+  if (in_parts) return absl::OkStatus();
   if (const std::optional<Gate> gate = DeferrableGate(*this, graph_, users_, node)) {
     gates_.emplace(node.output(), *gate);
     Place(node.output(), placement(gate->x));
