@@ -17,6 +17,7 @@
 #include "compiler/schedule/narrow_floats.h"
 #include "compiler/schedule/node_key.h"
 #include "compiler/schedule/relayout.h"
+#include "compiler/schedule/transposed_concat.h"
 
 namespace mgec::schedule {
 namespace {
@@ -240,8 +241,10 @@ void Scheduler::Offer(const std::vector<Choice>& alternatives) {
 absl::Status Scheduler::ScheduleNode(const Node& node) {
   if (!node.outputs.empty() && placed(node.output())) return absl::OkStatus();  // scheduled with a node before it
   BeginNode(node);
-  ASSIGN_OR_RETURN(const bool in_parts, ScheduleInChannelParts(*this, node));
-  if (in_parts) return absl::OkStatus();
+  for (auto* schedule : {&ScheduleInChannelParts, &ScheduleTransposedConcat}) {
+    ASSIGN_OR_RETURN(const bool done, schedule(*this, node));
+    if (done) return absl::OkStatus();
+  }
   if (const std::optional<Gate> gate = DeferrableGate(*this, graph_, users_, node)) {
     gates_.emplace(node.output(), *gate);
     Place(node.output(), placement(gate->x));
@@ -346,6 +349,7 @@ Placement Scheduler::Copy(const Value* v, const std::string& name, int output) {
 }
 
 Placement Scheduler::NewPlain(const Value* v) {
+  if (const auto reserved = reserved_.find(v); reserved != reserved_.end()) return reserved->second;
   Placement p;
   const auto it = output_of_.find(v);
   if (it != output_of_.end() && !written_to_output_[v]) {
