@@ -28,6 +28,7 @@ bool IsF(const Expr& e) { return e->type.scalar == Scalar::kFloat32; }
 Expr Relu(Expr x) { return Max(x, Zero(x)); }
 Expr Clip(Expr x, double lo, double hi) { return Min(Max(x, Const(x, lo)), Const(x, hi)); }
 Expr Sigmoid(Expr x) { return Unary(Op::kSigmoid, x); }
+Expr Silu(const Expr& x) { return x * Sigmoid(x); }
 Expr HSwish(Expr x) { return x * Clip(x + Float(3), 0, 6) * Float(1.0 / 6.0); }
 Expr Log1pExpNegAbs(Expr x) { return Unary(Op::kLog1p, Unary(Op::kExp, Unary(Op::kNeg, Unary(Op::kAbs, x)))); }
 // A comparison's 0 or 1 in the operands' own type.
@@ -103,7 +104,10 @@ const Mode kModes[] = {
     {"erfcinv", 1, [](const Args& a) { return Unary(Op::kErfcInv, a[0]); }},
     {"h_swish", 1, [](const Args& a) { return HSwish(a[0]); }},
     {"hsigmoid", 1, [](const Args& a) { return Clip(a[0] + Float(3), 0, 6) * Float(1.0 / 6.0); }},
-    {"silu", 1, [](const Args& a) { return a[0] * Sigmoid(a[0]); }},
+    {"silu", 1, [](const Args& a) { return Silu(a[0]); }},
+    // Of -x ln 2: passes/fold_log2_e.cc. Code generators know this constant (codegen/llvm/emit_expr.cc).
+    {"sigmoid_exp2", 1, [](const Args& a) { return Sigmoid(a[0] * Float(-M_LN2)); }},
+    {"silu_exp2", 1, [](const Args& a) { return Silu(a[0] * Float(-M_LN2)); }},
     {"gelu", 1,
      [](const Args& a) {
        return a[0] * Float(0.5) * (Unary(Op::kErf, a[0] * Float(std::sqrt(0.5))) + Float(1));
@@ -201,7 +205,7 @@ bool TakesIntegers(absl::string_view name) {
   static const char* const kFloatOnly[] = {
       "acos", "asin", "ceil", "cos", "exp", "expm1", "floor", "log", "log1p", "sigmoid", "sin", "tan", "tanh", "sinh",
       "cosh", "asinh", "acosh", "atanh", "fast_tanh", "round", "erf", "erfc", "erfinv", "erfcinv", "h_swish", "hsigmoid",
-      "silu", "gelu", "softplus", "logsigmoid", "sqrt", "true_div", "pow", "atan2", "log_sum_exp", "fuse_add_sigmoid",
+      "sigmoid_exp2", "silu", "silu_exp2", "gelu", "softplus", "logsigmoid", "sqrt", "true_div", "pow", "atan2", "log_sum_exp", "fuse_add_sigmoid",
       "fuse_add_tanh", "fuse_add_h_swish", "asinh_grad", "acosh_grad", "atanh_grad",
       "fast_tanh_grad", "gelu_grad", "h_swish_grad", "hsigmoid_grad", "silu_grad", "softplus_grad"};
   return std::none_of(std::begin(kFloatOnly), std::end(kFloatOnly), [&](const char* n) { return name == n; });

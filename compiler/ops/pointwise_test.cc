@@ -52,6 +52,8 @@ const UnaryCase kUnary[] = {
     {"h_swish", [](double x) { return x * Clamp(x + 3, 0, 6) / 6; }, -5, 5},
     {"hsigmoid", [](double x) { return Clamp(x + 3, 0, 6) / 6; }, -5, 5},
     {"silu", [](double x) { return x / (1 + std::exp(-x)); }, -5, 5},
+    {"sigmoid_exp2", [](double x) { return 1 / (1 + std::exp2(x)); }, -5, 5},
+    {"silu_exp2", [](double x) { return -x * M_LN2 / (1 + std::exp2(x)); }, -5, 5},
     {"gelu", [](double x) { return x * 0.5 * (1 + std::erf(x / std::sqrt(2.0))); }, -5, 5},
     {"relu6", [](double x) { return Clamp(x, 0, 6); }, -9, 9},
     {"softplus", [](double x) { return std::log1p(std::exp(-std::fabs(x))) + (x > 0 ? x : 0); }, -9, 9},

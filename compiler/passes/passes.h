@@ -44,6 +44,9 @@ PassResult FoldPadding(graph::Graph& g);
 PassResult SinkReshapes(graph::Graph& g);
 // Multiplication by a constant per output channel goes into a convolution's or matrix product's weights.
 PassResult FoldScales(graph::Graph& g);
+// Sigmoid and silu after a convolution or matrix product with constant weights become sigmoid_exp2 and silu_exp2, as 1 / (1 + 2^z)
+// is less to do than 1 / (1 + e^-x): weights and bias take the factor -log2(e).
+PassResult FoldLog2E(graph::Graph& g);
 // Attention, softmax(f(Q K')) V, becomes one node, with the movements around it (ops/attention.h).
 PassResult FuseAttention(graph::Graph& g);
 // Nodes that become one kernel: a contraction, pooling or reduction with the pointwise nodes after it; pointwise chains;

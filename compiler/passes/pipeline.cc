@@ -19,6 +19,7 @@ const std::vector<Pass>& Pipeline() {
       {"fold-scales", FoldScales},
       {"fold-constants", FoldConstants},
       {"eliminate-common-subexpressions", EliminateCommonSubexpressions},
+      {"fold-log2-e", FoldLog2E},
       {"eliminate-dead-nodes", EliminateDeadNodes},
       {"fuse-attention", FuseAttention},
       {"fuse", Fuse},

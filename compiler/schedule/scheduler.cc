@@ -8,6 +8,7 @@
 #include "compiler/ops/conv.h"
 #include "compiler/ops/op.h"
 #include "compiler/passes/passes.h"
+#include "compiler/schedule/channel_parts.h"
 #include "compiler/schedule/contraction.h"
 #include "compiler/schedule/cuda/few_channels.h"
 #include "compiler/schedule/cuda/layout.h"
@@ -16,6 +17,7 @@
 #include "compiler/schedule/narrow_floats.h"
 #include "compiler/schedule/node_key.h"
 #include "compiler/schedule/relayout.h"
+#include "compiler/schedule/transposed_concat.h"
 
 namespace mgec::schedule {
 namespace {
@@ -237,7 +239,12 @@ void Scheduler::Offer(const std::vector<Choice>& alternatives) {
 }
 
 absl::Status Scheduler::ScheduleNode(const Node& node) {
+  if (!node.outputs.empty() && placed(node.output())) return absl::OkStatus();  // scheduled with a node before it
   BeginNode(node);
+  for (auto* schedule : {&ScheduleInChannelParts, &ScheduleTransposedConcat}) {
+    ASSIGN_OR_RETURN(const bool done, schedule(*this, node));
+    if (done) return absl::OkStatus();
+  }
   if (const std::optional<Gate> gate = DeferrableGate(*this, graph_, users_, node)) {
     gates_.emplace(node.output(), *gate);
     Place(node.output(), placement(gate->x));
@@ -342,6 +349,7 @@ Placement Scheduler::Copy(const Value* v, const std::string& name, int output) {
 }
 
 Placement Scheduler::NewPlain(const Value* v) {
+  if (const auto reserved = reserved_.find(v); reserved != reserved_.end()) return reserved->second;
   Placement p;
   const auto it = output_of_.find(v);
   if (it != output_of_.end() && !written_to_output_[v]) {

@@ -88,6 +88,8 @@ class Scheduler {
   Placement Natural(const graph::Value* v);   // blocked and natural
   // Room for a node's result: a plain one goes straight to the network output where the value is one.
   Placement NewPlain(const graph::Value* v);
+  // Makes that room a part of what another value has.
+  void Reserve(const graph::Value* v, Placement p) { reserved_[v] = std::move(p); }
   // A new storage with room for `blocks` blocks of a tensor of that shape.
   plan::StorageId NewBlocks(const graph::Shape& shape, int64_t blocks, const BlockElement& element);
   // What blocks of the value, or of a tensor with that kind of elements, hold.
@@ -133,6 +135,7 @@ class Scheduler {
   std::unordered_map<const graph::Value*, Gate> gates_;
   std::unordered_map<plan::StorageId, PixelSums> pixel_sums_;
   const std::unordered_map<const graph::Value*, std::vector<graph::Node*>> users_;
+  std::unordered_map<const graph::Value*, Placement> reserved_;
   std::unordered_map<const graph::Value*, int> output_of_;  // the first output that a value is
   std::unordered_map<const graph::Value*, bool> written_to_output_;
   std::unordered_set<const graph::Value*> channels_last_;  // on GPUs

@@ -186,6 +186,34 @@ TEST(ViewScheduleTest, Outputs) {
   SKIP_IF_TARGETS_WERE_LEFT_OUT();
 }
 
+// Of a concatenation that is transposed, parts go straight to where they are wanted.
+TEST(ViewScheduleTest, TransposedConcat) {
+  for (const bool several : {false, true}) {
+    ScheduleTester t(750 + several);
+    const int64_t images = several ? 2 : 1;
+    const auto flat = [&](Value* v) { return t.Add("reshape", {v}, To({images, 21, v->type.shape[2] * v->type.shape[3]})); };
+    Value* x = t.Add("concat", {flat(t.Scattered({images, 21, 5, 7})), flat(t.Blocked({images, 21, 3, 4})), t.Input({images, 21, 9}),
+                                t.Input({images, 21, 0})},
+                     Axis(2));
+    Value* y = t.Add("transpose", {x}, {{"perm", Ints{0, 2, 1}}});
+    t.Expect(y);
+    t.Expect(t.Add("relu", {y}));
+    t.Check();
+    // Of several images, parts of results are not neighbours in memory.
+    EXPECT_EQ(t.CountOps("transpose"), several ? 1 : 3) << testing::PrintToString(t.ops());
+    EXPECT_EQ(t.CountOps("concat"), several ? 1 : 0) << testing::PrintToString(t.ops());
+  }
+  ScheduleTester t(760);  // somebody else wants the concatenation; the transpose is no output
+  Value* x = t.Add("concat", {t.Input({4, 6}), t.Input({4, 3})}, Axis(1));
+  t.Expect(t.Add("exp", {t.Add("transpose", {x}, {{"perm", Ints{1, 0}}})}));
+  t.Expect(x);
+  Value* z = t.Add("concat", {t.Input({4, 6}), t.Input({4, 3})}, Axis(1));
+  t.Expect(t.Add("reduce", {t.Add("transpose", {z}, {{"perm", Ints{1, 0}}})}, {{"mode", std::string("sum")}, {"axes", Ints{1}}}));
+  t.Check();
+  EXPECT_EQ(t.CountOps("transpose"), 3) << testing::PrintToString(t.ops());
+  SKIP_IF_TARGETS_WERE_LEFT_OUT();
+}
+
 TEST(ViewScheduleTest, EmptyParts) {
   ScheduleTester t(800);
   Value* x = t.Blocked({1, 10, 3, 3});

@@ -226,7 +226,27 @@ llvm::Value* KernelEmitter::EmitNode(const ExprNode& e) {
   llvm_unreachable("not an expression of a scheduled kernel");
 }
 
+namespace {
+
+// Of z times minus ln 2, z; null for other expressions.
+Expr InLog2(const Expr& e) {
+  for (size_t i : {0u, 1u}) {
+    double factor;
+    if (e->op == Op::kMul && IsFloatConstant(e->args[i], &factor) && static_cast<float>(factor) == static_cast<float>(-M_LN2)) {
+      return e->args[1 - i];
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
 llvm::Value* KernelEmitter::EmitUnary(const ExprNode& e) {
+  if (e.op == Op::kSigmoid) {
+    if (const Expr z = InLog2(e.args[0])) {
+      return VectorMath(b_, e.type.lanes, target_).OverOnePlusExp2(FloatConstant(e.type.lanes, 1), EmitExpr(z));
+    }
+  }
   llvm::Value* x = EmitExpr(e.args[0]);
   const Type type = e.args[0]->type;
   const bool is_float = type.scalar == Scalar::kFloat32;
@@ -332,8 +352,12 @@ llvm::Value* KernelEmitter::EmitBinary(const ExprNode& e) {
   if (llvm::Value* mask = EmitRampCompare(e)) return mask;
   for (size_t i : {0u, 1u}) {
     if (const Expr& factor = e.args[i]; e.op == Op::kMul && factor->op == Op::kSigmoid) {
-      llvm::Value* other = EmitExpr(e.args[1 - i]);
-      return VectorMath(b_, e.type.lanes, target_).TimesSigmoid(other, EmitExpr(factor->args[0]));
+      VectorMath math(b_, e.type.lanes, target_);
+      const Expr &other = e.args[1 - i], &x = factor->args[0];
+      const Expr z = InLog2(x);
+      if (z != nullptr && other == x) return math.SiluExp2(EmitExpr(z));
+      llvm::Value* a = EmitExpr(other);
+      return z != nullptr ? math.OverOnePlusExp2(a, EmitExpr(z)) : math.TimesSigmoid(a, EmitExpr(x));
     }
   }
   llvm::Value* a = EmitExpr(e.args[0]);

@@ -23,6 +23,7 @@ constexpr double kLog2E = 1.4426950408889634;
 constexpr double kLn2High = 0.693147182464599609375;
 constexpr double kLn2Low = -1.904654299957767e-09;
 constexpr uint32_t kOneBits = 0x3f800000;
+constexpr double kSigmoidLimit = 87.33;  // beyond that, on the left, results would be denormal
 
 // Added to a float32 of a far smaller magnitude, it rounds to a multiple of 2^-bits, which is then also an integer in the
 // low bits.
@@ -133,7 +134,7 @@ llvm::Value* VectorMath::Exp(V x) {
 // exp is shorter here: clamped, 2^(n / N) is one factor, and the sum is fused with its product. The quotient times the part
 // of ln 2 that one float32 lacks is below 3e-7 and left out.
 llvm::Value* VectorMath::OnePlusExpOfMinus(V x) {
-  V y = Clamp(x, -87.33, 87.33);
+  V y = Clamp(x, -kSigmoidLimit, kSigmoidLimit);
   const int bits = PowerTableBits();
   const double magic = RoundMagic(bits);
   V t = Fma(y, K(x, -kLog2E), K(x, magic));
@@ -142,15 +143,74 @@ llvm::Value* VectorMath::OnePlusExpOfMinus(V x) {
   V e = bits == 5   ? Horner(r, {0.5, 1.0000146623, 1})
         : bits == 3 ? Horner(r, {0.16668622, 0.50006478, 1, 1})
                     : Horner(r, {0.00831252224641231, 0.04189015991576242, 0.16667114636675257, 0.49999231465836702, 1, 1});
+  return Fma(e, PowerOfIndex(t, bits), K(x, 1));
+}
+
+// An integer n / N belongs into the exponent. The bits of the magic number itself are shifted out; what the fraction j / N
+// adds beside its power is taken off by the table.
+llvm::Value* VectorMath::PowerOfIndex(V t, int bits) {
   V integer = b_.CreateBitCast(t, Int32());
-  // An integer n / N belongs into the exponent. The bits of the magic number itself are shifted out; what the fraction j / N
-  // adds beside its power is taken off by the table.
   const int shift = 23 - bits;
   V base = bits > 0 ? PowerTable(integer, uint32_t{1} << shift) : Bits(Int32(), kOneBits);
   V power = b_.CreateAdd(b_.CreateShl(integer, Bits(Int32(), static_cast<uint64_t>(shift))), base);
-  return Fma(e, b_.CreateBitCast(power, Float()), K(x, 1));
+  return b_.CreateBitCast(power, Float());
 }
 
-llvm::Value* VectorMath::TimesSigmoid(V a, V x) { return Div(a, OnePlusExpOfMinus(x)); }
+llvm::Value* VectorMath::FloorBits(V z, int bits) {
+  constexpr int kRoundDown = 1 | 8;  // and no exceptions
+  return b_.CreateBitCast(InParts(z, 16, [&](llvm::ArrayRef<V> part) {
+    return b_.CreateIntrinsic(Intrinsic::x86_avx512_add_ps_512, {}, {part[0], K(part[0], RoundMagic(bits)), b_.getInt32(kRoundDown)});
+  }), Int32());
+}
+
+llvm::Value* VectorMath::FloorRest(V z, int bits) {
+  return InParts(z, 16, [&](llvm::ArrayRef<V> part) {
+    constexpr uint32_t kRoundDown = 1 | 8;
+    V zero = llvm::Constant::getNullValue(part[0]->getType());
+    V all = llvm::Constant::getAllOnesValue(b_.getInt16Ty());
+    const auto which = static_cast<uint32_t>(bits) << 4 | kRoundDown;
+    return b_.CreateIntrinsic(Intrinsic::x86_avx512_mask_reduce_ps_512, {}, {part[0], b_.getInt32(which), zero, all, b_.getInt32(4)});
+  });
+}
+
+// As a power of 2, nothing is to be multiplied to split the exponent, and the polynomial has the factor.
+llvm::Value* VectorMath::OnePlusExp2(V z, double k) {
+  if (has_avx512_) {
+    // The instructions that find the fraction (of infinities, 0) and scale take any number.
+    constexpr int kBits = 4;  // of the table: one register
+    std::vector<llvm::Constant*> table;
+    for (int j = 0; j < 1 << kBits; ++j) table.push_back(llvm::ConstantFP::get(b_.getFloatTy(), std::exp2(std::ldexp(j, -kBits))));
+    V e = Horner(FloorRest(z, kBits), {0.2454795838 * k, 0.6930241944 * k, 1.000000423 * k});
+    V power = InParts(FloorBits(z, kBits), 16, [&](llvm::ArrayRef<V> part) {
+      return b_.CreateIntrinsic(Intrinsic::x86_avx512_permvar_sf_512, {}, {llvm::ConstantVector::get(table), part[0]});
+    });
+    return Fma(e, Scale(power, z), K(z, k));
+  }
+  const int bits = PowerTableBits();
+  const double magic = RoundMagic(bits);
+  V t = Add(z, K(z, magic));
+  V r = Sub(z, Sub(t, K(z, magic)));
+  V e = bits == 3 ? Horner(r, {0.05549890046 * k, 0.2402640729 * k, 0.6931472085 * k, 0.9999999817 * k})
+                  : Horner(r, {0.001327647198 * k, 0.009675541334 * k, 0.05550713274 * k, 0.2402211972 * k, 0.6931469671 * k,
+                               1.000000072 * k});
+  return Fma(e, PowerOfIndex(t, bits), K(z, k));
+}
+
+llvm::Value* VectorMath::OverOnePlusExp2(V a, V z) {
+  return Div(a, OnePlusExp2(has_avx512_ ? z : Clamp(z, -126, 126), 1));
+}
+
+llvm::Value* VectorMath::SiluExp2(V z) {
+  if (has_avx512_) return Div(z, OnePlusExp2(z, -kLog2E));
+  // Where the denominator has its limit, so has the numerator: the quotient goes to zero.
+  z = Min(K(z, 126), z);
+  return Div(z, OnePlusExp2(Max(K(z, -126), z), -kLog2E));
+}
+
+llvm::Value* VectorMath::TimesSigmoid(V a, V x) {
+  // The denominator has a limit. A numerator without one would leave it far behind.
+  if (a == x) a = Max(K(x, -kSigmoidLimit), x);
+  return Div(a, OnePlusExpOfMinus(x));
+}
 
 }  // namespace mgec::codegen

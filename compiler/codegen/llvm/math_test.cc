@@ -39,7 +39,7 @@ std::vector<float> Samples() {
     samples.push_back(v);
   };
   for (uint64_t bits = 0; bits < (uint64_t{1} << 32); bits += 4093) add_bits(static_cast<uint32_t>(bits));
-  for (float special : {0.0f, 1.0f, 2.0f, 0.5f, kInf, std::numeric_limits<float>::min(), 88.72283f, 103.97208f, 87.33f,
+  for (float special : {0.0f, 1.0f, 2.0f, 0.5f, kInf, std::numeric_limits<float>::min(), 88.72283f, 103.97208f, 87.33f, 126.0f,
                         8.139f, 3.696f, 10.06f, 1.5707964f, 3.1415927f}) {
     uint32_t bits;
     std::memcpy(&bits, &special, sizeof(bits));
@@ -87,6 +87,12 @@ std::vector<float> RunGenerated(Op op, const Target& target, int lanes, const st
   return RunGenerated(
       [op](const std::vector<Expr>& x) { return x.size() == 1 ? kernel::Unary(op, x[0]) : kernel::Binary(op, x[0], x[1]); },
       target, lanes, inputs);
+}
+
+Expr SigmoidExp2(const std::vector<Expr>& e) { return kernel::Unary(Op::kSigmoid, e[0] * kernel::Float(-M_LN2)); }
+Expr SiluExp2(const std::vector<Expr>& e) {
+  const Expr x = e[0] * kernel::Float(-M_LN2);
+  return x * kernel::Unary(Op::kSigmoid, x);
 }
 
 // The distance in units in the last place of the expected value; infinity counts as 2^128.
@@ -275,6 +281,73 @@ TEST(MathTest, TimesSigmoid) {
   if (!skipped.empty()) GTEST_SKIP() << "skipped: " << skipped;
 }
 
+// Sigmoid and silu of a product with -ln 2 are generated as 1 / (1 + 2^z) and -z ln 2 / (1 + 2^z), with ln 2 as it is.
+TEST(MathTest, OverOnePlusExp2) {
+  const std::vector<float> z = Samples();
+  const std::vector<float> three(z.size(), 3);
+  std::string why_not, skipped;
+  for (const Target& target : kernel::DefaultTargets()) {
+    if (!CanRun(target, &why_not)) {
+      skipped += target.name + " " + why_not + " ";
+      continue;
+    }
+    struct Case {
+      const char* name;
+      std::vector<float> got;
+      std::function<double(double)> numerator;
+    };
+    const Case cases[] = {
+        {"silu_exp2", RunGenerated(SiluExp2, target, target.vector_lanes, {z}), [](double v) { return -M_LN2 * v; }},
+        {"sigmoid_exp2", RunGenerated(SigmoidExp2, target, target.vector_lanes, {z}), [](double) { return 1; }},
+        {"3 sigmoid_exp2",
+         RunGenerated([](const std::vector<Expr>& e) { return SigmoidExp2({e[0]}) * e[1]; }, target, target.vector_lanes, {z, three}),
+         [](double) { return 3; }}};
+    for (const Case& c : cases) {
+      Worst left, right;
+      for (size_t i = 0; i < z.size(); ++i) {
+        const double v = static_cast<double>(z[i]), numerator = c.numerator(v);
+        if (std::isnan(z[i])) {
+          EXPECT_TRUE(std::isnan(c.got[i])) << c.name;
+        } else if (z[i] == kInf && std::isnan(c.got[i])) {
+          EXPECT_STREQ(c.name, "silu_exp2");  // minus infinity times zero
+        } else if (z[i] > 125) {
+          EXPECT_LE(std::fabs(c.got[i]), 3e-38 * std::min(std::fabs(numerator), 126.0)) << c.name << " " << z[i];
+        } else {
+          (z[i] < 0 ? right : left).Add(z[i], 0, c.got[i], numerator / (1 + std::exp2(v)));
+        }
+      }
+      EXPECT_LE(left.ulps, 10) << c.name << " " << target.name << ": " << Describe(left);
+      EXPECT_LE(right.ulps, 6) << c.name << " " << target.name << ": " << Describe(right);
+      std::printf("%s %s: %s; %s\n", c.name, target.name.c_str(), Describe(left).c_str(), Describe(right).c_str());
+    }
+  }
+  if (!skipped.empty()) GTEST_SKIP() << "skipped: " << skipped;
+}
+
+// A silu goes to zero on the left and to its argument on the right, at any distance.
+TEST(MathTest, SiluFarFromZero) {
+  std::vector<float> x;
+  for (float v : {90.0f, 1e4f, 1e9f, 1e30f, 3e38f}) {
+    x.push_back(v);
+    x.push_back(-v);
+  }
+  while (x.size() < 64) x.push_back(kInf);
+  std::string why_not, skipped;
+  for (const Target& target : kernel::DefaultTargets()) {
+    if (!CanRun(target, &why_not)) {
+      skipped += target.name + " " + why_not + " ";
+      continue;
+    }
+    const std::vector<float> out = RunGenerated(
+        [](const std::vector<Expr>& e) { return e[0] * kernel::Unary(Op::kSigmoid, e[0]); }, target, target.vector_lanes, {x});
+    for (size_t i = 0; i < x.size(); ++i) {
+      if (x[i] > 0) EXPECT_EQ(out[i], x[i]) << target.name;
+      else EXPECT_NEAR(out[i], 0, 2e-36f) << target.name << " " << x[i];
+    }
+  }
+  if (!skipped.empty()) GTEST_SKIP() << "skipped: " << skipped;
+}
+
 // The same function on scalars and on vectors of other sizes gives the same bits.
 TEST(MathTest, LanesDoNotMatter) {
   std::vector<float> in(64);
@@ -284,6 +357,11 @@ TEST(MathTest, LanesDoNotMatter) {
     if (!CanRun(target, &why_not)) {
       skipped += target.name + " " + why_not + " ";
       continue;
+    }
+    const std::vector<float> silu = RunGenerated(SiluExp2, target, 8, {in});
+    for (int lanes : {1, 2, 4, 16, 32, 64}) {
+      const std::vector<float> got = RunGenerated(SiluExp2, target, lanes, {in});
+      EXPECT_EQ(std::memcmp(got.data(), silu.data(), 256), 0) << "silu_exp2 " << lanes;
     }
     for (Op op : {Op::kExp, Op::kTanh, Op::kErf, Op::kSigmoid, Op::kSin, Op::kLog1p, Op::kErfInv}) {
       const std::vector<float> expected = RunGenerated(op, target, 8, {in});
