@@ -38,10 +38,35 @@ DEVICE Four warp_product(int a0, int a1, int a2, int a3, int b0, int b1, Sum c0,
   }
   return Four{c0, c1, c2, c3};
 }
+
+// Threads read what they get of matrices in shared memory where others say that its rows are.
+DEVICE int4 four(int a, int b, int c, int d) { return int4{a, b, c, d}; }
+DEVICE float4 four(float a, float b, float c, float d) { return float4{a, b, c, d}; }
+template <typename Words>
+DEVICE auto warp_matrices(Words& words, int place) {
+  const int lane = threadIdx.x % 32, row = lane / 4, word = lane % 4;
+  return four(words[warp_from(place, row) + word], words[warp_from(place, 8 + row) + word], words[warp_from(place, 16 + row) + word],
+              words[warp_from(place, 24 + row) + word]);
+}
+template <typename Halves>
+DEVICE int4 warp_turned(Halves& halves, int place) {
+  const int lane = threadIdx.x % 32, number = lane / 4;
+  int words[4];
+  for (int m = 0; m < 4; ++m) {
+    const int row = 8 * m + lane % 4 * 2;
+    const unsigned low = halves[warp_from(place, row) + number], high = halves[warp_from(place, row + 1) + number];
+    words[m] = static_cast<int>(low | high << 16);
+  }
+  return int4{words[0], words[1], words[2], words[3]};
+}
 #undef mma_s8
 #undef mma_f16
 #define mma_s8 warp_product<int4, int>
 #define mma_f16 warp_product<float4, float>
+#undef load_matrices
+#undef load_turned
+#define load_matrices warp_matrices
+#define load_turned warp_turned
 )cuda";
 }
 

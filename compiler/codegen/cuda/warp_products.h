@@ -4,7 +4,8 @@
 
 namespace mgec::codegen::cuda {
 
-// The first architecture whose tensor cores multiply what kernels ask for (kMma): int8 and float16.
+// The first architecture whose tensor cores multiply what kernels ask for (kMma), int8 and float16, and that loads matrices for them
+// (kLoadMatrices).
 inline constexpr int kTensorCores = 75;
 
 // Source that goes between the prelude and kernels for older ones: the threads of a warp exchange what they have of the factors
