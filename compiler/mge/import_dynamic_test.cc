@@ -137,8 +137,7 @@ TEST(DynamicTest, OneHot) {
 }
 
 // Of x, whose second row is not taken: {1, 2}, {5, 6}, {7, 8}.
-std::vector<Result> Padded(param::PaddingMode mode, int axis, int before, int after) {
-  TestModel m;
+void Pad(TestModel& m, param::PaddingMode mode, int axis, uint32_t before, uint32_t after) {
   const int rows = PositiveRows(m, m.Input("x", {4, 2}));
   m.Output(m.Op("Padding", {rows}, [&](auto& b) {
     param::PaddingBuilder p(b);
@@ -150,6 +149,11 @@ std::vector<Result> Padded(param::PaddingMode mode, int axis, int before, int af
     p.add_padding_mode(mode);
     return p.Finish();
   }));
+}
+
+std::vector<Result> Padded(param::PaddingMode mode, int axis, uint32_t before, uint32_t after) {
+  TestModel m;
+  Pad(m, mode, axis, before, after);
   return RunModel(m, Floats{1, 2, -3, 4, 5, 6, 7, 8});
 }
 
@@ -168,6 +172,14 @@ TEST(DynamicTest, Pads) {
   r = Padded(PaddingMode::REFLECT, 0, 2, 1);
   ASSERT_EQ(r.size(), 1u);
   EXPECT_EQ(r[0].as<float>(), (Floats{7, 8, 5, 6, 1, 2, 5, 6, 7, 8, 5, 6}));
+}
+
+TEST(DynamicTest, RefusesToPadByMoreThanThereCanBe) {
+  TestModel huge, reflected;
+  Pad(huge, param::PaddingMode::CONSTANT, 0, 4000000000u, 4000000000u);
+  EXPECT_THAT(huge.Text(), HasSubstr("cannot have 8000000004 elements"));
+  Pad(reflected, param::PaddingMode::REFLECT, 0, 4, 0);
+  EXPECT_THAT(reflected.Text(), HasSubstr("reflects more than the 4 elements"));
 }
 
 // Around nothing there is padding all the same.

@@ -78,6 +78,14 @@ TEST(DynamicTest, FillsTheBeginningWithWhatWasTaken) {
   const int x = two.Input("x", {3});
   two.Output(InRange(two, "SetSubtensor", {Positive(two, x), CondTake(two, x, x, CondTakeMode::LT), two.Ints({2})}, kTo));
   EXPECT_THAT(two.Text(), HasSubstr("sizes depend on different values"));
+
+  // Known beforehand to be too many, at the first two of the places that the input chooses.
+  TestModel many;
+  const int place = many.Input("x", {1}, DTypeEnum::Int32);
+  const std::vector<Item> items = {{0, kNo, kNo, kNo, kYes}, {1, kNo, kYes, kNo, kNo}};
+  many.Output(many.Op("SetSubtensor", {many.Floats({2, 3}, Floats(6)), many.Floats({3}, Floats(3)), place, many.Ints({2})},
+                      [&](auto& b) { return param::CreateIndexDescMaskDumpDirect(b, &items); }));
+  EXPECT_THAT(many.Text(), HasSubstr("writes 3 values at 2 places"));
 }
 
 }  // namespace
