@@ -1,68 +1,15 @@
 // Sizes that depend on values, from models made by hand to numbers: what testdata/ops has no case for.
 #include <cmath>
-#include <cstring>
 
-#include "compiler/mge/test_model.h"
-#include "compiler/ops/evaluate.h"
+#include "compiler/mge/dynamic_test_model.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace mgec::mge {
 namespace {
 
-namespace param = fbs::param;
-using fbs::DTypeEnum;
 using testing::HasSubstr;
-using Floats = std::vector<float>;
-using Ints = std::vector<int32_t>;
-using param::CondTakeMode;
 using param::ReduceMode;
-using Item = param::IndexDescMaskItem;
-
-struct Result {
-  graph::Shape shape;  // the actual one
-  std::string bytes;   // of the elements that count
-
-  template <typename T>
-  std::vector<T> as() const {
-    std::vector<T> values(bytes.size() / sizeof(T));
-    if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(T));
-    return values;
-  }
-};
-
-// The visible outputs, cut to their sizes, for the input x.
-template <typename T>
-std::vector<Result> RunModel(const TestModel& m, const std::vector<T>& x) {
-  std::vector<Result> results;
-  const auto g = m.Import();
-  EXPECT_TRUE(g.ok()) << g.status();
-  if (!g.ok()) return results;
-  const std::string bytes(reinterpret_cast<const char*>(x.data()), x.size() * sizeof(T));
-  const auto outputs = ops::EvaluateGraph(*g, {{"x", std::make_shared<const std::string>(bytes)}});
-  EXPECT_TRUE(outputs.ok()) << outputs.status();
-  for (size_t i = 0; outputs.ok() && i < outputs->size(); ++i) {
-    const graph::GraphOutput& o = g->outputs()[i];
-    if (o.internal) continue;
-    Result r{o.value->type.shape, ""};
-    for (size_t axis = 0; axis < o.sizes.size(); ++axis) {
-      if (o.sizes[axis] < 0) continue;
-      int32_t size;
-      std::memcpy(&size, (*outputs)[o.sizes[axis]]->data(), sizeof(size));
-      r.shape[axis] = size;
-    }
-    r.bytes = (*outputs)[i]->substr(0, graph::NumElements(r.shape) * graph::ByteSize(o.value->type.dtype));
-    results.push_back(r);
-  }
-  return results;
-}
-
-int CondTake(TestModel& m, int data, int mask, CondTakeMode mode, float val = 0, float eps = 1e-6f) {
-  return m.Op("CondTake", {data, mask}, [&](auto& b) { return param::CreateCondTake(b, mode, val, eps); }, 2);
-}
-
-// The elements of x above 0.
-int Positive(TestModel& m, int x) { return CondTake(m, x, x, CondTakeMode::GT); }
 
 Ints Taken(CondTakeMode mode, float val, float eps, const Floats& x) {
   TestModel m;
@@ -162,29 +109,7 @@ TEST(DynamicTest, EqualSelectionsMeet) {
   EXPECT_EQ(RunModel(m, Floats{1, -1, 2, 3})[0].as<float>(), (Floats{2, 4, 6}));
 }
 
-// An operator with one index tensor, or number, for an axis: the last of its inputs.
-int At(TestModel& m, const char* op, std::vector<int> inputs, int axis) {
-  const std::vector<Item> items = {{static_cast<int8_t>(axis), false, false, false, true}};
-  return m.Op(op, std::move(inputs), [&](auto& b) { return param::CreateIndexDescMaskDumpDirect(b, &items); });
-}
-
-int Column(TestModel& m, int x, int column) { return At(m, "Subtensor", {x, m.Ints({column})}, 1); }
-
-// Rows of x whose first element is above 0.
-int PositiveRows(TestModel& m, int x) { return At(m, "IndexingMultiAxisVec", {x, Positive(m, Column(m, x, 0)) + 1}, 0); }
-
-TEST(DynamicTest, WritesToAllThatCounts) {
-  TestModel m;
-  const int rows = PositiveRows(m, m.Input("x", {3, 2}));
-  m.Output(At(m, "SetSubtensor", {rows, m.Floats({1}, {9}), m.Ints({-1})}, 1));
-  m.Output(At(m, "IncrSubtensor", {rows, Column(m, rows, 0), m.Ints({-1})}, 1));
-  const auto r = RunModel(m, Floats{1, 2, -3, 4, 5, 6});
-  ASSERT_EQ(r.size(), 2u);
-  EXPECT_EQ(r[0].shape, (graph::Shape{2, 2}));
-  EXPECT_EQ(r[0].as<float>(), (Floats{1, 9, 5, 9}));
-  EXPECT_EQ(r[1].as<float>(), (Floats{1, 3, 5, 11}));
-
-  // What was cut from the same rows meets again.
+TEST(DynamicTest, WhatWasCutFromTheSameRowsMeetsAgain) {
   TestModel cut;
   const int same = PositiveRows(cut, cut.Input("x", {3, 2}));
   const auto part = [&](int begin, int end) {
@@ -195,71 +120,6 @@ TEST(DynamicTest, WritesToAllThatCounts) {
   cut.Output(cut.Op("Elemwise", {part(1, 2), part(0, -1)},
                     [](auto& b) { return param::CreateElemwise(b, param::ElemwiseMode::SUB); }));
   EXPECT_EQ(RunModel(cut, Floats{1, 2, -3, 4, 5, 7})[0].as<float>(), (Floats{1, 2}));
-}
-
-int InRange(TestModel& m, const char* op, std::vector<int> inputs, const Item& item) {
-  const std::vector<Item> items = {item};
-  return m.Op(op, std::move(inputs), [&](auto& b) { return param::CreateIndexDescMaskDumpDirect(b, &items); });
-}
-
-constexpr bool kYes = true, kNo = false;
-const Item kRange(0, kYes, kYes, kNo, kNo), kFrom(0, kYes, kNo, kNo, kNo), kTo(0, kNo, kYes, kNo, kNo),
-    kAll(0, kYes, kYes, kYes, kNo);
-
-// Of the rows that were taken, {1, 2}, {5, 6}, {7, 8}.
-TEST(DynamicTest, WritesSomeOfWhatWasTaken) {
-  TestModel m;
-  const int rows = PositiveRows(m, m.Input("x", {4, 2}));
-  // The last row that counts is not the last that there is.
-  m.Output(At(m, "SetSubtensor", {rows, m.Floats({2}, {9, 10}), m.Ints({-1})}, 0));
-  m.Output(At(m, "IncrSubtensor", {rows, m.Floats({1}, {100}), m.Ints({0})}, 0));
-  m.Output(At(m, "SetSubtensor", {rows, m.Floats({1}, {9}), m.Ints({3})}, 0));  // there is none
-  m.Output(InRange(m, "SetSubtensor", {rows, m.Floats({1}, {0}), m.Ints({-2})}, kFrom));
-  m.Output(InRange(m, "SetSubtensor", {rows, m.Floats({2, 2}, {-1, -2, -3, -4}), m.Ints({0}), m.Ints({2})}, kRange));
-  const int every_other = m.Floats({2, 2}, {10, 20, 30, 40});
-  m.Output(InRange(m, "IncrSubtensor", {rows, every_other, m.Ints({-1}), m.Ints({-4}), m.Ints({-2})}, kAll));
-  const auto r = RunModel(m, Floats{1, 2, -3, 4, 5, 6, 7, 8});
-  ASSERT_EQ(r.size(), 6u);
-  for (const Result& one : r) EXPECT_EQ(one.shape, (graph::Shape{3, 2}));
-  EXPECT_EQ(r[0].as<float>(), (Floats{1, 2, 5, 6, 9, 10}));
-  EXPECT_EQ(r[1].as<float>(), (Floats{101, 102, 5, 6, 7, 8}));
-  EXPECT_EQ(r[2].as<float>(), (Floats{1, 2, 5, 6, 7, 8}));
-  EXPECT_EQ(r[3].as<float>(), (Floats{1, 2, 0, 0, 0, 0}));
-  EXPECT_EQ(r[4].as<float>(), (Floats{-1, -2, -3, -4, 7, 8}));
-  EXPECT_EQ(r[5].as<float>(), (Floats{31, 42, 5, 6, 17, 28}));
-}
-
-// A cache that grows: what is written where the network's input says.
-TEST(DynamicTest, WritesAtAnInputOfTheNetwork) {
-  TestModel m;
-  const int x = m.Input("x", {1}, DTypeEnum::Int32);
-  const int cache = m.Ints({10, 11, 12, 13, 14});
-  const int next =
-      m.Op("Elemwise", {x, m.Ints({2})}, [](auto& b) { return param::CreateElemwise(b, param::ElemwiseMode::ADD); });
-  // Values are broadcast to as many as there are places, as MegEngine's programs do.
-  const int size = m.Op("GetVarShapeV1", {InRange(m, "Subtensor", {cache, x, next}, kRange)},
-                        [](auto& b) { return param::CreateOptionalAxisV1(b, 7); });
-  m.Output(At(m, "SetSubtensor", {cache, m.Ints({7}), x}, 0));
-  m.Output(InRange(m, "SetSubtensor", {cache, m.Op("Broadcast", {m.Ints({8, 9}), size}), x, next}, kRange));
-  const auto r = RunModel(m, Ints{1});
-  ASSERT_EQ(r.size(), 2u);
-  EXPECT_EQ(r[0].as<int32_t>(), (Ints{10, 7, 12, 13, 14}));
-  EXPECT_EQ(r[1].as<int32_t>(), (Ints{10, 8, 9, 13, 14}));
-}
-
-// What was taken, in a tensor of fixed size.
-TEST(DynamicTest, FillsTheBeginningWithWhatWasTaken) {
-  TestModel m;
-  const int taken = Positive(m, m.Input("x", {3}));
-  const int size = m.Op("GetVarShapeV1", {taken}, [](auto& b) { return param::CreateOptionalAxisV1(b, 7); });
-  m.Output(InRange(m, "SetSubtensor", {m.Floats({4}, {-1, -1, -1, -1}), taken, size}, kTo));
-  EXPECT_EQ(RunModel(m, Floats{5, -2, 6})[0].as<float>(), (Floats{5, 6, -1, -1}));
-  EXPECT_EQ(RunModel(m, Floats{-5, -2, -6})[0].as<float>(), (Floats{-1, -1, -1, -1}));
-
-  TestModel two;
-  const int x = two.Input("x", {3});
-  two.Output(InRange(two, "SetSubtensor", {Positive(two, x), CondTake(two, x, x, CondTakeMode::LT), two.Ints({2})}, kTo));
-  EXPECT_THAT(two.Text(), HasSubstr("sizes depend on different values"));
 }
 
 TEST(DynamicTest, OneHot) {
@@ -277,8 +137,7 @@ TEST(DynamicTest, OneHot) {
 }
 
 // Of x, whose second row is not taken: {1, 2}, {5, 6}, {7, 8}.
-std::vector<Result> Padded(param::PaddingMode mode, int axis, int before, int after) {
-  TestModel m;
+void Pad(TestModel& m, param::PaddingMode mode, int axis, uint32_t before, uint32_t after) {
   const int rows = PositiveRows(m, m.Input("x", {4, 2}));
   m.Output(m.Op("Padding", {rows}, [&](auto& b) {
     param::PaddingBuilder p(b);
@@ -290,6 +149,11 @@ std::vector<Result> Padded(param::PaddingMode mode, int axis, int before, int af
     p.add_padding_mode(mode);
     return p.Finish();
   }));
+}
+
+std::vector<Result> Padded(param::PaddingMode mode, int axis, uint32_t before, uint32_t after) {
+  TestModel m;
+  Pad(m, mode, axis, before, after);
   return RunModel(m, Floats{1, 2, -3, 4, 5, 6, 7, 8});
 }
 
@@ -308,6 +172,14 @@ TEST(DynamicTest, Pads) {
   r = Padded(PaddingMode::REFLECT, 0, 2, 1);
   ASSERT_EQ(r.size(), 1u);
   EXPECT_EQ(r[0].as<float>(), (Floats{7, 8, 5, 6, 1, 2, 5, 6, 7, 8, 5, 6}));
+}
+
+TEST(DynamicTest, RefusesToPadByMoreThanThereCanBe) {
+  TestModel huge, reflected;
+  Pad(huge, param::PaddingMode::CONSTANT, 0, 4000000000u, 4000000000u);
+  EXPECT_THAT(huge.Text(), HasSubstr("cannot have 8000000004 elements"));
+  Pad(reflected, param::PaddingMode::REFLECT, 0, 4, 0);
+  EXPECT_THAT(reflected.Text(), HasSubstr("reflects more than the 4 elements"));
 }
 
 // Around nothing there is padding all the same.

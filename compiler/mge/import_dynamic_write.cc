@@ -114,6 +114,9 @@ absl::StatusOr<Written> WriteAlong(ImportContext& c, const AxisIndex& a, Value* 
     Extents extents = shapes.Of(values);
     Extent& given = extents[a.axis];
     if (!given.fixed() && given != range.count) return Unequal();
+    if (given != Extent(1) && range.count.fixed() && given != range.count) {
+      return absl::InvalidArgumentError(absl::StrCat("writes ", given.factor, " values at ", range.count.factor, " places"));
+    }
     if (given != Extent(1)) {
       // How many there are is taken to be right, as it is where values are read at computed places.
       ASSIGN_OR_RETURN(Value * from, c.Add("max", {k, one(0)}));

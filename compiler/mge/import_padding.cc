@@ -1,4 +1,5 @@
 // Padding, also along axes whose size depends on values.
+#include <algorithm>
 #include <limits>
 
 #include "absl/strings/ascii.h"
@@ -49,6 +50,11 @@ absl::StatusOr<Value*> PadCounted(ImportContext& c, Value* x, int64_t axis, int6
   DynamicShapes& shapes = c.shapes();
   const auto ints = [&](int64_t v) { return c.graph().AddInts({v}); };
   const int64_t most = x->type.shape[axis] + before + after;
+  constexpr int64_t kMost = int64_t{1} << 26;
+  if (most > kMost) return absl::InvalidArgumentError(absl::StrCat("cannot have ", most, " elements along an axis"));
+  if (p.padding_mode() == PaddingMode::REFLECT && std::max(before, after) >= x->type.shape[axis]) {
+    return absl::InvalidArgumentError(absl::StrCat("reflects more than the ", x->type.shape[axis], " elements that there can be"));
+  }
   Extents extents = shapes.Of(x);
   std::vector<int64_t> numbers(most);
   for (int64_t i = 0; i < most; ++i) numbers[i] = i - before;
