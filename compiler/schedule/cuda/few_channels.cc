@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <unordered_map>
 #include <utility>
 
 #include "compiler/base/status_macros.h"
-#include "compiler/ops/conv.h"
+#include "compiler/graph/clone.h"
 #include "compiler/kernel/work.h"
+#include "compiler/ops/conv.h"
 #include "compiler/schedule/cuda/gpu_definition.h"
 #include "compiler/schedule/cuda/layout_cost.h"
 #include "compiler/schedule/cuda/product.h"
@@ -126,58 +126,35 @@ std::string PaddedWeights(const Value* w, const Shape& padded, bool mirrored) {
   return result;
 }
 
-// A copy of the node, `inputs` its operands, whose convolution reads the copies.
-std::unique_ptr<Node> WithoutPadding(const Node& n, const Plan& plan, std::vector<Value*> inputs) {
-  auto copy = std::make_unique<Node>();
-  copy->op = n.op;
-  copy->name = n.name;
-  copy->attributes = n.attributes;
-  copy->inputs = std::move(inputs);
-  if (&n == plan.conv) copy->attributes.Set("pad", Ints{0, 0});
-  return copy;
-}
-
 std::vector<graph::TensorType> TypesOf(const Node& n) {
   std::vector<graph::TensorType> types;
   for (const auto& v : n.outputs) types.push_back(v->type);
   return types;
 }
 
-absl::StatusOr<std::unique_ptr<Graph>> BodyWithoutPadding(const Node& node, const Plan& plan) {
-  auto body = std::make_unique<Graph>();
-  std::unordered_map<const Value*, Value*> copies;
-  // What the image and the weights are called inside, before and after conversions, have new shapes.
-  std::unordered_map<const Value*, Shape> shapes;
+// Lets the convolution of `copy`, which is or has a copy of the plan's, read the copies of its image and weights.
+absl::Status ReadCopies(Node& copy, const Plan& plan) {
+  if (copy.body == nullptr) {
+    copy.attributes.Set("pad", Ints{0, 0});
+    return absl::OkStatus();
+  }
+  const auto& nodes = copy.body->nodes();
+  Node& conv = **std::find_if(nodes.begin(), nodes.end(), [&](const auto& n) { return n.get() == Anchor(copy); });
+  conv.attributes.Set("pad", Ints{0, 0});
+  // Before and after conversions.
   for (int i : {0, 1}) {
-    const Value* inner = plan.conv->inputs[i];
-    shapes[inner] = shapes[BeforeCast(node, inner)] = i == 0 ? plan.image : plan.weights;
+    Value* inner = conv.inputs[i];
+    Value* outer = inner->producer->op == "cast" ? inner->producer->inputs[0] : inner;
+    inner->type.shape = outer->type.shape = i == 0 ? plan.image : plan.weights;
   }
-  for (const auto& n : node.body->nodes()) {
-    std::vector<graph::TensorType> types = TypesOf(*n);
-    if (const auto it = shapes.find(n->output()); it != shapes.end()) types[0].shape = it->second;
-    if (n->op == "input") {
-      const graph::DType dtype = types[0].dtype;
-      const bool half = plan.half && n->output() == plan.conv->inputs[0];
-      if (half) types[0].dtype = graph::DType(graph::DTypeKind::kFloat16);
-      Value* input = body->AddInput(n->name, types[0]);
-      if (half) {
-        ASSIGN_OR_RETURN(input, body->Add("cast", {input}, {{"dtype", ToString(dtype)}}, n->name));
-      }
-      copies[n->output()] = input;
-      input->origin = n->output()->origin;
-      continue;
-    }
-    std::vector<Value*> inputs;
-    for (const Value* v : n->inputs) inputs.push_back(copies.at(v));
-    Node* placed = body->Insert(WithoutPadding(*n, plan, std::move(inputs)), types);
-    placed->data = n->data;
-    for (size_t i = 0; i < n->outputs.size(); ++i) {
-      copies[n->output(static_cast<int>(i))] = placed->output(static_cast<int>(i));
-      placed->output(static_cast<int>(i))->origin = n->output(static_cast<int>(i))->origin;
-    }
-  }
-  for (const graph::GraphOutput& o : node.body->outputs()) body->AddOutput(copies.at(o.value), o.name);
-  return body;
+  if (!plan.half) return absl::OkStatus();
+  Value* image = conv.inputs[0];
+  const std::string dtype = ToString(image->type.dtype);
+  image->type.dtype = graph::DType(graph::DTypeKind::kFloat16);
+  copy.body->SetInsertionPoint(&conv);
+  ASSIGN_OR_RETURN(conv.inputs[0], copy.body->Add("cast", {image}, {{"dtype", dtype}}, image->producer->name));
+  copy.body->SetInsertionPoint(nullptr);
+  return absl::OkStatus();
 }
 
 // The image's copy, in one step.
@@ -224,11 +201,15 @@ absl::StatusOr<bool> ScheduleFewChannels(Scheduler& s, const Node& node) {
       s.Place(inputs.back(), s.placement(v));
     }
   }
-  std::unique_ptr<Node> copy = WithoutPadding(node, plan, std::move(inputs));
-  if (node.body != nullptr) {
-    ASSIGN_OR_RETURN(copy->body, BodyWithoutPadding(node, plan));
-  }
-  g.AddOutput(g.Insert(std::move(copy), TypesOf(node))->output(), "out");
+  auto copy = std::make_unique<Node>();
+  copy->op = node.op;
+  copy->name = node.name;
+  copy->attributes = node.attributes;
+  copy->inputs = std::move(inputs);
+  if (node.body != nullptr) copy->body = std::make_unique<Graph>(graph::Clone(*node.body));
+  Node* placed = g.Insert(std::move(copy), TypesOf(node));
+  RETURN_IF_ERROR(ReadCopies(*placed, plan));
+  g.AddOutput(placed->output(), "out");
   RETURN_IF_ERROR(s.ScheduleInstead(g, node));
   return true;
 }

@@ -18,7 +18,6 @@ namespace mgec::schedule {
 namespace {
 
 using graph::Node;
-using graph::Shape;
 using graph::Value;
 using kernel::Expr;
 using kernel::Op;
@@ -37,12 +36,6 @@ int ImageOf(const Expr& factor, const kernel::Definition& d, const Node& node) {
     image = image == -1 || image == n->tensor ? n->tensor : -2;
   });
   return image < 0 ? -1 : image;
-}
-
-int64_t NumPixels(const Shape& shape) {
-  int64_t pixels = 1;
-  for (size_t i = 2; i < shape.size(); ++i) pixels *= shape[i];
-  return pixels;
 }
 
 // The tensors, by number, whose elements the stage adds up or the like.
@@ -175,10 +168,10 @@ class LayoutChooser {
     while (image->type.shape[1] % together != 0) together /= 2;
     // Neighbouring pixels of float16 are copied, too, and turned.
     int64_t plain = numbers * (cost.one + (MovesPlanes(s_, *image->producer) ? kLookUp : 0));
-    const Shape& shape = image->type.shape;
-    if (p.words == WordKind::kFloat16 && axes == 1 && NumPixels(shape) == NumPixels(result.type.shape)) {
+    const int64_t plane = PixelsOf(image->type.shape);
+    if (p.words == WordKind::kFloat16 && axes == 1 && plane == PixelsOf(result.type.shape)) {
       int64_t pixels = kernel::kGpuAccessBytes / bytes;
-      while (NumPixels(shape) % pixels != 0) pixels /= 2;
+      while (plane % pixels != 0) pixels /= 2;
       if (pixels > 1 && graph::ByteSize(image->type.dtype) == bytes) plain = numbers / pixels * cost.several;
     }
     if (together == 1 || together < elements) return AddCost(image, plain, numbers * cost.one);

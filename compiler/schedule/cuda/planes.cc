@@ -19,12 +19,6 @@ constexpr int64_t kLeastPixels = 16;
 // Of a table with an entry for each channel of each image.
 constexpr int64_t kMostEntries = 1 << 16;
 
-int64_t PixelsOf(const Shape& shape) {
-  int64_t pixels = 1;
-  for (size_t i = 2; i < shape.size(); ++i) pixels *= shape[i];
-  return pixels;
-}
-
 bool HasPlanes(const Scheduler& s, const Value* v) {
   const Shape& shape = v->type.shape;
   return s.target().cuda && shape.size() >= 3 && graph::NumElements(shape) > 0 && PixelsOf(shape) >= kLeastPixels;
@@ -63,6 +57,12 @@ int64_t UnitOf(const std::vector<PlaneRef>& planes, int64_t most) {
 }
 
 }  // namespace
+
+int64_t PixelsOf(const Shape& shape) {
+  int64_t pixels = 1;
+  for (size_t i = 2; i < shape.size(); ++i) pixels *= shape[i];
+  return pixels;
+}
 
 bool MayBePlanes(const Scheduler& s, const Value* v) { return HasPlanes(s, v) && !s.IsOutput(v) && !s.WantsChannelsLast(v); }
 

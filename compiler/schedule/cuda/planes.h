@@ -12,6 +12,9 @@
 
 namespace mgec::schedule {
 
+// Elements of a plane of [N, C, ...].
+int64_t PixelsOf(const graph::Shape& shape);
+
 // Whether a node's result may be so: of images that are large enough, and are not written where the user wants them.
 bool MayBePlanes(const Scheduler& s, const graph::Value* v);
 // Whether a node does nothing but join or select channels of images that may be planes: it copies nothing where its operands are.

@@ -39,7 +39,7 @@ TileLoader::TileLoader(BlockTile& block, const Factor& factor, int64_t size, Exp
 void TileLoader::Allocate(Block& b, int64_t tiles) {
   const bool tensor_words = block_.elements() > 1;
   const Scalar word = tensor_words ? Scalar::kInt32 : block_.product.sum->type.scalar;
-  shared_ = kernel::SharedBuffer(name_ + "s", turned_ ? Scalar::kFloat16 : word, tiles * (by_item_ ? size_ : depth()) * Pitch());
+  shared_ = kernel::SharedBuffer(name_ + "s", turned_ ? Scalar::kFloat16 : word, tiles * (by_item_ ? size_ : tile_depth()) * Pitch());
   LocatePieces(b);
   if (!copied()) staged_ = kernel::RegisterBuffer(name_ + "s_next", word, 1, static_cast<int64_t>(pieces_.size()) * words_);
 }
@@ -66,8 +66,8 @@ void Bound(const Expr& index, int64_t extent, const Ranges& ranges, Expr* exists
 // Threads are neighbours along memory: along the sum or along items.
 void TileLoader::LocatePieces(Block& b) {
   const int64_t threads = block_.tile.threads();
-  const int64_t run_depth = by_item_ ? words_ : 1, run_items = by_item_ ? 1 : turned_ ? words_ * block_.elements() : words_;
-  const int64_t depths = depth() / run_depth, items = size_ / run_items;
+  const int64_t run_depth = by_item_ ? words_ : 1, run_items = ItemsAtATime();
+  const int64_t depths = tile_depth() / run_depth, items = size_ / run_items;
   // Eight words along the sum are a sector of memory, and lie in different banks of shared memory.
   const int64_t lanes = along_depth_ ? LanesFor(std::min(depths, kTileDepth), threads) : LanesFor(items, threads);
   const int64_t others = threads / lanes;
@@ -192,7 +192,7 @@ int64_t TileLoader::Pitch() const {
 
 Expr TileLoader::Place(const Expr& at, const Expr& depth, const Expr& item) const {
   if (by_item_) return at * (size_ * Pitch()) + item * Pitch() + depth;
-  return at * (TileLoader::depth() * Pitch()) + depth * Pitch() + item;
+  return at * (tile_depth() * Pitch()) + depth * Pitch() + item;
 }
 
 TileLoader::Position TileLoader::LocateTile(Block& b, const Expr& number) const {
@@ -330,8 +330,7 @@ Expr TileLoader::BitsOf(const Expr& value, int64_t i) const {
 
 Values TileLoader::LocateItem(Block& b, const Expr& item) {
   Expr flat = first_ + (interleaved_ ? Interleaved(item) : item);
-  const int64_t run = !copied() || by_item_ ? 1 : turned_ ? words_ * block_.elements() : words_;
-  if (factor_.extent % size_ != 0) flat = Min(flat, Int(factor_.extent - run));
+  if (factor_.extent % size_ != 0) flat = Min(flat, Int(factor_.extent - ItemsAtATime()));
   Values values = block_.batch;
   Decompose(b, block_.stage, factor_.dims, b.Let(name_, flat), factor_.extent, &block_.ranges, &values);
   return values;

@@ -91,8 +91,10 @@ class TileLoader {
     kernel::Ranges ranges;
   };
   const kernel::ReduceAxis& innermost() const { return block_.product.sum->reduce_axes[InnermostAxis(block_.product.sum->reduce_axes)]; }
-  int64_t depth() const { return turned_ ? block_.step() : block_.depth(); }  // of a tile in shared memory
-  // Of a piece, in numbers.
+  int64_t tile_depth() const { return turned_ ? block_.step() : block_.depth(); }  // of a tile in shared memory
+  // Items of a piece.
+  int64_t ItemsAtATime() const { return by_item_ ? 1 : turned_ ? words_ * block_.elements() : words_; }
+  // Where a piece begins along the sum, in numbers.
   kernel::Expr NumberOf(const Piece& p) const { return turned_ ? p.depth : p.depth * block_.elements(); }
   kernel::Expr Place(const kernel::Expr& at, const kernel::Expr& depth, const kernel::Expr& item) const;
   int64_t Pitch() const;
